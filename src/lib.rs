@@ -1,0 +1,28 @@
+//! Understudy: an open replica for QuestDB.
+//!
+//! The map of the house, from the bytes up. Dependencies point one way: a room
+//! may use the rooms above it in this list, never one below.
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | [`wal`] | QuestDB's write-ahead log: registry, sequencer log, segments, events, symbols |
+//! | [`table`] | an applied table: schema, partitions, columns, symbol tables, values and their text |
+//! | [`columnar`] | a table's rows as Arrow record batches |
+//! | [`apply`] | applies transactions to a table: order, merge, dedup, replace, schema changes |
+//! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
+//! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
+//! | `web` | drivers for a browser tab: fetch, bindings (feature `web`) |
+//!
+//! Everything but `native` and `web` is pure: it takes bytes, events and `now`, and
+//! returns state and actions. No clock, thread, file, socket or random source.
+
+pub mod apply;
+#[cfg(feature = "columnar")]
+pub mod columnar;
+#[cfg(feature = "native")]
+pub mod native;
+pub mod replay;
+pub mod table;
+pub mod wal;
+#[cfg(all(feature = "web", target_arch = "wasm32"))]
+pub mod web;

@@ -1,0 +1,52 @@
+use ethnum::I256;
+
+/// One cell, borrowed from where it is stored: the common word of text, conversions, filters and digests.
+///
+/// QuestDB's null sentinels have become [`Value::Null`]; BOOLEAN, BYTE and SHORT have no null.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    Null,
+    Boolean(bool),
+    Byte(i8),
+    Short(i16),
+    /// One UTF-16 unit.
+    Char(u16),
+    Int(i32),
+    Long(i64),
+    /// Milliseconds since the epoch.
+    Date(i64),
+    /// Microseconds since the epoch.
+    Timestamp(i64),
+    /// Nanoseconds since the epoch.
+    TimestampNs(i64),
+    /// Never NaN or infinite: those read as null.
+    Float(f32),
+    /// Never NaN or infinite: those read as null.
+    Double(f64),
+    /// STRING: UTF-16LE units as stored.
+    Utf16(&'a [u8]),
+    /// VARCHAR and SYMBOL: UTF-8 as stored; a VARCHAR may hold invalid bytes.
+    Utf8(&'a [u8]),
+    /// Least significant word first.
+    Long256([u64; 4]),
+    /// `bits` low bits of `value`.
+    Geohash {
+        bits: u32,
+        value: u64,
+    },
+    Binary(&'a [u8]),
+    /// The 128-bit number whose big-endian bytes are the UUID's text.
+    Uuid(u128),
+    Long128(u128),
+    /// Most significant byte is the first octet.
+    Ipv4(u32),
+    Decimal {
+        unscaled: I256,
+        scale: u32,
+    },
+    /// `dims` holds one `i32` per dimension, `values` row-major `f64`, both little-endian bytes.
+    Array {
+        dims: &'a [u8],
+        values: &'a [u8],
+    },
+}

@@ -1,0 +1,47 @@
+use super::ColumnType;
+use bytes::Bytes;
+
+/// The new symbols of one column in one commit.
+///
+/// In the commit's rows a key below `clean` is a key of the table's dictionary; a key `clean + k`
+/// is entry `k` of `entries`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SymbolDiff {
+    /// Writer index.
+    pub column: usize,
+    pub has_null: bool,
+    pub clean: u32,
+    pub entries: Vec<String>,
+}
+
+/// The rows of one data transaction, read and validated: what `apply` takes.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    pub seq_txn: u64,
+    /// Microseconds UTC.
+    pub commit_ts: i64,
+    pub rows: usize,
+    pub min_ts: i64,
+    pub max_ts: i64,
+    /// False promises that timestamps do not decrease (checked by the reader).
+    pub out_of_order: bool,
+    /// `[lo, hi)` of a replace-range commit (dedup mode 3).
+    pub replace: Option<(i64, i64)>,
+    /// Base seqTxn and refresh time of a materialized view's commit.
+    pub mat_view: Option<(i64, i64)>,
+    pub symbols: Vec<SymbolDiff>,
+    /// By writer index; `None` for a column that is dropped or that the segment does not have.
+    pub columns: Vec<Option<WalColumn>>,
+}
+
+/// One column's values in a commit, in QuestDB's segment encoding, validated.
+#[derive(Debug, Clone)]
+pub enum WalColumn {
+    /// The designated timestamp: per row `i64 timestamp, i64 row id`.
+    Designated(Bytes),
+    /// `rows * size` bytes.
+    Fixed { ty: ColumnType, values: Bytes },
+    /// STRING, BINARY: `aux` has rows + 1 offsets of 8 bytes; VARCHAR, ARRAY: rows entries of 16 bytes.
+    /// Offsets count from `base`: byte `offset - base` of `data`.
+    Var { ty: ColumnType, aux: Bytes, data: Bytes, base: u64 },
+}
