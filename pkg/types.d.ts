@@ -1,0 +1,244 @@
+/**
+ * The typed API of the replayer. Everything is plain data: numbers, strings, typed arrays.
+ *
+ * Units: `...Us` are microseconds since the epoch (exact as a double until the year 2255);
+ * timestamps of rows come as the text that QuestDB prints, since nanoseconds do not fit a double.
+ */
+
+/** Where a database directory is read from. */
+export type Source =
+  /** An http(s) URL of a `db` directory behind any static server. */
+  | { kind: "url"; url: string }
+  /** Files dropped or picked: path relative to the `db` directory -> file. */
+  | { kind: "files"; name: string; files: Map<string, Blob> };
+
+/** A step of the honest loading screen. `total` is null while unknown. */
+export interface Progress {
+  phase: "module" | "tables" | "log" | "rows";
+  loadedBytes: number;
+  totalBytes: number | null;
+  detail: string;
+}
+
+export interface OpenOptions {
+  /** The tab's memory budget in bytes; 512 MiB when absent. */
+  memory?: number;
+  onProgress?: (progress: Progress) => void;
+}
+
+/** What was really read so far. */
+export interface Fetched {
+  requests: number;
+  bytes: number;
+  files: number;
+  rangesHonoured: boolean | null;
+  retries: number;
+  /** Bytes of decoded rows held now, the limit, and what was let go to stay below it. */
+  memoryUsed: number;
+  memoryLimit: number;
+  letGo: string[];
+}
+
+/** Something wrong with one table or file; others go on. */
+export interface Problem {
+  severity: "note" | "warning" | "error";
+  table: string | null;
+  file: string | null;
+  offset: number | null;
+  message: string;
+  /** What to do about it. */
+  advice: string | null;
+}
+
+export interface Overview {
+  title: string;
+  tables: TableInfo[];
+  /** Smallest and largest commit time over all tables. */
+  firstUs: number | null;
+  lastUs: number | null;
+  problems: Problem[];
+}
+
+export interface TableInfo {
+  /** Stable key: the directory, e.g. `trades~7`. */
+  dir: string;
+  /** Name now, or the last one before it was dropped. */
+  name: string;
+  id: number;
+  kind: "table" | "materialized view" | "view" | "plain";
+  partitionBy: string;
+  timestampColumn: string;
+  timestampType: "TIMESTAMP" | "TIMESTAMP_NS";
+  createdUs: number;
+  /** Number of transactions in the sequencer's log. */
+  txnCount: number;
+  /** Transactions whose rows QuestDB purged after applying them, inclusive ranges. */
+  purged: [number, number][];
+  /** True if the replay can start: nothing needed was purged. */
+  replayable: boolean;
+  droppedAtTxn: number | null;
+  /** How far the server itself had applied the log. */
+  appliedTxn: number | null;
+  firstUs: number | null;
+  lastUs: number | null;
+}
+
+/** Codes of `Timeline.kind`. */
+export type TxnKindCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+export declare const KIND: {
+  readonly unknown: 0;
+  readonly data: 1;
+  readonly outOfOrder: 2;
+  readonly replaceRange: 3;
+  readonly truncate: 4;
+  readonly structure: 5;
+  readonly sql: 6;
+  readonly view: 7;
+  readonly drop: 8;
+};
+
+/** One entry per transaction; entry i is seqTxn i + 1. */
+export interface Timeline {
+  dir: string;
+  commitUs: Float64Array;
+  kind: Uint8Array;
+  /** Rows of data transactions; -1 where not known (purged or not fetched). */
+  rows: Float64Array;
+}
+
+export type Standing =
+  | { state: "exact" }
+  | { state: "diverged"; seqTxn: number; statement: string; reason: string; position: number }
+  | { state: "suspended"; seqTxn: number; reason: string }
+  | { state: "dropped"; seqTxn: number };
+
+export interface ColumnInfo {
+  /** Writer index: stable for ever. */
+  index: number;
+  name: string;
+  /** QuestDB's name, e.g. `DECIMAL(10,2)`. */
+  type: string;
+  designated: boolean;
+  upsertKey: boolean;
+  indexed: boolean;
+  /** Size of the dictionary of a SYMBOL, else null. */
+  symbols: number | null;
+}
+
+export type Touch = "none" | "created" | "appended" | "merged" | "rewritten" | "removed";
+
+export interface PartitionInfo {
+  /** As QuestDB names it, e.g. `2026-08-01T14`. */
+  name: string;
+  rows: number;
+  bytes: number;
+  firstTimestamp: string;
+  lastTimestamp: string;
+  /** Digest, 32 hex digits. */
+  digest: string;
+  /** What the current transaction did here. */
+  touch: Touch;
+  /** Row number (in the table) of the partition's first row. */
+  firstRow: number;
+}
+
+/** What one transaction is. */
+export interface Transaction {
+  seqTxn: number;
+  kind: keyof typeof KIND;
+  commitUs: number;
+  /** One sentence in plain words. */
+  summary: string;
+  structureVersion: number;
+  wal: number | null;
+  segment: number | null;
+  segmentTxn: number | null;
+  rows: number | null;
+  minTimestamp: string | null;
+  maxTimestamp: string | null;
+  outOfOrder: boolean | null;
+  replaceRange: [string, string] | null;
+  /** Rows that deduplication replaced, or that a replace range, truncate or drop removed. */
+  rowsReplaced: number;
+  rowsRemoved: number;
+  symbolsAdded: { column: string; count: number; sample: string[] }[];
+  schemaChange: string | null;
+  sql: string | null;
+  /** Rows were purged: the log knows the transaction, its content is gone. */
+  purged: boolean;
+}
+
+/** The table as of `seqTxn` (0 = just created, empty). */
+export interface TableState {
+  dir: string;
+  name: string;
+  seqTxn: number;
+  txnCount: number;
+  standing: Standing;
+  rows: number;
+  bytes: number;
+  ttl: string | null;
+  dedup: boolean;
+  structureVersion: number;
+  columns: ColumnInfo[];
+  /** In order of time. Removed ones are listed for the transaction that removed them, rows 0. */
+  partitions: PartitionInfo[];
+  digest: string;
+  /** The transaction that led here; null at 0. */
+  transaction: Transaction | null;
+  /** Row ranges [first, count) that this transaction wrote; at most 1,000 are listed. */
+  changed: [number, number][];
+  /** Milliseconds spent for this step. */
+  spent: { fetch: number; decode: number; apply: number };
+}
+
+/** A window of rows as text, ready to show. */
+export interface RowsText {
+  first: number;
+  total: number;
+  columns: { name: string; type: string; numeric: boolean }[];
+  /** null is QuestDB's null. */
+  rows: (string | null)[][];
+  /** One flag per row: written by the current transaction. */
+  changed: boolean[];
+}
+
+/** One field of a transaction's bytes. */
+export interface ByteField {
+  /** Index into `BytesView.files`. */
+  file: number;
+  offset: number;
+  length: number;
+  name: string;
+  value: string;
+  depth: number;
+}
+export interface BytesView {
+  seqTxn: number;
+  files: { path: string; role: string }[];
+  fields: ByteField[];
+  truncated: boolean;
+}
+
+/** A database directory opened for replay. Runs in the worker; every call is answered in order. */
+export declare class Replay {
+  static open(source: Source, options?: OpenOptions): Promise<Replay>;
+  overview(): Overview;
+  /** Reads the events of the whole log of one table, so that kinds and row counts are known. */
+  timeline(dir: string): Promise<Timeline>;
+  /** Moves one table to just after `seqTxn` (clamped) and tells what is there. */
+  seek(dir: string, seqTxn: number): Promise<TableState>;
+  /** Relative move from where the table stands. */
+  step(dir: string, by: number): Promise<TableState>;
+  /** The state where the table stands. */
+  state(dir: string): TableState;
+  /** Rows of the table where it stands, as Arrow IPC stream bytes. */
+  rows(dir: string, first: number, count: number): Uint8Array;
+  rowsText(dir: string, first: number, count: number): RowsText;
+  /** Down to the bytes of one transaction. */
+  bytes(dir: string, seqTxn: number): Promise<BytesView>;
+  /** Raw bytes of a file of `BytesView.files`. */
+  raw(path: string, offset: number, length: number): Promise<Uint8Array>;
+  fetched(): Fetched;
+  close(): void;
+}
