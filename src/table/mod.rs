@@ -1,5 +1,22 @@
 //! An applied table: schema, partitions, columns, symbol tables, values and their text.
+//!
+//! State is persistent: cloning a [`Table`] shares every row, and applying a transaction copies only
+//! the blocks that it touches.
 
+pub mod calendar;
+mod cell;
+pub mod chunk;
+mod partition;
+mod schema;
+mod state;
+mod symbols;
 mod value;
 
+pub use calendar::Calendar;
+pub use cell::value_of;
+pub use chunk::Chunk;
+pub use partition::{BLOCK_ROWS, Block, Partition};
+pub use schema::{Column, Schema};
+pub use state::{Standing, Table};
+pub use symbols::SymbolTable;
 pub use value::Value;

@@ -1,3 +1,4 @@
+use crate::wal::{ColumnType, Tag};
 use ethnum::I256;
 
 /// One cell, borrowed from where it is stored: the common word of text, conversions, filters and digests.
@@ -49,4 +50,17 @@ pub enum Value<'a> {
         dims: &'a [u8],
         values: &'a [u8],
     },
+}
+
+impl Value<'_> {
+    /// What a column of this type reads as in rows from before it was added: null, or the zero of the
+    /// types that have no null.
+    pub fn absent(ty: ColumnType) -> Value<'static> {
+        match ty.tag() {
+            Tag::Boolean => Value::Boolean(false),
+            Tag::Byte => Value::Byte(0),
+            Tag::Short => Value::Short(0),
+            _ => Value::Null,
+        }
+    }
 }
