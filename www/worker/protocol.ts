@@ -1,0 +1,63 @@
+/**
+ * What the page and the worker that owns the WebAssembly module say to each other.
+ *
+ * The page sends `Request`; the worker answers each one, in order, with `Done` or `Failed` of the same
+ * `id`. Between request and answer it may send any number of `Advance`. Nothing else is ever sent.
+ */
+import type { Overview, Progress, Replay, Source } from "../../pkg/types.js";
+
+/** The calls that the worker answers: those of `Replay`, and `open`, which must come first. */
+export type Calls = Pick<
+  Replay,
+  "overview" | "timeline" | "seek" | "step" | "state" | "rows" | "rowsText" | "bytes" | "raw" | "fetched" | "close"
+> & {
+  /** Loads the module if need be, closes what was open, opens `source` and tells what is there. */
+  open(source: Source, options: { memory?: number }): Promise<Overview>;
+};
+
+export type Method = keyof Calls;
+export type Args<M extends Method> = Parameters<Calls[M]>;
+export type Result<M extends Method> = Awaited<ReturnType<Calls[M]>>;
+
+/** One call. `M` ties the arguments to the method. */
+export type Request = { [M in Method]: { id: number; method: M; args: Args<M> } }[Method];
+
+export interface Done {
+  id: number;
+  ok: unknown;
+}
+
+export interface Failed {
+  id: number;
+  error: EngineError;
+}
+
+/** How far the call `id` has come. */
+export interface Advance {
+  id: number;
+  progress: Progress;
+}
+
+export type Reply = Done | Failed | Advance;
+
+/** A failure as plain data. */
+export interface EngineError {
+  /**
+   * `trap`: the module is dead, the worker has to be replaced. `module`: it could not be loaded.
+   * `network`: a request was refused or never answered (CORS looks like this too).
+   * `missing`: the server answered, but what we need is not there. `damaged`: bytes that can't be right.
+   * `usage`: a call that makes no sense.
+   */
+  kind: "trap" | "module" | "network" | "missing" | "damaged" | "usage";
+  /** In plain words, for people. */
+  message: string;
+  /** The address that failed, if one did. */
+  url?: string;
+  /** The HTTP status, if there was an answer. */
+  status?: number;
+  /** The file inside the `db` directory, and the place in it. */
+  file?: string;
+  offset?: number;
+  /** What the browser said of where it happened, for a report. */
+  stack?: string;
+}
