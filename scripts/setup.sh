@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# Sets up what a fresh machine lacks; what is there already is left alone.
+#
+#   scripts/setup.sh PART...
+#
+#   wasm      a compiler for wasm32 and wasm-bindgen; writes target/tools/wasm.env, which wasm.sh reads
+#   chromium  Chromium and its WebDriver, for the tests in a browser
+#   node      checks that Node 20 or later is there, and installs the page's packages
+#   java      Java 17 and Maven, for the tests against a live QuestDB
+#   fuzz      cargo-fuzz
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# The bindings in Cargo.toml and the tool that reads them must be of the same version.
+bindgen_version=$(sed -n 's/^wasm-bindgen = .*version = "=\([0-9.]*\)".*/\1/p' "$root/Cargo.toml")
+sysroot=$tools_dir/sysroot
+
+main() {
+  [ $# -gt 0 ] || die "name what to set up: wasm, chromium, node, java, fuzz"
+  for part in "$@"; do
+    case $part in
+      wasm) setup_wasm ;;
+      chromium) setup_chromium ;;
+      node) setup_node ;;
+      java) setup_java ;;
+      fuzz) setup_fuzz ;;
+      *) die "nothing called '$part' to set up" ;;
+    esac
+  done
+}
+
+setup_wasm() {
+  have cargo || die "Rust is missing: install it with rustup, see https://rustup.rs"
+  setup_bindgen
+  setup_wasm_target
+}
+
+# A compiler that can build for wasm32: the toolchain at hand if it has the target or can fetch
+# it, else Debian's compiler with a standard library that we build once.
+setup_wasm_target() {
+  local env_file=$tools_dir/wasm.env want
+  if [ "${UNDERSTUDY_WASM:-}" != debian ] && can_build_wasm cargo; then
+    want="# The toolchain at hand."$'\n''wasm_cargo=(cargo)'
+  elif [ "${UNDERSTUDY_WASM:-}" != debian ] && fetch_wasm_target && can_build_wasm cargo; then
+    want="# The toolchain at hand."$'\n''wasm_cargo=(cargo)'
+  else
+    setup_debian_compiler
+    want="# Debian's compiler with our own standard library."
+    want+=$'\n''wasm_cargo=(/usr/bin/cargo)'
+    want+=$'\n''export RUSTC=/usr/bin/rustc'
+    want+=$'\n'"export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-22"
+    want+=$'\n'"export CC_wasm32_unknown_unknown=clang-22 AR_wasm32_unknown_unknown=llvm-ar-22"
+    want+=$'\n'"wasm_rustflags=--sysroot=$sysroot"
+  fi
+  # Written only when it changes, so that it can serve as a stamp.
+  [ -f "$env_file" ] && [ "$(cat "$env_file")" = "$want" ] || printf '%s\n' "$want" >"$env_file"
+}
+
+fetch_wasm_target() {
+  have rustup || return 1
+  say "rustup target add wasm32-unknown-unknown"
+  (cd "$root" && timeout 300 rustup target add wasm32-unknown-unknown) >"$logs_dir/rustup.log" 2>&1 && return 0
+  say "the target could not be downloaded; falling back on Debian's compiler"
+  return 1
+}
+
+# A target may be listed and yet not work, so this compiles something.
+can_build_wasm() {
+  local dir=$tools_dir/probe
+  mkdir -p "$dir"
+  echo 'pub fn probe() -> String { String::new() }' >"$dir/probe.rs"
+  (cd "$root" && rustc --edition 2024 --crate-type cdylib --target wasm32-unknown-unknown \
+    -o "$dir/probe.wasm" "$dir/probe.rs") >"$dir/probe.log" 2>&1
+}
+
+setup_debian_compiler() {
+  local packages=(rustc-web cargo-web rust-web-src lld-22 clang-22 llvm-22)
+  if ! { [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && have wasm-ld-22 && have clang-22; }; then
+    apt_install "${packages[@]}" ||
+      die "no wasm32 target: run 'rustup target add wasm32-unknown-unknown' or 'apt-get install ${packages[*]}'"
+  fi
+  build_sysroot
+}
+
+# Debian has no standard library for wasm32, only its source. An empty crate is built together
+# with it, and the libraries are kept as a sysroot, so that no later build repeats it.
+build_sysroot() {
+  local version stamp=$sysroot/.version dir=$tools_dir/std-build lib=$sysroot/lib/rustlib
+  version=$(/usr/bin/rustc -vV)
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$version" ] && return 0
+  say "building the standard library for wasm32 (once, 1-3 minutes)"
+  rm -rf "$sysroot" "$dir"
+  mkdir -p "$lib/wasm32-unknown-unknown/lib" "$dir/src"
+  printf '[package]\nname = "empty"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n' >"$dir/Cargo.toml"
+  printf '[profile.release]\ndebug = 0\n' >>"$dir/Cargo.toml"
+  echo '#![no_std]' >"$dir/src/lib.rs"
+  (cd "$dir" && env -u RUSTFLAGS -u CARGO_TARGET_DIR RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-22 \
+    /usr/bin/cargo build --release --target wasm32-unknown-unknown \
+    -Zbuild-std=std,panic_abort,proc_macro,test) >"$logs_dir/std.log" 2>&1 ||
+    { tail -n 20 "$logs_dir/std.log" >&2; die "the standard library did not build"; }
+  cp "$dir"/target/wasm32-unknown-unknown/release/deps/*.rlib "$lib/wasm32-unknown-unknown/lib/"
+  rm -f "$lib"/wasm32-unknown-unknown/lib/libempty-*.rlib
+  local host_lib
+  host_lib=$(/usr/bin/rustc --print sysroot)/lib/rustlib
+  for entry in "$host_lib"/*; do
+    [ "$(basename "$entry")" = wasm32-unknown-unknown ] || ln -sfn "$entry" "$lib/$(basename "$entry")"
+  done
+  printf '%s\n' "$version" >"$stamp"
+  rm -rf "$dir"
+}
+
+setup_bindgen() {
+  [ -n "$bindgen_version" ] || die "Cargo.toml pins no wasm-bindgen version"
+  [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $bindgen_version" ] && have wasm-bindgen-test-runner && return 0
+  say "cargo install wasm-bindgen-cli $bindgen_version (once, 2-5 minutes)"
+  # Built for quick building: it works for a second on each build of the page. Its own lock
+  # file is not used, it names a version that was withdrawn.
+  (cd "$tools_dir" && env -u RUSTFLAGS CARGO_TARGET_DIR="$tools_dir/bindgen-build" \
+    cargo install --quiet wasm-bindgen-cli --version "$bindgen_version" --root "$tools_dir" --force \
+    --profile dev --config profile.dev.debug=0 --config profile.dev.opt-level=1) >"$logs_dir/bindgen.log" 2>&1 ||
+    { tail -n 20 "$logs_dir/bindgen.log" >&2; die "wasm-bindgen-cli did not install"; }
+  rm -rf "$tools_dir/bindgen-build"
+}
+
+setup_chromium() {
+  have chromium && have chromedriver && return 0
+  apt_install chromium chromium-driver ||
+    die "Chromium is missing: apt-get install chromium chromium-driver"
+}
+
+setup_node() {
+  have node || die "Node.js 20 or later is missing: https://nodejs.org"
+  local major
+  major=$(node -p 'process.versions.node.split(".")[0]')
+  [ "$major" -ge 20 ] || die "Node.js 20 or later is needed, this is $(node --version)"
+  [ -f "$root/package-lock.json" ] || return 0
+  local stamp=$root/node_modules/.understudy want
+  want=$(hash_of "$root/package.json" "$root/package-lock.json")
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && return 0
+  say "npm ci"
+  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error) >&2
+  printf '%s\n' "$want" >"$stamp"
+}
+
+setup_java() {
+  local packages=()
+  if ! java_is_17; then packages+=(openjdk-17-jdk-headless); fi
+  if ! have mvn; then packages+=(maven); fi
+  [ ${#packages[@]} = 0 ] && return 0
+  apt_install "${packages[@]}" || die "Java 17 and Maven are missing: apt-get install ${packages[*]}"
+}
+
+java_is_17() {
+  have java && java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])'
+}
+
+setup_fuzz() {
+  have cargo-fuzz && return 0
+  say "cargo install cargo-fuzz (once, about a minute)"
+  (cd "$tools_dir" && env -u RUSTFLAGS CARGO_TARGET_DIR="$tools_dir/fuzz-build" \
+    cargo install --quiet cargo-fuzz --root "$tools_dir" --profile dev) >"$logs_dir/cargo-fuzz.log" 2>&1 ||
+    { tail -n 20 "$logs_dir/cargo-fuzz.log" >&2; die "cargo-fuzz did not install"; }
+  rm -rf "$tools_dir/fuzz-build"
+}
+
+main "$@"

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Everything that has to do with the WebAssembly module. Sets up what it needs first.
+#
+#   scripts/wasm.sh build [--profile fast|release] [--features F]   the module and its glue, into pkg/
+#   scripts/wasm.sh test [node|chromium]...                         tests/wasm in both, or in those named
+#   scripts/wasm.sh lint                                            clippy, or where there is none, check
+#   scripts/wasm.sh check [ARGUMENTS]                               cargo check of the library for wasm32
+#   scripts/wasm.sh size                                            gzip size of the module; over the limit fails
+#
+# The compiler's settings are given by environment, from target/tools/wasm.env, not by a
+# committed .cargo/config.toml: an ordinary toolchain needs none, Debian's several (setup.sh).
+# UNDERSTUDY_WASM=debian takes Debian's compiler even where rustup's has the target.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+size_limit=409600 # 400 KiB of gzip: the limit of the module that every page load fetches
+target=wasm32-unknown-unknown
+module=$root/pkg/understudy_bg.wasm
+
+main() {
+  local verb=${1:-}
+  [ $# -gt 0 ] && shift
+  case $verb in
+    build) use_compiler; build "$@" ;;
+    test) use_compiler; run_tests "$@" ;;
+    lint) use_compiler; lint ;;
+    check) use_compiler; wasm_cargo check --lib --target $target --no-default-features "$@" ;;
+    size) size ;;
+    *) die "usage: wasm.sh build|test|lint|check|size" ;;
+  esac
+}
+
+# Makes wasm_cargo the cargo that can build for wasm32, in a target folder of its own.
+use_compiler() {
+  "$root/scripts/setup.sh" wasm
+  wasm_rustflags=
+  # shellcheck source=/dev/null
+  source "$tools_dir/wasm.env"
+  export CARGO_TARGET_DIR=$target_dir/wasm
+  export RUSTFLAGS="${RUSTFLAGS:-} $wasm_rustflags ${UNDERSTUDY_WASM_RUSTFLAGS:-}"
+}
+
+wasm_cargo() { (cd "$root" && "${wasm_cargo[@]}" "$@"); }
+
+build() {
+  local profile=fast features=web
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --profile) profile=$2; shift 2 ;;
+      --features) features=$2; shift 2 ;;
+      *) die "wasm.sh build does not know '$1'" ;;
+    esac
+  done
+  say "building the module for the browser (profile $profile)"
+  # `rlib` is all that Cargo.toml declares: link-time optimisation is off beside a `cdylib`.
+  wasm_cargo rustc --lib --crate-type cdylib --target $target --profile "$profile" \
+    --no-default-features --features "$features"
+  local built=$CARGO_TARGET_DIR/$target/$profile/understudy.wasm
+  local stamp=$stamps_dir/module made="$profile $features $(sha256sum <"$built" | cut -c1-64) $root"
+  if [ -f "$module" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$made" ]; then return 0; fi
+  wasm-bindgen --target web --remove-name-section --remove-producers-section \
+    --out-dir "$root/pkg" --out-name understudy "$built"
+  printf '%s\n' "$made" >"$stamp"
+  say "pkg/understudy_bg.wasm: $(wc -c <"$module") bytes, $(gzip -9 -c "$module" | wc -c) as gzip"
+}
+
+# The same tests in both places; `run_in_browser` is chosen here, not in the tests.
+run_tests() {
+  [ $# -gt 0 ] || set -- node chromium
+  export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
+  export WASM_BINDGEN_TEST_TIMEOUT=${WASM_BINDGEN_TEST_TIMEOUT:-300}
+  local where
+  for where in "$@"; do
+    case $where in
+      node) have node || die "Node.js 20 or later is missing: https://nodejs.org" ;;
+      chromium)
+        "$root/scripts/setup.sh" chromium
+        export WASM_BINDGEN_USE_BROWSER=1 WASM_BINDGEN_TEST_DRIVER_TIMEOUT=60
+        CHROMEDRIVER=$(command -v chromedriver)
+        export CHROMEDRIVER
+        ;;
+      *) die "tests run in node or chromium, not in '$where'" ;;
+    esac
+    say "tests of the module in $where"
+    wasm_cargo test --test wasm --target $target --no-default-features --features web
+  done
+}
+
+lint() {
+  if wasm_cargo clippy --version >/dev/null 2>&1 && [ "${wasm_cargo[*]}" = cargo ]; then
+    wasm_cargo clippy --lib --target $target --no-default-features --features web -- -D warnings
+  else
+    RUSTFLAGS="$RUSTFLAGS -D warnings" wasm_cargo check --lib --target $target --no-default-features --features web
+  fi
+}
+
+size() {
+  [ -f "$module" ] || die "no module yet: scripts/wasm.sh build --profile release"
+  local bytes
+  bytes=$(gzip -9 -c "$module" | wc -c)
+  echo "pkg/understudy_bg.wasm: $(wc -c <"$module") bytes, $bytes as gzip, limit $size_limit"
+  [ "$bytes" -le $size_limit ] || die "the module is $((bytes - size_limit)) bytes over its limit"
+}
+
+main "$@"
