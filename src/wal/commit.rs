@@ -9,19 +9,26 @@ use bytes::Bytes;
 pub struct SymbolDiff {
     /// Writer index.
     pub column: usize,
+    /// Whether the column holds nulls from here on.
     pub has_null: bool,
+    /// Number of keys of the table's dictionary that the writer knew.
     pub clean: u32,
+    /// The new symbols, in order of key.
     pub entries: Vec<String>,
 }
 
 /// The rows of one data transaction, read and validated: what `apply` takes.
 #[derive(Debug, Clone)]
 pub struct Commit {
+    /// Its place in the table's sequencer log, from 1.
     pub seq_txn: u64,
     /// Microseconds UTC.
     pub commit_ts: i64,
+    /// Number of rows.
     pub rows: usize,
+    /// Smallest timestamp in the table's unit; meaningless without rows.
     pub min_ts: i64,
+    /// Largest timestamp, likewise.
     pub max_ts: i64,
     /// False promises that timestamps do not decrease (checked by the reader).
     pub out_of_order: bool,
@@ -29,6 +36,7 @@ pub struct Commit {
     pub replace: Option<(i64, i64)>,
     /// Base seqTxn and refresh time of a materialized view's commit.
     pub mat_view: Option<(i64, i64)>,
+    /// New symbols, one entry per SYMBOL column.
     pub symbols: Vec<SymbolDiff>,
     /// By writer index; `None` for a column that is dropped or that the segment does not have.
     pub columns: Vec<Option<WalColumn>>,
@@ -40,8 +48,22 @@ pub enum WalColumn {
     /// The designated timestamp: per row `i64 timestamp, i64 row id`.
     Designated(Bytes),
     /// `rows * size` bytes.
-    Fixed { ty: ColumnType, values: Bytes },
+    Fixed {
+        /// The column's type.
+        ty: ColumnType,
+        /// The values, one after the other.
+        values: Bytes,
+    },
     /// STRING, BINARY: `aux` has rows + 1 offsets of 8 bytes; VARCHAR, ARRAY: rows entries of 16 bytes.
     /// Offsets count from `base`: byte `offset - base` of `data`.
-    Var { ty: ColumnType, aux: Bytes, data: Bytes, base: u64 },
+    Var {
+        /// The column's type.
+        ty: ColumnType,
+        /// Where each row's value is.
+        aux: Bytes,
+        /// The values.
+        data: Bytes,
+        /// Offset of the first byte of `data` in the segment's file.
+        base: u64,
+    },
 }

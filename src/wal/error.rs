@@ -12,19 +12,50 @@ pub enum Error {
     Pending,
     /// The file does not exist (purged, dropped, or never written).
     #[error("{file}: no such file")]
-    Absent { file: Box<str> },
+    Absent {
+        /// The file, relative to the database root.
+        file: Box<str>,
+    },
     /// The file ends before the bytes that a valid log would have there.
     #[error("{file}: ends at {len}, expected at least {wanted} bytes")]
-    Short { file: Box<str>, len: u64, wanted: u64 },
+    Short {
+        /// The file, relative to the database root.
+        file: Box<str>,
+        /// Its length in bytes.
+        len: u64,
+        /// The least length it should have.
+        wanted: u64,
+    },
     /// The bytes contradict the format.
     #[error("{file} at offset {offset}: expected {expected}, found {found}")]
-    Damaged { file: Box<str>, offset: u64, expected: Box<str>, found: Box<str> },
+    Damaged {
+        /// The file, relative to the database root.
+        file: Box<str>,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// What a valid log has there.
+        expected: Box<str>,
+        /// What is there.
+        found: Box<str>,
+    },
     /// A format, version or feature that this reader does not know.
     #[error("{file} at offset {offset}: {what}")]
-    Unsupported { file: Box<str>, offset: u64, what: Box<str> },
+    Unsupported {
+        /// The file, relative to the database root.
+        file: Box<str>,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// What is not known.
+        what: Box<str>,
+    },
     /// The driver could not read (permission, network ...).
     #[error("{file}: {message}")]
-    Io { file: Box<str>, message: Box<str> },
+    Io {
+        /// The file, relative to the database root.
+        file: Box<str>,
+        /// What the driver said.
+        message: Box<str>,
+    },
 }
 
 /// A result whose error is [`Error`].

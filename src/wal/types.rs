@@ -9,45 +9,80 @@ pub struct ColumnType(i32);
 #[repr(u8)]
 #[non_exhaustive]
 pub enum Tag {
+    /// BOOLEAN, one byte, no null.
     Boolean = 1,
+    /// BYTE, one byte, no null.
     Byte = 2,
+    /// SHORT, two bytes, no null.
     Short = 3,
+    /// CHAR, one UTF-16 unit; null is zero.
     Char = 4,
+    /// INT, four bytes.
     Int = 5,
+    /// LONG, eight bytes.
     Long = 6,
+    /// DATE, milliseconds since the epoch.
     Date = 7,
+    /// TIMESTAMP and TIMESTAMP_NS: microseconds or nanoseconds since the epoch.
     Timestamp = 8,
+    /// FLOAT, IEEE 754 single.
     Float = 9,
+    /// DOUBLE, IEEE 754 double.
     Double = 10,
+    /// STRING, UTF-16 text of any length.
     String = 11,
+    /// SYMBOL, a key into the column's dictionary.
     Symbol = 12,
+    /// LONG256, 32 bytes.
     Long256 = 13,
+    /// GEOHASH of up to 7 bits.
     GeoByte = 14,
+    /// GEOHASH of up to 15 bits.
     GeoShort = 15,
+    /// GEOHASH of up to 31 bits.
     GeoInt = 16,
+    /// GEOHASH of up to 60 bits.
     GeoLong = 17,
+    /// BINARY, bytes of any length.
     Binary = 18,
+    /// UUID, 16 bytes.
     Uuid = 19,
+    /// LONG128, 16 bytes: internal, and the designated timestamp of a segment.
     Long128 = 24,
+    /// IPv4, four bytes.
     Ipv4 = 25,
+    /// VARCHAR, UTF-8 text of any length.
     Varchar = 26,
+    /// DOUBLE[]...[], an array of numbers.
     Array = 27,
+    /// DECIMAL held in 1 byte.
     Decimal8 = 28,
+    /// DECIMAL held in 2 bytes.
     Decimal16 = 29,
+    /// DECIMAL held in 4 bytes.
     Decimal32 = 30,
+    /// DECIMAL held in 8 bytes.
     Decimal64 = 31,
+    /// DECIMAL held in 16 bytes.
     Decimal128 = 32,
+    /// DECIMAL held in 32 bytes.
     Decimal256 = 33,
 }
 
 /// How a table is cut into partitions (codes as in `_meta`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PartitionBy {
+    /// One partition per UTC day.
     Day,
+    /// One partition per month.
     Month,
+    /// One partition per year.
     Year,
+    /// One partition in all.
     None,
+    /// One partition per hour.
     Hour,
+    /// One partition per ISO week, from Monday.
     Week,
     /// Views have no rows.
     NotApplicable,
@@ -56,10 +91,15 @@ pub enum PartitionBy {
 const NANOS: i32 = 1 << 18;
 
 impl ColumnType {
+    /// LONG.
     pub const LONG: Self = Self(6);
+    /// SYMBOL.
     pub const SYMBOL: Self = Self(12);
+    /// TIMESTAMP, in microseconds.
     pub const TIMESTAMP: Self = Self(8);
+    /// TIMESTAMP_NS, in nanoseconds.
     pub const TIMESTAMP_NS: Self = Self(8 | NANOS);
+    /// VARCHAR.
     pub const VARCHAR: Self = Self(26);
 
     /// The type of a stored code; `None` if no table can hold such a column.
