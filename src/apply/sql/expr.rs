@@ -1,0 +1,431 @@
+use super::lexer::{Kind, Token};
+use super::{NotUnderstood, parse::Parser};
+
+/// A condition over the columns of one table, as written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expr {
+    Or(Vec<Expr>),
+    And(Vec<Expr>),
+    Not(Box<Expr>),
+    Compare {
+        left: Operand,
+        op: Comparison,
+        right: Operand,
+    },
+    /// Bounds in either order.
+    Between {
+        value: Operand,
+        bounds: [Operand; 2],
+        negated: bool,
+    },
+    In {
+        value: Operand,
+        list: Vec<Operand>,
+        negated: bool,
+    },
+    /// A value that is a condition by itself: `true`, `false`, a BOOLEAN column.
+    Truth(Operand),
+}
+
+/// `=` and its relatives. `<>` is [`Comparison::NotEqual`]; IS is `=`, IS NOT is `!=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// One side of a comparison and where it stands, in UTF-16 units from the start of the statement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operand {
+    pub kind: OperandKind,
+    pub position: usize,
+    /// The first word, as written.
+    pub word: Box<str>,
+}
+
+/// What an [`Operand`] is.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum OperandKind {
+    Column(String),
+    Null,
+    Boolean(bool),
+    /// A text literal without its quotes.
+    Text(String),
+    /// A number as written, with its sign.
+    Number(String),
+    /// `$1` is 0.
+    Bind(usize),
+    /// `:name`, without the colon.
+    NamedBind(String),
+    /// The commit time of the record.
+    Now,
+    /// `dateadd(unit, stride, from)`.
+    DateAdd {
+        unit: char,
+        stride: i32,
+        from: Box<Operand>,
+    },
+    /// `cast(x as type)`, `x::type` or `type 'x'`; the type in lower case.
+    Cast {
+        value: Box<Operand>,
+        to: String,
+    },
+}
+
+/// Deeper nesting than this is not understood: it bounds the stack.
+const MAX_DEPTH: usize = 64;
+
+impl<'a> Parser<'a> {
+    /// A whole condition; stops at the first word that can't continue it.
+    pub(super) fn condition(&mut self) -> Result<Expr, NotUnderstood> {
+        self.or(0)
+    }
+
+    fn or(&mut self, depth: usize) -> Result<Expr, NotUnderstood> {
+        let first = self.and(depth)?;
+        if !self.peek().is("or") {
+            return Ok(first);
+        }
+        let mut all = vec![first];
+        while self.accept("or") {
+            all.push(self.and(depth)?);
+        }
+        self.all_conditions(all).map(Expr::Or)
+    }
+
+    fn and(&mut self, depth: usize) -> Result<Expr, NotUnderstood> {
+        let first = self.not(depth)?;
+        if !self.peek().is("and") {
+            return Ok(first);
+        }
+        let mut all = vec![first];
+        while self.accept("and") {
+            all.push(self.not(depth)?);
+        }
+        self.all_conditions(all).map(Expr::And)
+    }
+
+    fn all_conditions(&self, all: Vec<Expr>) -> Result<Vec<Expr>, NotUnderstood> {
+        all.into_iter().map(|e| self.truth(e)).collect()
+    }
+
+    /// Only what can be true or false by itself may stand under AND, OR, NOT.
+    fn truth(&self, expr: Expr) -> Result<Expr, NotUnderstood> {
+        match &expr {
+            Expr::Truth(operand) if !operand.may_be_condition() => {
+                Err(operand.not_understood("a condition was expected"))
+            }
+            _ => Ok(expr),
+        }
+    }
+
+    fn not(&mut self, depth: usize) -> Result<Expr, NotUnderstood> {
+        if depth > MAX_DEPTH {
+            return Err(self.refuse("the condition is nested too deeply"));
+        }
+        if self.accept("not") {
+            let inner = self.not(depth + 1)?;
+            return self.truth(inner).map(|e| Expr::Not(Box::new(e)));
+        }
+        let left = self.primary(depth)?;
+        self.predicate(left, depth)
+    }
+
+    /// What follows a value: a comparison, BETWEEN, IN, IS, or nothing.
+    fn predicate(&mut self, left: Expr, depth: usize) -> Result<Expr, NotUnderstood> {
+        let token = self.peek();
+        if let Some(op) = comparison(&token) {
+            let value = self.value_of(left)?;
+            self.advance();
+            let right = self.operand(depth)?;
+            return Ok(Expr::Compare { left: value, op, right });
+        }
+        if token.is("is") {
+            let value = self.value_of(left)?;
+            self.advance();
+            let op = if self.accept("not") { Comparison::NotEqual } else { Comparison::Equal };
+            if !["null", "true", "false"].iter().any(|w| self.peek().is(w)) {
+                return Err(self.refuse("NULL, TRUE or FALSE was expected"));
+            }
+            let right = self.operand(depth)?;
+            return Ok(Expr::Compare { left: value, op, right });
+        }
+        let negated = token.is("not") && (self.peek_after().is("in") || self.peek_after().is("between"));
+        if negated {
+            self.advance();
+        }
+        if self.peek().is("between") {
+            let value = self.value_of(left)?;
+            self.advance();
+            let low = self.operand(depth)?;
+            self.expect("and")?;
+            let high = self.operand(depth)?;
+            return Ok(Expr::Between { value, bounds: [low, high], negated });
+        }
+        if self.peek().is("in") {
+            let value = self.value_of(left)?;
+            self.advance();
+            let list = self.in_list(depth)?;
+            return Ok(Expr::In { value, list, negated });
+        }
+        Ok(left)
+    }
+
+    fn in_list(&mut self, depth: usize) -> Result<Vec<Operand>, NotUnderstood> {
+        // A single value may stand without parentheses: ts IN '2024'.
+        if !self.peek().is_symbol("(") {
+            return Ok(vec![self.operand(depth)?]);
+        }
+        self.advance();
+        let mut list = vec![self.operand(depth)?];
+        while self.accept_symbol(",") {
+            list.push(self.operand(depth)?);
+        }
+        self.expect_symbol(")")?;
+        Ok(list)
+    }
+
+    fn value_of(&self, expr: Expr) -> Result<Operand, NotUnderstood> {
+        match expr {
+            Expr::Truth(operand) => Ok(operand),
+            _ => Err(self.refuse("only columns and literals can be compared")),
+        }
+    }
+
+    fn primary(&mut self, depth: usize) -> Result<Expr, NotUnderstood> {
+        if self.peek().is_symbol("(") {
+            self.advance();
+            let inner = self.or(depth + 1)?;
+            self.expect_symbol(")")?;
+            return Ok(inner);
+        }
+        self.operand(depth).map(Expr::Truth)
+    }
+
+    /// A column, a literal, a bind variable, or a function of those that is the same for all rows.
+    pub(super) fn operand(&mut self, depth: usize) -> Result<Operand, NotUnderstood> {
+        if depth > MAX_DEPTH {
+            return Err(self.refuse("the expression is nested too deeply"));
+        }
+        let token = self.peek();
+        if token.is_symbol("(") {
+            self.advance();
+            let inner = self.operand(depth + 1)?;
+            self.expect_symbol(")")?;
+            return self.casts(inner);
+        }
+        if token.is_symbol("-") || token.is_symbol("+") {
+            return self.signed(depth);
+        }
+        let kind = match token.kind {
+            Kind::Text => OperandKind::Text(token.unquoted()),
+            Kind::Number => OperandKind::Number(token.text.to_owned()),
+            Kind::Bind => self.bind(&token)?,
+            Kind::Word => return self.word(token, depth),
+            Kind::Quoted => return self.column_operand(token),
+            Kind::Symbol | Kind::End => return Err(self.refuse("a column or a literal was expected")),
+        };
+        self.advance();
+        self.casts(self.make(&token, kind))
+    }
+
+    fn signed(&mut self, depth: usize) -> Result<Operand, NotUnderstood> {
+        let sign = self.advance();
+        let number = self.peek();
+        if number.kind != Kind::Number || sign.text == "+" {
+            return Err(self.refuse("arithmetic is not understood"));
+        }
+        let _ = depth;
+        self.advance();
+        // A cast binds tighter than the sign, so -1::short is -(1::short).
+        if self.peek().is_symbol("::") {
+            return Err(self.refuse("the sign applies to the cast value here"));
+        }
+        Ok(self.make(&sign, OperandKind::Number(format!("-{}", number.text))))
+    }
+
+    fn bind(&self, token: &Token<'a>) -> Result<OperandKind, NotUnderstood> {
+        let name = token.text.get(1..).unwrap_or("");
+        match token.text.chars().next() {
+            Some('$') => match name.parse::<usize>() {
+                Ok(n) if n > 0 => Ok(OperandKind::Bind(n - 1)),
+                _ => Err(self.refuse("a bind variable was expected")),
+            },
+            Some(':') => Ok(OperandKind::NamedBind(name.to_owned())),
+            _ => Err(self.refuse("this form of bind variable is not understood")),
+        }
+    }
+
+    fn word(&mut self, token: Token<'a>, depth: usize) -> Result<Operand, NotUnderstood> {
+        let follows = self.peek_after();
+        if follows.is_symbol("(") {
+            return self.function(token, depth);
+        }
+        let kind = if token.is("null") || token.is("nan") {
+            OperandKind::Null
+        } else if token.is("true") || token.is("false") {
+            OperandKind::Boolean(token.is("true"))
+        } else if follows.kind == Kind::Text
+            && ["timestamp", "timestamp_ns", "date"].iter().any(|w| token.is(w))
+        {
+            self.advance();
+            let text = self.make(&follows, OperandKind::Text(follows.unquoted()));
+            OperandKind::Cast { value: Box::new(text), to: token.text.to_ascii_lowercase() }
+        } else {
+            return self.column_operand(token);
+        };
+        self.advance();
+        self.casts(self.make(&token, kind))
+    }
+
+    fn column_operand(&mut self, token: Token<'a>) -> Result<Operand, NotUnderstood> {
+        self.advance();
+        let mut name = token.unquoted();
+        if self.peek().is_symbol(".") {
+            // Only this table's name or alias can stand before the point.
+            if !self.is_own_table(&name) {
+                return Err(NotUnderstood::token(self.sql, &token, "another table's column"));
+            }
+            self.advance();
+            let column = self.peek();
+            if !matches!(column.kind, Kind::Word | Kind::Quoted) {
+                return Err(self.refuse("a column name was expected"));
+            }
+            name = column.unquoted();
+            self.advance();
+        }
+        let operand = self.make(&token, OperandKind::Column(name));
+        if self.peek().is_symbol("::") || self.peek().is_symbol("[") {
+            return Err(self.refuse("an expression over a column is not understood"));
+        }
+        Ok(operand)
+    }
+
+    fn function(&mut self, token: Token<'a>, depth: usize) -> Result<Operand, NotUnderstood> {
+        if depth > MAX_DEPTH {
+            return Err(self.refuse("the expression is nested too deeply"));
+        }
+        let kind = if token.is("now") {
+            self.advance();
+            self.advance();
+            OperandKind::Now
+        } else if token.is("dateadd") {
+            self.advance();
+            self.advance();
+            self.dateadd(depth)?
+        } else if token.is("cast") {
+            self.advance();
+            self.advance();
+            let value = self.operand(depth + 1)?;
+            self.expect("as")?;
+            OperandKind::Cast { value: Box::new(value), to: self.type_name()? }
+        } else {
+            return Err(self.refuse("this function is not understood"));
+        };
+        self.expect_symbol(")")?;
+        self.casts(self.make(&token, kind))
+    }
+
+    fn dateadd(&mut self, depth: usize) -> Result<OperandKind, NotUnderstood> {
+        let unit = self.peek();
+        let text = unit.unquoted();
+        let mut chars = text.chars();
+        let (Some(letter), None, Kind::Text) = (chars.next(), chars.next(), unit.kind) else {
+            return Err(self.refuse("a unit of one letter was expected"));
+        };
+        self.advance();
+        self.expect_symbol(",")?;
+        let stride = self.operand(depth + 1)?;
+        let OperandKind::Number(digits) = &stride.kind else {
+            return Err(stride.not_understood("a number was expected"));
+        };
+        let stride =
+            digits.parse::<i32>().map_err(|_| stride.not_understood("not a number that fits an INT"))?;
+        self.expect_symbol(",")?;
+        let from = self.operand(depth + 1)?;
+        Ok(OperandKind::DateAdd { unit: letter, stride, from: Box::new(from) })
+    }
+
+    /// Any `::type` after a value.
+    fn casts(&mut self, mut value: Operand) -> Result<Operand, NotUnderstood> {
+        let mut count = 0;
+        while self.accept_symbol("::") {
+            count += 1;
+            if count > MAX_DEPTH {
+                return Err(self.refuse("the expression is nested too deeply"));
+            }
+            let to = self.type_name()?;
+            let (position, word) = (value.position, value.word.clone());
+            value = Operand { kind: OperandKind::Cast { value: Box::new(value), to }, position, word };
+        }
+        Ok(value)
+    }
+
+    /// A type's name with its parameters, in lower case and without blanks: `decimal(10,2)`.
+    fn type_name(&mut self) -> Result<String, NotUnderstood> {
+        let token = self.peek();
+        if token.kind != Kind::Word {
+            return Err(self.refuse("a type was expected"));
+        }
+        self.advance();
+        let mut name = token.text.to_ascii_lowercase();
+        if self.peek().is_symbol("(") {
+            self.advance();
+            name.push('(');
+            while matches!(self.peek().kind, Kind::Number | Kind::Word) || self.peek().is_symbol(",") {
+                name.push_str(self.advance().text);
+            }
+            self.expect_symbol(")")?;
+            name.push(')');
+        }
+        Ok(name)
+    }
+
+    fn make(&self, token: &Token<'a>, kind: OperandKind) -> Operand {
+        Operand { kind, position: super::utf16_position(self.sql, token.at), word: token.text.into() }
+    }
+}
+
+impl Operand {
+    /// The error that names this operand as the first word not understood.
+    pub fn not_understood(&self, reason: impl Into<Box<str>>) -> NotUnderstood {
+        NotUnderstood { position: self.position, word: self.word.clone(), reason: reason.into() }
+    }
+
+    fn may_be_condition(&self) -> bool {
+        matches!(self.kind, OperandKind::Boolean(_) | OperandKind::Column(_))
+    }
+}
+
+impl Comparison {
+    /// The comparison with its sides exchanged.
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Equal | Self::NotEqual => self,
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+        }
+    }
+}
+
+fn comparison(token: &Token<'_>) -> Option<Comparison> {
+    if token.kind != Kind::Symbol {
+        return None;
+    }
+    Some(match token.text {
+        "=" => Comparison::Equal,
+        "!=" | "<>" => Comparison::NotEqual,
+        "<" => Comparison::Less,
+        "<=" => Comparison::LessOrEqual,
+        ">" => Comparison::Greater,
+        ">=" => Comparison::GreaterOrEqual,
+        _ => return None,
+    })
+}
