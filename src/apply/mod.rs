@@ -1,3 +1,20 @@
-//! Applies transactions to a table: order, merge, dedup, replace, schema changes, statements.
+//! Applying transactions to a [`Table`](crate::table::Table), exactly as QuestDB does.
+//!
+//! Plan, then execute, over a block of transactions: the plan looks at timestamps and upsert keys only
+//! and says which rows go where; execution builds each column from that alone. A block of one
+//! transaction is the reference; any other block gives the same rows.
 
+mod commits;
+mod effect;
+mod execute;
+mod gather;
+mod keys;
+mod merge;
+mod plan;
+mod remove;
+mod source;
 pub mod sql;
+mod ttl;
+
+pub use commits::{apply_commits, ends_block};
+pub use effect::{CHANGED_RANGES_MAX, Effect, PartitionEffect, Touch};

@@ -25,8 +25,15 @@ pub enum Chunk {
         /// Values.
         data: Vec<u8>,
     },
-    /// VARCHAR and ARRAY.
-    Entries {
+    /// VARCHAR.
+    Varchar {
+        /// One entry per row.
+        aux: Vec<Entry>,
+        /// What is not inlined.
+        data: Vec<u8>,
+    },
+    /// ARRAY.
+    Array {
         /// One entry per row.
         aux: Vec<Entry>,
         /// Values.
@@ -48,7 +55,18 @@ impl Chunk {
         match (ty.fixed_size(), ty.tag()) {
             (Some(width), _) => Self::Fixed { width, values: Vec::new() },
             (None, Tag::String | Tag::Binary) => Self::Prefixed { aux: vec![0], data: Vec::new() },
-            (None, _) => Self::Entries { aux: Vec::new(), data: Vec::new() },
+            (None, Tag::Varchar) => Self::Varchar { aux: Vec::new(), data: Vec::new() },
+            (None, _) => Self::Array { aux: Vec::new(), data: Vec::new() },
+        }
+    }
+
+    /// Makes room for `rows` values in all.
+    pub fn reserve(&mut self, rows: usize) {
+        let more = rows.saturating_sub(self.rows());
+        match self {
+            Self::Fixed { width, values } => values.reserve(more * *width),
+            Self::Prefixed { aux, .. } => aux.reserve(more),
+            Self::Varchar { aux, .. } | Self::Array { aux, .. } => aux.reserve(more),
         }
     }
 
@@ -57,7 +75,7 @@ impl Chunk {
         match self {
             Self::Fixed { width, values } => values.len() / width,
             Self::Prefixed { aux, .. } => aux.len().saturating_sub(1),
-            Self::Entries { aux, .. } => aux.len(),
+            Self::Varchar { aux, .. } | Self::Array { aux, .. } => aux.len(),
         }
     }
 
@@ -66,7 +84,7 @@ impl Chunk {
         match self {
             Self::Fixed { values, .. } => values.capacity(),
             Self::Prefixed { aux, data } => aux.capacity() * 8 + data.capacity(),
-            Self::Entries { aux, data } => aux.capacity() * 16 + data.capacity(),
+            Self::Varchar { aux, data } | Self::Array { aux, data } => aux.capacity() * 16 + data.capacity(),
         }
     }
 
@@ -78,10 +96,8 @@ impl Chunk {
                 None => Value::Null,
             },
             Self::Prefixed { aux, data } => prefixed_value(ty, aux, data, row).unwrap_or(Value::Null),
-            Self::Entries { aux, data } if ty.tag() == Tag::Varchar => {
-                varchar(aux, data, row).map_or(Value::Null, Value::Utf8)
-            }
-            Self::Entries { aux, data } => array_value(ty, aux, data, row).unwrap_or(Value::Null),
+            Self::Varchar { aux, data } => varchar(aux, data, row).map_or(Value::Null, Value::Utf8),
+            Self::Array { aux, data } => array_value(ty, aux, data, row).unwrap_or(Value::Null),
         }
     }
 

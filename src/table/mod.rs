@@ -6,6 +6,7 @@
 pub mod calendar;
 mod cell;
 pub mod chunk;
+mod digest;
 mod partition;
 mod schema;
 mod state;
@@ -15,6 +16,7 @@ mod value;
 pub use calendar::Calendar;
 pub use cell::value_of;
 pub use chunk::Chunk;
+pub use digest::{BlockDigest, DIGEST_VERSION, Digest};
 pub use partition::{BLOCK_ROWS, Block, Partition};
 pub use schema::{Column, Schema};
 pub use state::{Standing, Table};

@@ -1,5 +1,6 @@
+use super::digest::BlockDigest;
 use super::{Chunk, Schema, SymbolTable, Value};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Rows per block, at most. Small enough that a late row rewrites little, large enough that a
 /// column's values are copied in long runs.
@@ -19,6 +20,8 @@ pub struct Block {
     pub min_ts: i64,
     /// See `min_ts`.
     pub max_ts: i64,
+    /// Computed when first asked for.
+    pub(super) digest: OnceLock<BlockDigest>,
 }
 
 /// The rows between two boundaries of time, in order of the designated timestamp.
@@ -33,6 +36,16 @@ pub struct Partition {
 }
 
 impl Block {
+    /// A block without rows, to build into.
+    pub fn empty() -> Self {
+        Self { rows: 0, columns: Vec::new(), min_ts: i64::MAX, max_ts: i64::MIN, digest: OnceLock::new() }
+    }
+
+    /// To be called when rows or values changed.
+    pub(crate) fn forget_digest(&mut self) {
+        self.digest = OnceLock::new();
+    }
+
     /// The chunk of a column; `None` where all its values are null.
     pub fn chunk(&self, column: usize) -> Option<&Arc<Chunk>> {
         self.columns.get(column)?.as_ref()
