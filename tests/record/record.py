@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -31,6 +33,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=DATA, help="directory of the archives")
     parser.add_argument("--unpacked", action="store_true", help="write OUT/NAME/... instead of an archive")
+    parser.add_argument("--size", choices=["small", "large"], default="small", help="of trading_day")
+    parser.add_argument("--bundle", type=Path, help="also put the recording there as static files, without answers")
     args = parser.parse_args()
     if args.list:
         print("\n".join(scenario_names()))
@@ -43,20 +47,37 @@ def main() -> int:
     return 0
 
 
+def bundle(recording: Path, target: Path) -> None:
+    """Puts what the page fetches, without the answers, into a directory of static files."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    shutil.copytree(recording / "db", target / "db")
+    shutil.copy(recording / "recording.json", target)
+    size = sum((target / p).stat().st_size for p in recorder.files_of(target))
+    print(f"{target}: {size:,} bytes, {len(recorder.files_of(target))} files", flush=True)
+
+
 def record_one(name: str, args: argparse.Namespace) -> None:
     started = time.monotonic()
     scenario = importlib.import_module(f"scenarios.{name}")
     version = args.version or getattr(scenario, "VERSION", "9.3.4")
-    files = recorder.record(scenario, name, version, args.seed)
-    if args.unpacked:
-        recorder.unpack(files, args.out / name)
-        size = sum(map(len, files.values()))
-    else:
-        args.out.mkdir(parents=True, exist_ok=True)
-        packed = recorder.archive(files)
-        (args.out / f"{name}.tar.gz").write_bytes(packed)
-        size = len(packed)
-    print(f"{name}: {size:,} bytes, {len(files)} files, {time.monotonic() - started:.1f} s", flush=True)
+    with tempfile.TemporaryDirectory(prefix=f"record-{name}-") as root:
+        made = recorder.record(scenario, name, version, args.seed, Path(root), {"size": args.size})
+        count = len(recorder.files_of(made))
+        if args.bundle:
+            bundle(made, args.bundle)
+        if args.unpacked:
+            target = args.out / name
+            shutil.rmtree(target, ignore_errors=True)
+            args.out.mkdir(parents=True, exist_ok=True)
+            shutil.move(made, target)
+            size = sum((target / p).stat().st_size for p in recorder.files_of(target))
+        else:
+            args.out.mkdir(parents=True, exist_ok=True)
+            packed = recorder.archive(made)
+            (args.out / f"{name}.tar.gz").write_bytes(packed)
+            size = len(packed)
+    print(f"{name}: {size:,} bytes, {count} files, {time.monotonic() - started:.1f} s", flush=True)
 
 
 if __name__ == "__main__":

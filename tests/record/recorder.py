@@ -8,9 +8,8 @@ import io
 import json
 import random
 import re
-import shutil
 import tarfile
-import tempfile
+import time
 from pathlib import Path
 
 import layout
@@ -22,16 +21,17 @@ DEDUP_ORDER = "dedup with extra key columns: the log does not fix the order of r
 class Recorder:
     """What a scenario talks to: statements and rows in, snapshots of the server's answers out."""
 
-    def __init__(self, name: str, version: str, seed: int, settings: dict, root: Path, heap: str = "1g"):
+    def __init__(self, name: str, version: str, seed: int, settings: dict, root: Path, options: dict | None = None):
         self.name, self.version, self.seed, self.settings = name, version, seed, dict(settings)
-        self.root = root
+        self.options = options or {}
+        # What becomes the recording: recording.json, db/, answers/.
+        self.out = root / "out"
+        (self.out / "answers").mkdir(parents=True)
         self.random = random.Random(f"{name}:{seed}")
-        self.server = QuestDB(version, root / "server", settings, heap)
-        self.answers: dict[str, bytes] = {}
+        self.server = QuestDB(version, root / "server", settings)
         self.snapshots: dict[str, list[dict]] = {}
         self.multisets: dict[str, str] = {}
         self.expect: dict[str, dict] = {}
-        self.live_copy: dict[str, bytes] | None = None
 
     # -- what scenarios call ---------------------------------------------------------------------
 
@@ -78,13 +78,28 @@ class Recorder:
     def snapshot(self, *tables: str) -> None:
         """Stores what the server answers for the tables now, and at which seqTxn that is."""
         for table in tables or self.user_tables():
-            seq_txn, body = self.read_table(table)
             directory = self.directory(table)
+            seq_txn = self.read_table(table, self.out / "answers/now.csv")
             name = f"answers/{directory}@{seq_txn}.csv"
-            if name not in self.answers:
-                self.answers[name] = body
+            if not (self.out / name).exists():
                 entry = {"seqTxn": seq_txn, "file": name, "rows": self.count(table)}
                 self.snapshots.setdefault(directory, []).append(entry)
+            (self.out / "answers/now.csv").replace(self.out / name)
+
+    def refresh_view(self, view: str, how: str = "INCREMENTAL") -> None:
+        """Refreshes a materialized view up to what its base table holds, and waits for it."""
+        deadline = time.monotonic() + 120
+        while True:
+            self.applied()
+            self.sql(f"REFRESH MATERIALIZED VIEW {view} {how}")
+            for _ in range(50):
+                row = self.sql(f"SELECT * FROM materialized_views() WHERE view_name = '{view}'")[0]
+                if row["view_status"] == "valid" and row["refresh_base_table_txn"] == row["base_table_txn"]:
+                    self.applied(view)
+                    return
+                time.sleep(0.01)
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not refreshed: {row}")
 
     def multiset(self, table: str, reason: str = DEDUP_ORDER) -> None:
         """Says that the log doesn't fix the order of the table's rows, and why."""
@@ -111,7 +126,7 @@ class Recorder:
     def copy_live(self) -> None:
         """Takes the `db` of the recording now, while the server holds its segments open."""
         self.applied()
-        self.live_copy = self._files()
+        self._copy_db()
 
     # -- reading answers -------------------------------------------------------------------------
 
@@ -128,28 +143,27 @@ class Recorder:
     def count(self, table: str) -> int:
         return self.sql(f'SELECT count() n FROM "{table}"')[0]["n"]
 
-    def read_table(self, table: str) -> tuple[int, bytes]:
-        """(seqTxn, CSV) of a table of which everything that the sequencer knows is applied."""
+    def read_table(self, table: str, out: Path) -> int:
+        """Writes the CSV of a table, of which everything that the sequencer knows is applied; its seqTxn."""
         while True:
             before = self.applied(table)[table]["writerTxn"]
-            body = self.server.export(f'SELECT * FROM "{table}"')
+            self.server.export(f'SELECT * FROM "{table}"', out)
             if self.server.wal_tables()[table]["writerTxn"] == before:
-                return before, body
+                return before
 
     # -- the recording ---------------------------------------------------------------------------
 
-    def finish(self, description: str) -> dict[str, bytes]:
-        """Collects the last answers, stops the server and returns the recording's files by path."""
+    def finish(self, description: str) -> None:
+        """Collects the last answers, stops the server and completes the recording in `out`."""
         self.applied()
         tables = [self._describe(row) for row in self._tables()]
         for table in tables:
-            seq_txn, body = self.read_table(table["name"])
-            if seq_txn != table["seqTxn"]:
+            answer = self.out / f"answers/{table['dir']}.csv"
+            if self.read_table(table["name"], answer) != table["seqTxn"]:
                 raise AssertionError(f"{table['name']} moved on while it was read")
-            self.answers[f"answers/{table['dir']}.csv"] = body
             # A snapshot of the last state would be the same file again.
-            table["snapshots"] = [s for s in table["snapshots"] if s["seqTxn"] != seq_txn]
-            self.answers.pop(f"answers/{table['dir']}@{seq_txn}.csv", None)
+            table["snapshots"] = [s for s in table["snapshots"] if s["seqTxn"] != table["seqTxn"]]
+            (self.out / f"answers/{table['dir']}@{table['seqTxn']}.csv").unlink(missing_ok=True)
         self.server.stop()
         recording = {
             "name": self.name,
@@ -159,13 +173,17 @@ class Recorder:
             "settings": self.settings,
             "tables": sorted(tables, key=lambda t: t["id"]),
         }
-        files = self.live_copy if self.live_copy is not None else self._files()
         text = json.dumps(recording, indent=1, ensure_ascii=False) + "\n"
-        return {"recording.json": text.encode()} | files | self.answers
+        (self.out / "recording.json").write_text(text)
+        if not (self.out / "db").exists():
+            self._copy_db()
 
-    def _files(self) -> dict[str, bytes]:
+    def _copy_db(self) -> None:
         db = self.server.db
-        return {f"db/{p.as_posix()}": layout.read_trimmed(db, p) for p in layout.replay_files(db)}
+        for path in layout.replay_files(db):
+            target = self.out / "db" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(layout.read_trimmed(db, path))
 
     def _describe(self, row: dict) -> dict:
         name, directory = row["table_name"], row["directoryName"]
@@ -214,33 +232,30 @@ class Recorder:
         return list(merged.values())
 
 
-def record(scenario, name: str, version: str, seed: int, heap: str = "1g") -> dict[str, bytes]:
-    """Runs one scenario module from start to stop; the recording's files by path."""
-    root = Path(tempfile.mkdtemp(prefix=f"record-{name}-"))
-    recorder = Recorder(name, version, seed, getattr(scenario, "SETTINGS", {}), root, heap)
+def record(scenario, name: str, version: str, seed: int, root: Path, options: dict | None = None) -> Path:
+    """Runs one scenario module from start to stop below `root`; the directory of the recording."""
+    recorder = Recorder(name, version, seed, getattr(scenario, "SETTINGS", {}), root, options)
     try:
         recorder.server.start()
         scenario.run(recorder)
-        return recorder.finish(scenario.DESCRIPTION)
+        recorder.finish(scenario.DESCRIPTION)
+        return recorder.out
     finally:
         recorder.server.kill()
-        shutil.rmtree(root, ignore_errors=True)
 
 
-def archive(files: dict[str, bytes]) -> bytes:
-    """The files as a tar.gz that depends on nothing but them."""
+def files_of(recording: Path) -> list[Path]:
+    """The files of a recording's directory, sorted, relative to it."""
+    return sorted(p.relative_to(recording) for p in recording.rglob("*") if p.is_file())
+
+
+def archive(recording: Path) -> bytes:
+    """The directory as a tar.gz that depends on nothing but its files."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for path in sorted(files):
-            info = tarfile.TarInfo(path)
-            info.size, info.mode, info.mtime = len(files[path]), 0o644, 0
-            tar.addfile(info, io.BytesIO(files[path]))
+        for path in files_of(recording):
+            data = (recording / path).read_bytes()
+            info = tarfile.TarInfo(path.as_posix())
+            info.size, info.mode, info.mtime = len(data), 0o644, 0
+            tar.addfile(info, io.BytesIO(data))
     return gzip.compress(raw.getvalue(), 9, mtime=0)
-
-
-def unpack(files: dict[str, bytes], out: Path) -> None:
-    """Writes the files below `out`."""
-    for path, data in files.items():
-        target = out / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
