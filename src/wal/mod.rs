@@ -5,14 +5,41 @@
 //! damaged, unknown or hostile becomes an [`Error`] that names file, offset and what was
 //! expected.
 
+mod applied;
+mod bind;
+mod changes;
+mod check;
 mod commit;
+mod cursor;
 mod error;
 mod event;
+mod event_decode;
 mod files;
+mod meta;
+mod path;
+mod purge;
+mod registry;
+mod segment;
+mod sequencer;
+mod symbols;
+mod table_meta;
 mod types;
 
+pub use applied::{Applied, AppliedPartition};
+pub use bind::TypedBind;
+pub use changes::{decode_change, read_change, read_changes};
 pub use commit::{Commit, SymbolDiff, WalColumn};
+pub use cursor::{Cursor, utf16_lossy};
 pub use error::{Error, Result};
 pub use event::{BindValue, Change, ColumnSpec, DataEvent, Event, SqlEvent, TxnKind, TxnRecord};
+pub use event_decode::{RawEvent, read_event, read_raw_event};
 pub use files::{Files, MemoryFiles};
+pub use meta::{MetaColumn, SequencerMeta};
+pub use path::SegmentId;
+pub use purge::{Cause, Survey};
+pub use registry::{Registry, TableKind, TableToken};
+pub use segment::{Transaction, read_commit, read_transaction};
+pub use sequencer::{LogVersion, SequencerLog};
+pub use symbols::{read_clean_symbols, read_table_symbols};
+pub use table_meta::{TableMeta, TableMetaColumn, Ttl, read_name_file};
 pub use types::{ColumnType, PartitionBy, Tag};

@@ -105,8 +105,29 @@ impl ColumnType {
     /// The type of a stored code; `None` if no table can hold such a column.
     pub fn from_code(code: i32) -> Option<Self> {
         let candidate = Self(code);
-        Tag::from_code((code & 0xff) as u8)?;
-        Some(candidate)
+        let (precision, scale) = candidate.decimal();
+        let bits = candidate.geohash_bits();
+        let parameters = match Tag::from_code((code & 0xff) as u8)? {
+            Tag::GeoByte => (1..=7).contains(&bits) && code >> 17 == 0,
+            Tag::GeoShort => (8..=15).contains(&bits) && code >> 17 == 0,
+            Tag::GeoInt => (16..=31).contains(&bits) && code >> 17 == 0,
+            Tag::GeoLong => (32..=60).contains(&bits) && code >> 17 == 0,
+            Tag::Decimal8 => decimal_fits(1..=2, precision, scale),
+            Tag::Decimal16 => decimal_fits(3..=4, precision, scale),
+            Tag::Decimal32 => decimal_fits(5..=9, precision, scale),
+            Tag::Decimal64 => decimal_fits(10..=18, precision, scale),
+            Tag::Decimal128 => decimal_fits(19..=38, precision, scale),
+            Tag::Decimal256 => decimal_fits(39..=76, precision, scale),
+            Tag::Array => candidate.array_element() == Tag::Double as i32 && code >> 19 == 0,
+            Tag::Timestamp => code & !NANOS == 8,
+            _ => code >> 8 == 0,
+        };
+        parameters.then_some(candidate)
+    }
+
+    /// A type whose tag alone is known to be right, as bind variables have them.
+    pub(super) const fn from_code_loose(code: i32) -> Self {
+        Self(code)
     }
 
     /// The code as stored.
@@ -170,6 +191,10 @@ impl ColumnType {
     pub fn array_element(self) -> i32 {
         if self.tag() == Tag::Array { self.0 >> 8 & 0x3f } else { 0 }
     }
+}
+
+fn decimal_fits(precisions: std::ops::RangeInclusive<u32>, precision: u32, scale: u32) -> bool {
+    precisions.contains(&precision) && scale <= precision
 }
 
 impl Tag {

@@ -1,0 +1,41 @@
+use super::{Error, Result};
+
+/// A segment of one writer: directory `wal{wal}/{segment}` of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SegmentId {
+    /// 1 or more, never used again for another writer.
+    pub wal: u32,
+    pub segment: u32,
+}
+
+impl SegmentId {
+    /// The segment's directory, given the table's.
+    pub fn dir(self, table_dir: &str) -> String {
+        format!("{table_dir}/wal{}/{}", self.wal, self.segment)
+    }
+}
+
+/// Refuses a name from a file that would not stay inside its directory when used in a path.
+///
+/// QuestDB allows none of these in table and column names; only damaged or hostile files have them.
+pub(super) fn check_component(file: &str, name: &str) -> Result<()> {
+    let escapes = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0']);
+    if escapes {
+        return Err(Error::damaged(file, 0, "a name that can be a file's", format_args!("{name:?}")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_inside_their_directory() {
+        assert_eq!(SegmentId { wal: 3, segment: 0 }.dir("t~1"), "t~1/wal3/0");
+        assert!(check_component("f", "price~7").is_ok());
+        for bad in ["", ".", "..", "../x", "a/b", "a\\b", "a\0b"] {
+            assert!(check_component("f", bad).is_err(), "{bad:?}");
+        }
+    }
+}
