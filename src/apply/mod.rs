@@ -5,6 +5,7 @@
 //! transaction is the reference; any other block gives the same rows.
 
 mod commits;
+pub mod convert;
 mod effect;
 mod execute;
 mod gather;

@@ -11,6 +11,7 @@ mod partition;
 mod schema;
 mod state;
 mod symbols;
+pub mod text;
 mod value;
 
 pub use calendar::Calendar;

@@ -1,0 +1,145 @@
+//! What a column's values become when its type is changed: QuestDB 9.3.4's conversions, pair by pair.
+//!
+//! Three outcomes have to be told apart. A pair that `ALTER TABLE … ALTER COLUMN … TYPE` refuses never gets
+//! into the log ([`Refused`]). A pair that it accepts may still fail on some value, or on every one, when the
+//! change is applied; that suspends the table ([`Suspends`]), and only if there is a row to convert. All else
+//! gives a value, which is null where the source doesn't fit.
+
+mod numeric;
+mod text;
+
+use crate::table::Value;
+use crate::wal::{ColumnType, Tag};
+
+/// Converts the values of one column from one type to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Converter {
+    to: ColumnType,
+    kind: Kind,
+}
+
+/// `ALTER TABLE` refuses this pair of types, so no log of QuestDB's holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("QuestDB refuses to change a column of type {} to type {}", from.code(), to.code())]
+pub struct Refused {
+    /// The column's type.
+    pub from: ColumnType,
+    /// The wanted type.
+    pub to: ColumnType,
+}
+
+/// The server fails on this value when it applies the change, which suspends the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Suspends {
+    /// More digits than the DECIMAL holds, or digits that its scale would cut off.
+    #[error("a value does not fit the DECIMAL")]
+    Decimal,
+    /// The server accepts the pair in `ALTER TABLE` but has no conversion for it.
+    #[error("QuestDB has no conversion between these types")]
+    Unsupported,
+}
+
+/// Takes converted values, in row order.
+pub trait Sink {
+    /// One value of the new type, [`Value::Null`] if it is null.
+    fn push(&mut self, value: Value<'_>);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Numeric,
+    FromText,
+    ToText,
+    ToDecimal,
+    Unsupported,
+}
+
+/// The conversion between two column types.
+///
+/// # Errors
+/// [`Refused`] where the server refuses the statement, the same type included.
+pub fn converter(from: ColumnType, to: ColumnType) -> Result<Converter, Refused> {
+    let kind = if from == to { None } else { kind(from.tag(), to.tag()) };
+    kind.map(|kind| Converter { to, kind }).ok_or(Refused { from, to })
+}
+
+fn kind(from: Tag, to: Tag) -> Option<Kind> {
+    Some(match (family(from), family(to)) {
+        (Family::Number, Family::Number) => Kind::Numeric,
+        (Family::Number | Family::Other, Family::Text) => Kind::ToText,
+        (Family::Text, Family::Number | Family::Other) => Kind::FromText,
+        (Family::Text, Family::Text) => Kind::ToText,
+        (Family::Decimal, Family::Decimal) => Kind::ToDecimal,
+        (Family::Number, Family::Decimal) if is_integer(from) => Kind::ToDecimal,
+        (Family::Decimal, Family::Number) if is_integer(to) => Kind::Unsupported,
+        _ => return None,
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Family {
+    Number,
+    Text,
+    Decimal,
+    /// IPv4, UUID, CHAR: only from and to text.
+    Other,
+    Never,
+}
+
+fn family(tag: Tag) -> Family {
+    use Tag::*;
+    match tag {
+        Boolean | Byte | Short | Int | Long | Date | Timestamp | Float | Double => Family::Number,
+        String | Varchar | Symbol => Family::Text,
+        Decimal8 | Decimal16 | Decimal32 | Decimal64 | Decimal128 | Decimal256 => Family::Decimal,
+        Ipv4 | Uuid | Char => Family::Other,
+        _ => Family::Never,
+    }
+}
+
+fn is_integer(tag: Tag) -> bool {
+    matches!(tag, Tag::Byte | Tag::Short | Tag::Int | Tag::Long)
+}
+
+impl Converter {
+    /// The new type.
+    pub fn to(&self) -> ColumnType {
+        self.to
+    }
+
+    /// Converts one value of the old type. Text goes to `scratch`, which is cleared first: UTF-16LE units for
+    /// STRING, UTF-8 for VARCHAR and SYMBOL.
+    ///
+    /// FLOAT and DOUBLE may be infinite here, on either side: an infinity prints as null, yet it becomes
+    /// `true` as a BOOLEAN, where a NaN becomes `false`.
+    ///
+    /// # Errors
+    /// [`Suspends`] where the server would suspend the table.
+    pub fn convert<'s>(&self, value: Value<'_>, scratch: &'s mut Vec<u8>) -> Result<Value<'s>, Suspends> {
+        match self.kind {
+            Kind::Numeric => Ok(numeric::convert(value, self.to)),
+            Kind::ToDecimal => numeric::to_decimal(value, self.to),
+            Kind::FromText => Ok(text::parse(value, self.to)),
+            Kind::ToText => Ok(text::write(value, self.to, scratch)),
+            Kind::Unsupported => Err(Suspends::Unsupported),
+        }
+    }
+
+    /// Converts values in row order into `sink`; returns how many.
+    ///
+    /// # Errors
+    /// [`Suspends`] at the first value on which the server would suspend the table; `sink` has got those before it.
+    pub fn convert_all<'v>(
+        &self,
+        values: impl IntoIterator<Item = Value<'v>>,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Suspends> {
+        let mut scratch = Vec::new();
+        let mut count = 0;
+        for value in values {
+            sink.push(self.convert(value, &mut scratch)?);
+            count += 1;
+        }
+        Ok(count)
+    }
+}
