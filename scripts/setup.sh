@@ -2,12 +2,16 @@
 # Sets up what a fresh machine lacks; what is there already is left alone.
 #
 #   scripts/setup.sh PART...
+#   scripts/setup.sh --check java     only says, by its exit code, whether it is there
 #
 #   wasm      a compiler for wasm32 and wasm-bindgen; writes target/tools/wasm.env, which wasm.sh reads
+#   compiler  only the compiler
 #   chromium  Chromium and its WebDriver, for the tests in a browser
 #   node      checks that Node 20 or later is there, and installs the page's packages
 #   java      Java 17 and Maven, for the tests against a live QuestDB
 #   fuzz      cargo-fuzz
+#
+# With UNDERSTUDY_NO_SETUP=1 nothing is installed: what is missing ends the script with code 75.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # The bindings in Cargo.toml and the tool that reads them must be of the same version.
@@ -16,9 +20,14 @@ sysroot=$tools_dir/sysroot
 
 main() {
   [ $# -gt 0 ] || die "name what to set up: wasm, chromium, node, java, fuzz"
+  if [ "$*" = "--check java" ]; then
+    java_is_17 && have mvn
+    return
+  fi
   for part in "$@"; do
     case $part in
-      wasm) setup_wasm ;;
+      wasm) setup_compiler; setup_bindgen ;;
+      compiler) setup_compiler ;;
       chromium) setup_chromium ;;
       node) setup_node ;;
       java) setup_java ;;
@@ -28,15 +37,10 @@ main() {
   done
 }
 
-setup_wasm() {
-  have cargo || die "Rust is missing: install it with rustup, see https://rustup.rs"
-  setup_bindgen
-  setup_wasm_target
-}
-
 # A compiler that can build for wasm32: the toolchain at hand if it has the target or can fetch
 # it, else Debian's compiler with a standard library that we build once.
-setup_wasm_target() {
+setup_compiler() {
+  have cargo || die "Rust is missing: install it with rustup, see https://rustup.rs"
   local env_file=$tools_dir/wasm.env want
   if [ "${UNDERSTUDY_WASM:-}" != debian ] && can_build_wasm cargo; then
     want="# The toolchain at hand."$'\n''wasm_cargo=(cargo)'
@@ -55,8 +59,13 @@ setup_wasm_target() {
   [ -f "$env_file" ] && [ "$(cat "$env_file")" = "$want" ] || printf '%s\n' "$want" >"$env_file"
 }
 
+# Ends the script where nothing may be installed.
+may_install() {
+  [ -z "${UNDERSTUDY_NO_SETUP:-}" ] || { say "$1 is missing"; exit 75; }
+}
+
 fetch_wasm_target() {
-  have rustup || return 1
+  [ -z "${UNDERSTUDY_NO_SETUP:-}" ] && have rustup || return 1
   say "rustup target add wasm32-unknown-unknown"
   (cd "$root" && timeout 300 rustup target add wasm32-unknown-unknown) >"$logs_dir/rustup.log" 2>&1 && return 0
   say "the target could not be downloaded; falling back on Debian's compiler"
@@ -75,6 +84,7 @@ can_build_wasm() {
 setup_debian_compiler() {
   local packages=(rustc-web cargo-web rust-web-src lld-22 clang-22 llvm-22)
   if ! { [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && have wasm-ld-22 && have clang-22; }; then
+    may_install "a compiler for wasm32"
     apt_install "${packages[@]}" ||
       die "no wasm32 target: run 'rustup target add wasm32-unknown-unknown' or 'apt-get install ${packages[*]}'"
   fi
@@ -87,6 +97,7 @@ build_sysroot() {
   local version stamp=$sysroot/.version dir=$tools_dir/std-build lib=$sysroot/lib/rustlib
   version=$(/usr/bin/rustc -vV)
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$version" ] && return 0
+  may_install "a standard library for wasm32"
   say "building the standard library for wasm32 (once, 1-3 minutes)"
   rm -rf "$sysroot" "$dir"
   mkdir -p "$lib/wasm32-unknown-unknown/lib" "$dir/src"
@@ -112,6 +123,7 @@ build_sysroot() {
 setup_bindgen() {
   [ -n "$bindgen_version" ] || die "Cargo.toml pins no wasm-bindgen version"
   [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $bindgen_version" ] && have wasm-bindgen-test-runner && return 0
+  may_install "wasm-bindgen $bindgen_version"
   say "cargo install wasm-bindgen-cli $bindgen_version (once, 2-5 minutes)"
   # Built for quick building: it works for a second on each build of the page. Its own lock
   # file is not used, it names a version that was withdrawn.

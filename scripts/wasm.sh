@@ -2,7 +2,7 @@
 # Everything that has to do with the WebAssembly module. Sets up what it needs first.
 #
 #   scripts/wasm.sh build [--profile fast|release] [--features F]   the module and its glue, into pkg/
-#   scripts/wasm.sh test [node|chromium]...                         tests/wasm in both, or in those named
+#   scripts/wasm.sh test [--profile P] [node|chromium]...           tests/wasm in both, or in those named
 #   scripts/wasm.sh lint                                            clippy, or where there is none, check
 #   scripts/wasm.sh check [ARGUMENTS]                               cargo check of the library for wasm32
 #   scripts/wasm.sh size                                            gzip size of the module; over the limit fails
@@ -20,8 +20,8 @@ main() {
   local verb=${1:-}
   [ $# -gt 0 ] && shift
   case $verb in
-    build) use_compiler; build "$@" ;;
-    test) use_compiler; run_tests "$@" ;;
+    build) "$root/scripts/setup.sh" wasm; use_compiler; build "$@" ;;
+    test) "$root/scripts/setup.sh" wasm; use_compiler; run_tests "$@" ;;
     lint) use_compiler; lint ;;
     check) use_compiler; wasm_cargo check --lib --target $target --no-default-features "$@" ;;
     size) size ;;
@@ -31,7 +31,7 @@ main() {
 
 # Makes wasm_cargo the cargo that can build for wasm32, in a target folder of its own.
 use_compiler() {
-  "$root/scripts/setup.sh" wasm
+  "$root/scripts/setup.sh" compiler
   wasm_rustflags=
   # shellcheck source=/dev/null
   source "$tools_dir/wasm.env"
@@ -65,6 +65,11 @@ build() {
 
 # The same tests in both places; `run_in_browser` is chosen here, not in the tests.
 run_tests() {
+  local profile=dev
+  if [ "${1:-}" = --profile ]; then
+    profile=$2
+    shift 2
+  fi
   [ $# -gt 0 ] || set -- node chromium
   export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
   export WASM_BINDGEN_TEST_TIMEOUT=${WASM_BINDGEN_TEST_TIMEOUT:-300}
@@ -81,7 +86,7 @@ run_tests() {
       *) die "tests run in node or chromium, not in '$where'" ;;
     esac
     say "tests of the module in $where"
-    wasm_cargo test --test wasm --target $target --no-default-features --features web
+    wasm_cargo test --test wasm --profile "$profile" --target $target --no-default-features --features web
   done
 }
 

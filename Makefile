@@ -1,0 +1,43 @@
+# Two commands do it all on a fresh checkout: `make run` and `make test`. Each sets up what the
+# machine lacks, and does nothing twice. The work is done by scripts/, one file per matter.
+
+.PHONY: help run test lint format page wasm release fuzz bench bench-wasm clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+
+run: ## build, and serve the page with the bundled recording (ARGS="DIR --bind ADDRESS" for others)
+	@scripts/run.sh $(ARGS)
+
+test: ## run all tests (PARTS="rust wasm page live e2e size" for some of them)
+	@scripts/test.sh $(PARTS)
+
+lint: ## formats, clippy, documentation, the page's linter and types
+	@scripts/test.sh format lint docs page
+
+format: ## format Rust and the page
+	cargo fmt
+	@scripts/setup.sh node
+	@if [ -f package.json ]; then npm run --silent format; fi
+
+wasm: ## the module for the browser, quickly built, into pkg/
+	@scripts/wasm.sh build
+
+page: ## the page with that module, into dist/
+	@scripts/page.sh
+
+release: ## what is shipped: the module, the page, the command with the page inside
+	@scripts/release.sh
+
+fuzz: ## every decoder's fuzz target for a minute each (SECONDS_EACH=60, TARGETS=...)
+	@scripts/fuzz.sh $(TARGETS)
+
+bench: ## the native benchmarks
+	cargo bench --bench '*' -- $(ARGS)
+
+bench-wasm: ## the same in node, as a ratio to native
+	@scripts/bench-wasm.sh
+
+clean: ## remove everything that was built, the set-up's tools included
+	cargo clean
+	rm -rf dist dist-dev node_modules test-results pkg/understudy.js pkg/understudy.d.ts pkg/understudy_bg.wasm pkg/understudy_bg.wasm.d.ts

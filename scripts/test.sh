@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Runs the tests, part by part, and closes with what each part's runner said last.
+#
+#   scripts/test.sh [PART]...        all parts unless some are named
+#
+# Every part runs, whatever became of those before it; the exit code is 1 if one failed.
+# Each leaves its output in target/logs/PART.log.
+#
+# UNDERSTUDY_REQUIRE_LIVE=1 makes the part `live` fail, rather than be skipped, without Java and Maven.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$root"
+
+all_parts=(setup format lint docs rust wasm module size page e2e live)
+
+main() {
+  local parts=("$@")
+  [ $# -gt 0 ] || parts=("${all_parts[@]}")
+  for part in "${parts[@]}"; do
+    declare -F "part_$part" >/dev/null || die "no part '$part'; there are: ${all_parts[*]}"
+  done
+  for part in "${parts[@]}"; do run_part "$part"; done
+  summary
+}
+
+part_setup() {
+  scripts/setup.sh wasm chromium node
+}
+
+part_format() { cargo fmt --check; }
+
+part_lint() {
+  cargo clippy --all-targets -- -D warnings
+  # The pure rooms alone, as other crates may use them.
+  cargo clippy --lib --no-default-features -- -D warnings
+  scripts/wasm.sh lint
+}
+
+part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }
+
+# All test programs but the one that needs a live QuestDB and the one for wasm32.
+part_rust() {
+  local programs=() name
+  for name in $(test_programs); do
+    [ "$name" = live ] || [ "$name" = wasm ] || programs+=(--test "$name")
+  done
+  cargo test --lib --bins "${programs[@]}"
+  cargo test --doc
+}
+
+part_wasm() { scripts/wasm.sh test --profile release node chromium; }
+
+# What is shipped, which the browser's tests then load.
+part_module() {
+  scripts/page.sh --profile release
+  cargo build --bin understudy
+}
+
+part_size() { scripts/wasm.sh size; }
+
+part_page() {
+  scripts/setup.sh node
+  npm run --silent format:check
+  npm run --silent lint
+  npm run --silent typecheck
+  npm test --silent
+}
+
+part_e2e() {
+  [ -f tests/e2e/playwright.config.ts ] || skip "there are no browser tests yet"
+  UNDERSTUDY_BIN=$target_dir/debug/understudy npm run --silent e2e
+}
+
+part_live() {
+  test_programs | grep -qx live || skip "there are no live tests yet"
+  if ! scripts/setup.sh --check java; then
+    [ -z "${UNDERSTUDY_REQUIRE_LIVE:-}" ] || die "Java 17 and Maven are needed: scripts/setup.sh java"
+    skip "needs Java 17 and Maven: scripts/setup.sh java"
+  fi
+  cargo test --test live
+}
+
+# Names of the programs under tests/, as cargo finds them.
+test_programs() {
+  local path
+  for path in tests/*/main.rs; do [ -f "$path" ] && basename "$(dirname "$path")"; done
+  for path in tests/*.rs; do [ -f "$path" ] && basename "$path" .rs; done
+  return 0
+}
+
+# --- running and summing up
+
+skipped_code=75 # the exit code of a part that has nothing to run on this machine
+skip() {
+  echo "skipped: $*"
+  exit $skipped_code
+}
+
+names=() states=() times=()
+
+run_part() {
+  local part=$1 log=$logs_dir/$1.log begun=$SECONDS code
+  printf '\n%s=== %s%s\n' "$bold" "$part" "$plain"
+  set +e
+  (set -e; "part_$part") 2>&1 | tee "$log"
+  code=${PIPESTATUS[0]}
+  set -e
+  names+=("$part") times+=($((SECONDS - begun)))
+  case $code in
+    0) states+=(ok) ;;
+    "$skipped_code") states+=(skipped) ;;
+    *) states+=(FAILED) ;;
+  esac
+}
+
+summary() {
+  local i failed=0
+  printf '\n%s=== summary%s\n' "$bold" "$plain"
+  for i in "${!names[@]}"; do
+    printf '%-8s %-8s %4d s  %s\n' "${names[$i]}" "${states[$i]}" "${times[$i]}" "$(remark "${states[$i]}" "${names[$i]}")"
+    [ "${states[$i]}" != FAILED ] || failed=1
+  done
+  printf 'in all %21d s\n\n' "$SECONDS"
+  for i in "${names[@]}"; do closing_lines "$i"; done
+  exit $failed
+}
+
+remark() {
+  case $1 in
+    skipped) sed -n 's/^skipped: //p' "$logs_dir/$2.log" | tail -n 1 ;;
+    FAILED) echo "see $logs_dir/$2.log" ;;
+    ok) [ "$2" != size ] || tail -n 1 "$logs_dir/size.log" ;;
+  esac
+}
+
+# The lines with which the runners (cargo test, node's, Playwright) end.
+closing_lines() {
+  sed 's/\x1b\[[0-9;]*m//g' "$logs_dir/$1.log" |
+    grep -E '^test result: |^[#ℹ] (tests|pass|fail|skipped) [0-9]+|^ +[0-9]+ (passed|failed|flaky|skipped)|^[0-9]+ passed, [0-9]+ failed' |
+    sed "s/^/$(printf '%-7s' "$1") /" || true
+}
+
+main "$@"
