@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import layout
+from pgwire import Pg
 from questdb import QuestDB, ServerError
 
 DEDUP_ORDER = "dedup with extra key columns: the log does not fix the order of rows inside one timestamp"
@@ -49,6 +50,22 @@ class Recorder:
         except ServerError as e:
             return e.message
         raise AssertionError(f"was not refused: {statement}")
+
+    def attempt(self, statement: str) -> str | None:
+        """Runs a statement that the server may refuse; its message then."""
+        try:
+            self.server.query(statement)
+            return None
+        except ServerError as e:
+            return e.message
+
+    def bound(self, sql: str, *values, types: tuple[int, ...] = ()) -> None:
+        """Runs a statement with bind variables, through the PG port."""
+        pg = Pg(self.server.pg_port)
+        try:
+            pg.run(sql, *values, types=types)
+        finally:
+            pg.close()
 
     def insert(self, table: str, rows: list[str], columns: str = "", chunk: int = 500) -> None:
         """INSERTs rows of literals, each `"(a, b, ...)"`'s inside; one commit for each `chunk`."""
@@ -100,6 +117,19 @@ class Recorder:
                 time.sleep(0.01)
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not refreshed: {row}")
+
+    def refreshed(self, view: str) -> None:
+        """Waits until a view that refreshes by itself has caught up."""
+        deadline = time.monotonic() + 120
+        while True:
+            self.applied()
+            row = self.sql(f"SELECT * FROM materialized_views() WHERE view_name = '{view}'")[0]
+            if row["refresh_base_table_txn"] == row["base_table_txn"]:
+                self.applied(view)
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not refreshed: {row}")
+            time.sleep(0.02)
 
     def multiset(self, table: str, reason: str = DEDUP_ORDER) -> None:
         """Says that the log doesn't fix the order of the table's rows, and why."""
