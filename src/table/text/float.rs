@@ -83,7 +83,7 @@ impl Digits {
         let Scaled { mut b, s, mut m, mut point, inclusive } = n;
         let tens = s * 10;
         let reaches = |sum: u128| if inclusive { sum >= tens } else { sum > tens };
-        let mut next = |b: &mut u128, m: &mut u128| {
+        let next = |b: &mut u128, m: &mut u128| {
             let digit = (*b / s) as u8;
             *b = *b % s * 10;
             *m = m.saturating_mul(10);

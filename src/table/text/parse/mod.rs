@@ -2,11 +2,13 @@
 
 mod net;
 mod number;
+mod real;
 mod time;
 
 pub use net::{ipv4, uuid};
-pub use number::{double, float, int, long};
-pub use time::{date, timestamp};
+pub use number::{int, long};
+pub use real::{double, float};
+pub use time::{date, parse_interval, parse_timestamp, timestamp};
 
 /// Text as QuestDB's parsers see it: a row of 16-bit characters.
 ///

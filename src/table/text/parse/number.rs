@@ -39,15 +39,3 @@ fn digits(text: Chars<'_>, from: usize, to: usize, suffix: bool) -> Option<i64> 
     }
     (run > 0).then_some(value)
 }
-
-/// DOUBLE.
-pub fn double(text: Chars<'_>) -> Option<f64> {
-    let mut buffer = [0; 64];
-    std::str::from_utf8(text.ascii(&mut buffer)?).ok()?.trim().parse().ok()
-}
-
-/// FLOAT.
-pub fn float(text: Chars<'_>) -> Option<f32> {
-    let mut buffer = [0; 64];
-    std::str::from_utf8(text.ascii(&mut buffer)?).ok()?.trim().parse().ok()
-}
