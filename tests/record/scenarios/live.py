@@ -20,7 +20,7 @@ def run(db):
                 tags = r.choice([f",s=s{r.randrange(15 * (life + 1))}", ""]) + r.choice([f",t=t{life}-{i}", ",t=common", ""])
                 lines.append(f'li{tags} n={life * 1000 + i * 50 + k}i,v="{"long " * (k % 4)}value",st="{k}" {START + r.randrange(400) * MINUTE}')
             db.ilp(lines)
-        db.sql(f"INSERT INTO li SELECT ({START} + x * 1000000)::timestamp, 's' || x, null, x, rnd_varchar(1, 20, 1), rnd_str(1, 9, 1), "
+        db.sql(f"INSERT INTO li (ts, s, t, n, v, st, a, b) SELECT ({START} + x * 1000000)::timestamp, 's' || x, null, x, rnd_varchar(1, 20, 1), rnd_str(1, 9, 1), "
                f"rnd_double_array(1, 1), rnd_bin(1, 30, 1) FROM long_sequence(10, {life + 1}, 2)")
         if life == 1:
             db.sql("ALTER TABLE li RENAME COLUMN t TO tt", "ALTER TABLE li ADD COLUMN u SYMBOL")

@@ -24,7 +24,7 @@ def run(db):
             if i in (3, 7):
                 db.snapshot(name)
         db.sql(f"INSERT INTO {name} VALUES ('2025-01-01T00:00:00.000000001Z', null, -1, '2024-02-29T12:34:56.123456789Z', '2024-02-29T12:34:56.123456Z'), "
-               f"('1969-12-31T23:59:59.999999999Z', '', -2, '1969-12-31T23:59:59.999999999Z', null)")
+               f"('1970-01-01T00:00:00.000000001Z', '', -2, '1969-12-31T23:59:59.999999999Z', null)")
     db.sql("ALTER TABLE ns_day DROP PARTITION LIST '2025-01-01'", "ALTER TABLE ns_day DROP PARTITION WHERE ts < '2024-12-31T00:00:00.000000001Z'")
     db.sql("CREATE TABLE ns_ttl (ts TIMESTAMP_NS, n LONG) TIMESTAMP(ts) PARTITION BY DAY TTL 2 DAYS WAL")
     for i in range(10):

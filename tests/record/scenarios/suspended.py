@@ -2,8 +2,10 @@
 
 DESCRIPTION = (
     "An overflowing change of INT to DECIMAL suspends the table, later commits stay in the log; another table goes on; "
-    "one that was suspended by the loss of its last extra key column and resumed"
+    "an UPDATE that fails when it is applied; a table that was suspended by hand and resumed; one that lost its last extra key column"
 )
+
+SETTINGS = {"dev.mode.enabled": "true"}
 
 START = 1_712_000_000_000_000
 HOUR = 3_600_000_000
@@ -23,21 +25,47 @@ def run(db):
         db.insert(table, [f"{START + i * HOUR + 1}, 7, 't{i}'" for i in range(10)], "(ts, i, s)")
     db.sql("ALTER TABLE stuck ADD COLUMN later INT")
     db.applied()
+    update(db)
+    keyless(db)
     resumed(db)
 
 
-def resumed(db):
-    db.sql("CREATE TABLE resumed (ts TIMESTAMP, k INT, n LONG) TIMESTAMP(ts) PARTITION BY DAY WAL DEDUP UPSERT KEYS(ts, k)")
-    db.multiset("resumed")
-    db.insert("resumed", [f"{START + i % 5}, {i % 3}, {i}" for i in range(30)])
-    db.sql("ALTER TABLE resumed DROP COLUMN k")
-    db.snapshot("resumed")
-    db.insert("resumed", [f"{START + i % 7}, {100 + i}" for i in range(10)])
-    state = db.server.wait_applied(["resumed"])["resumed"]
+def update(db):
+    """UPDATE of a LONG256 is accepted and fails when it is applied."""
+    db.sql("CREATE TABLE unwritable (ts TIMESTAMP, n INT, x LONG256) TIMESTAMP(ts) PARTITION BY DAY WAL")
+    db.insert("unwritable", [f"{START + i * HOUR}, {i}, 0x{i:02x}" for i in range(30)])
+    db.sql("UPDATE unwritable SET n = 100 WHERE n = 7", "UPDATE unwritable SET x = 0x0abc WHERE n > 3")
+    db.expect_suspended("unwritable", db.seq_txn("unwritable"))
+    db.insert("unwritable", [f"{START}, -1, null"])
+    db.applied()
+
+
+def keyless(db):
+    """The last extra key column goes."""
+    db.sql("CREATE TABLE keyless (ts TIMESTAMP, k INT, n LONG) TIMESTAMP(ts) PARTITION BY DAY WAL DEDUP UPSERT KEYS(ts, k)")
+    db.multiset("keyless")
+    db.insert("keyless", [f"{START + i % 5}, {i % 3}, {i}" for i in range(30)])
+    db.sql("ALTER TABLE keyless DROP COLUMN k")
+    db.snapshot("keyless")
+    db.insert("keyless", [f"{START + i % 7}, {100 + i}" for i in range(10)])
+    state = db.server.wait_applied(["keyless"])["keyless"]
     if state["suspended"]:
-        db.server.stop()
-        db.server.start()
-        db.sql("ALTER TABLE resumed RESUME WAL")
-        db.applied("resumed")
-    else:
-        print("  the table was not suspended")
+        resume(db, "keyless")
+
+
+def resumed(db):
+    """A failed statement that is skipped when the table is resumed behind it."""
+    db.sql("CREATE TABLE resumed (ts TIMESTAMP, i INT, n LONG) TIMESTAMP(ts) PARTITION BY DAY WAL")
+    db.insert("resumed", [f"{START + i * HOUR}, {i}, {i}" for i in range(30)])
+    db.snapshot("resumed")
+    db.sql("ALTER TABLE resumed SUSPEND WAL")
+    db.insert("resumed", [f"{START + i * HOUR}, {i}, {100 + i}" for i in range(30)])
+    db.sql("ALTER TABLE resumed RESUME WAL")
+    db.snapshot("resumed")
+
+
+def resume(db, table):
+    db.server.stop()
+    db.server.start()
+    db.sql(f"ALTER TABLE {table} RESUME WAL")
+    db.applied(table)
