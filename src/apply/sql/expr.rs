@@ -4,44 +4,66 @@ use super::{NotUnderstood, parse::Parser};
 /// A condition over the columns of one table, as written.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expr {
+    /// At least one holds.
     Or(Vec<Expr>),
+    /// All hold.
     And(Vec<Expr>),
+    /// The condition does not hold.
     Not(Box<Expr>),
+    /// `left op right`.
     Compare {
+        /// Left side.
         left: Operand,
+        /// The operator.
         op: Comparison,
+        /// Right side.
         right: Operand,
     },
-    /// Bounds in either order.
+    /// `value [NOT] BETWEEN a AND b`.
     Between {
+        /// What is compared.
         value: Operand,
+        /// In either order.
         bounds: [Operand; 2],
+        /// With NOT.
         negated: bool,
     },
+    /// `value [NOT] IN (a, b ...)`, or without parentheses beside a single value.
     In {
+        /// What is looked for.
         value: Operand,
+        /// Where.
         list: Vec<Operand>,
+        /// With NOT.
         negated: bool,
     },
     /// A value that is a condition by itself: `true`, `false`, a BOOLEAN column.
     Truth(Operand),
 }
 
-/// `=` and its relatives. `<>` is [`Comparison::NotEqual`]; IS is `=`, IS NOT is `!=`.
+/// `=` and its relatives. IS is `=`, IS NOT is `!=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
+    /// `=`
     Equal,
+    /// `!=` and `<>`
     NotEqual,
+    /// `<`
     Less,
+    /// `<=`
     LessOrEqual,
+    /// `>`
     Greater,
+    /// `>=`
     GreaterOrEqual,
 }
 
-/// One side of a comparison and where it stands, in UTF-16 units from the start of the statement.
+/// One side of a comparison, or a value to write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operand {
+    /// What it is.
     pub kind: OperandKind,
+    /// In UTF-16 units from the start of the statement.
     pub position: usize,
     /// The first word, as written.
     pub word: Box<str>,
@@ -51,8 +73,11 @@ pub struct Operand {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum OperandKind {
+    /// A column's name.
     Column(String),
+    /// `null` or `NaN`.
     Null,
+    /// `true` or `false`.
     Boolean(bool),
     /// A text literal without its quotes.
     Text(String),
@@ -62,17 +87,22 @@ pub enum OperandKind {
     Bind(usize),
     /// `:name`, without the colon.
     NamedBind(String),
-    /// The commit time of the record.
+    /// `now()`: the commit time of the record.
     Now,
     /// `dateadd(unit, stride, from)`.
     DateAdd {
+        /// One letter.
         unit: char,
+        /// How many units.
         stride: i32,
+        /// From when.
         from: Box<Operand>,
     },
-    /// `cast(x as type)`, `x::type` or `type 'x'`; the type in lower case.
+    /// `cast(value as type)`, `value::type` or `type 'value'`.
     Cast {
+        /// What is cast.
         value: Box<Operand>,
+        /// The type in lower case, with its parameters.
         to: String,
     },
 }
@@ -344,8 +374,10 @@ impl<'a> Parser<'a> {
         let OperandKind::Number(digits) = &stride.kind else {
             return Err(stride.not_understood("a number was expected"));
         };
-        let stride =
-            digits.parse::<i32>().map_err(|_| stride.not_understood("not a number that fits an INT"))?;
+        let stride = digits
+            .parse::<i32>()
+            .ok()
+            .ok_or_else(|| stride.not_understood("not a number that fits an INT"))?;
         self.expect_symbol(",")?;
         let from = self.operand(depth + 1)?;
         Ok(OperandKind::DateAdd { unit: letter, stride, from: Box::new(from) })

@@ -13,17 +13,29 @@
 //! assert_eq!((error.position, &*error.word), (32, "*"));
 //! ```
 
+mod assign;
+mod compile;
 mod expr;
 mod lexer;
+mod literal;
 mod parse;
+mod partition;
+mod test;
+mod time;
 
+pub use assign::{CompiledUpdate, OwnedLiteral};
+pub use compile::{CompiledFilter, Lookup};
 pub use expr::{Comparison, Expr, Operand, OperandKind};
+pub use literal::Context;
 pub use parse::parse;
+pub use partition::Partitioning;
 
 /// A statement of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Statement {
+    /// A change of settings or partitions.
     Alter(Alter),
+    /// A change of cells.
     Update(Update),
 }
 
@@ -31,6 +43,7 @@ pub enum Statement {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Alter {
+    /// The rows of whole partitions go.
     DropPartitions(PartitionChoice),
     /// As `_meta` stores it: hours above zero, months below zero, 0 for none.
     SetTtl(i32),
@@ -42,6 +55,7 @@ pub enum Alter {
 /// The partitions that a statement names.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PartitionChoice {
+    /// By name, in the order of the statement.
     List(Vec<PartitionName>),
     /// A condition on the designated timestamp, tried on the start of each partition.
     Where(Expr),
@@ -50,6 +64,7 @@ pub enum PartitionChoice {
 /// A partition as the statement names it, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionName {
+    /// Without quotes.
     pub text: String,
     /// In UTF-16 units from the start of the statement.
     pub position: usize,
@@ -58,6 +73,7 @@ pub struct PartitionName {
 /// `UPDATE table SET column = value, ... WHERE filter`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update {
+    /// In the order of the statement.
     pub assignments: Vec<Assignment>,
     /// All rows if there is none.
     pub filter: Option<Expr>,
@@ -66,9 +82,11 @@ pub struct Update {
 /// `column = value` of an UPDATE.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assignment {
+    /// Name of the column.
     pub column: String,
     /// Of the column's name, in UTF-16 units from the start of the statement.
     pub position: usize,
+    /// What is written.
     pub value: Operand,
 }
 
@@ -80,6 +98,7 @@ pub struct NotUnderstood {
     pub position: usize,
     /// As written; empty at the end of the statement.
     pub word: Box<str>,
+    /// What is wrong with it, for a person to read.
     pub reason: Box<str>,
 }
 

@@ -131,8 +131,11 @@ impl<'a> Parser<'a> {
         }
         let digits = token.text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let attached = &token.text[digits.len()..];
-        let count: i32 =
-            digits.replace('_', "").parse().map_err(|_| refuse("a number that fits an INT was expected"))?;
+        let count: i32 = digits
+            .replace('_', "")
+            .parse()
+            .ok()
+            .ok_or_else(|| refuse("a number that fits an INT was expected"))?;
         self.advance();
         let unit = if attached.is_empty() { self.advance() } else { token };
         let unit_text = if attached.is_empty() { unit.text } else { attached };

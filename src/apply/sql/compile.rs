@@ -1,0 +1,357 @@
+//! Conditions bound to a table's columns.
+
+use super::literal::{Const, Constant};
+use super::test::Test;
+use super::time::{self, Nanos};
+use super::{Comparison, Context, Expr, NotUnderstood, Operand, OperandKind};
+use crate::table::Value;
+use crate::wal::{ColumnType, Tag};
+
+/// A column by name: writer index and type.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<(usize, ColumnType)>;
+
+/// A condition that can be asked of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompiledFilter {
+    root: Node,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Node {
+    Always(bool),
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Column { column: usize, test: Test, negated: bool },
+}
+
+impl CompiledFilter {
+    /// Binds the condition of an UPDATE to columns; `timestamp` is the designated one's name.
+    ///
+    /// # Errors
+    /// [`NotUnderstood`] if it isn't certain for which rows QuestDB finds the condition true.
+    pub fn compile(
+        filter: &Expr,
+        lookup: Lookup<'_>,
+        timestamp: &str,
+        context: Context<'_>,
+    ) -> Result<Self, NotUnderstood> {
+        Compiler { lookup, context, scope: Scope::Rows { timestamp } }.filter(filter)
+    }
+
+    /// Whether the condition holds for the row whose cells `cell` reads by writer index.
+    pub fn matches<'a>(&self, cell: &dyn Fn(usize) -> Value<'a>) -> bool {
+        self.root.holds(cell)
+    }
+
+    /// Writer indexes of the columns that the condition reads.
+    pub fn columns(&self) -> Vec<usize> {
+        let mut columns = Vec::new();
+        self.root.columns(&mut columns);
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+}
+
+impl Node {
+    fn holds<'a>(&self, cell: &dyn Fn(usize) -> Value<'a>) -> bool {
+        match self {
+            Self::Always(answer) => *answer,
+            Self::All(nodes) => nodes.iter().all(|node| node.holds(cell)),
+            Self::Any(nodes) => nodes.iter().any(|node| node.holds(cell)),
+            Self::Column { column, test, negated } => test.holds(cell(*column)) != *negated,
+        }
+    }
+
+    fn columns(&self, out: &mut Vec<usize>) {
+        match self {
+            Self::Always(_) => {}
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().for_each(|node| node.columns(out)),
+            Self::Column { column, .. } => out.push(*column),
+        }
+    }
+}
+
+/// Where a condition stands: QuestDB reads some differently.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// WHERE of an UPDATE.
+    Rows { timestamp: &'a str },
+    /// WHERE of a DROP PARTITION, which knows the designated timestamp alone.
+    Partitions,
+}
+
+/// Binds conditions to columns.
+pub(super) struct Compiler<'a> {
+    pub lookup: Lookup<'a>,
+    pub context: Context<'a>,
+    pub scope: Scope<'a>,
+}
+
+/// A column as a condition meets it.
+struct Column<'a> {
+    index: usize,
+    ty: ColumnType,
+    operand: &'a Operand,
+    designated: bool,
+}
+
+impl Compiler<'_> {
+    pub fn filter(&self, filter: &Expr) -> Result<CompiledFilter, NotUnderstood> {
+        Ok(CompiledFilter { root: self.node(filter, false, true)? })
+    }
+
+    /// `negated` under an odd number of NOTs, which QuestDB pushes down to the comparisons; `top` if
+    /// only ANDs are above.
+    fn node(&self, expr: &Expr, negated: bool, top: bool) -> Result<Node, NotUnderstood> {
+        let all = |exprs: &[Expr], top: bool| -> Result<Vec<Node>, NotUnderstood> {
+            exprs.iter().map(|e| self.node(e, negated, top)).collect()
+        };
+        match expr {
+            Expr::And(exprs) if negated => all(exprs, false).map(Node::Any),
+            Expr::Or(exprs) if negated => all(exprs, top).map(Node::All),
+            Expr::And(exprs) => all(exprs, top).map(Node::All),
+            Expr::Or(exprs) => all(exprs, false).map(Node::Any),
+            Expr::Not(inner) => self.node(inner, !negated, top),
+            Expr::Truth(operand) => self.truth(operand, negated),
+            Expr::Compare { left, op, right } => {
+                let op = if negated { op.negated() } else { *op };
+                self.comparison(left, op, right, top)
+            }
+            Expr::In { value, list, negated: not } => self.in_list(value, list, *not != negated),
+            Expr::Between { value, bounds, negated: not } => self.between(value, bounds, *not != negated),
+        }
+    }
+
+    fn truth(&self, operand: &Operand, negated: bool) -> Result<Node, NotUnderstood> {
+        if let Some(constant) = self.context.constant(operand)? {
+            return match constant.value {
+                Const::Boolean(answer) if !constant.bound => Ok(Node::Always(answer != negated)),
+                _ => Err(operand.not_understood("a condition was expected")),
+            };
+        }
+        let column = self.column(operand)?;
+        match column.ty.tag() {
+            Tag::Boolean => Ok(column.test(Test::IsTrue, negated)),
+            _ => Err(operand.not_understood("a BOOLEAN was expected")),
+        }
+    }
+
+    fn comparison(
+        &self,
+        left: &Operand,
+        op: Comparison,
+        right: &Operand,
+        top: bool,
+    ) -> Result<Node, NotUnderstood> {
+        match (self.context.constant(left)?, self.context.constant(right)?) {
+            (None, Some(constant)) => self.compare(&self.column(left)?, op, right, &constant, top),
+            (Some(constant), None) => self.compare(&self.column(right)?, op.mirrored(), left, &constant, top),
+            (None, None) => Err(right.not_understood("a comparison of two columns is not understood")),
+            (Some(_), Some(_)) => Err(left.not_understood("a comparison of two constants is not understood")),
+        }
+    }
+
+    fn column<'o>(&self, operand: &'o Operand) -> Result<Column<'o>, NotUnderstood> {
+        let OperandKind::Column(name) = &operand.kind else {
+            return Err(operand.not_understood("a column was expected"));
+        };
+        let (index, ty) =
+            (self.lookup)(name).ok_or_else(|| operand.not_understood("the table has no such column"))?;
+        let designated = match self.scope {
+            Scope::Rows { timestamp } => name.to_lowercase() == timestamp.to_lowercase(),
+            Scope::Partitions => true,
+        };
+        Ok(Column { index, ty, operand, designated })
+    }
+
+    fn compare(
+        &self,
+        column: &Column<'_>,
+        op: Comparison,
+        operand: &Operand,
+        constant: &Constant,
+        top: bool,
+    ) -> Result<Node, NotUnderstood> {
+        use Comparison::{Equal, NotEqual};
+        if constant.value == Const::Null {
+            return column.compare_null(op, operand);
+        }
+        let test = match column.ty.tag() {
+            Tag::Timestamp | Tag::Date => return self.compare_moment(column, op, operand, constant, top),
+            Tag::Boolean => match constant.value {
+                Const::Boolean(want) if matches!(op, Equal | NotEqual) => {
+                    return Ok(column.test(Test::IsTrue, want != (op == Equal)));
+                }
+                _ => None,
+            },
+            _ => column.test_of(op, constant),
+        };
+        test.map(|test| column.test(test, false)).ok_or_else(|| column.refuse(operand))
+    }
+
+    fn compare_moment(
+        &self,
+        column: &Column<'_>,
+        op: Comparison,
+        operand: &Operand,
+        constant: &Constant,
+        top: bool,
+    ) -> Result<Node, NotUnderstood> {
+        let rhs = column.moment(constant).ok_or_else(|| column.refuse(operand))?;
+        // At the top of an UPDATE's condition `!=` takes out all that a partial moment covers.
+        let rows = matches!(self.scope, Scope::Rows { .. });
+        if rows
+            && top
+            && column.designated
+            && op == Comparison::NotEqual
+            && let Const::Text(text) = &constant.value
+        {
+            let spans = time::intervals(text, column.unit()).ok_or_else(|| column.refuse(operand))?;
+            return Ok(column.test(Test::Within(spans), true));
+        }
+        // A moment finer than the column: what QuestDB makes of it depends on how it compiles.
+        if rows && rhs.rem_euclid(column.unit()) != 0 {
+            return Err(operand.not_understood("a moment finer than the column's unit"));
+        }
+        Ok(column.test(Test::Moment { op, rhs }, false))
+    }
+
+    fn in_list(&self, value: &Operand, list: &[Operand], negated: bool) -> Result<Node, NotUnderstood> {
+        let column = self.column(value)?;
+        if let ([only], Tag::Timestamp) = (list, column.ty.tag()) {
+            return self.in_interval(&column, only, negated);
+        }
+        let op = if negated { Comparison::NotEqual } else { Comparison::Equal };
+        let tests =
+            list.iter()
+                .map(|operand| {
+                    let constant = self.context.constant(operand)?.ok_or_else(|| {
+                        operand.not_understood("a comparison of two columns is not understood")
+                    })?;
+                    if column.moment(&constant).is_some_and(|m| m.rem_euclid(column.unit()) != 0) {
+                        return Err(operand.not_understood("a moment finer than the column's unit"));
+                    }
+                    self.compare(&column, op, operand, &constant, false)
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+        Ok(if negated { Node::All(tests) } else { Node::Any(tests) })
+    }
+
+    /// `ts IN 'interval'`.
+    fn in_interval(&self, column: &Column<'_>, only: &Operand, negated: bool) -> Result<Node, NotUnderstood> {
+        let constant = self.context.constant(only)?.ok_or_else(|| column.refuse(only))?;
+        let spans = match &constant.value {
+            Const::Text(text) if !constant.bound => time::intervals(text, column.unit()),
+            _ => None,
+        };
+        let spans = spans.ok_or_else(|| column.refuse(only))?;
+        Ok(column.test(Test::Within(spans), negated))
+    }
+
+    fn between(&self, value: &Operand, bounds: &[Operand; 2], negated: bool) -> Result<Node, NotUnderstood> {
+        let column = self.column(value)?;
+        if column.ty.tag() != Tag::Timestamp {
+            return Err(value.not_understood("BETWEEN is understood of timestamps only"));
+        }
+        let mut ends = [0; 2];
+        for (end, bound) in ends.iter_mut().zip(bounds) {
+            let constant = self.context.constant(bound)?.ok_or_else(|| column.refuse(bound))?;
+            let moment = column.moment(&constant).ok_or_else(|| column.refuse(bound))?;
+            if moment.rem_euclid(column.unit()) != 0 {
+                return Err(bound.not_understood("a moment finer than the column's unit"));
+            }
+            *end = moment;
+        }
+        ends.sort_unstable();
+        Ok(column.test(Test::Within(vec![(ends[0], ends[1])]), negated))
+    }
+}
+
+impl Column<'_> {
+    fn test(&self, test: Test, negated: bool) -> Node {
+        Node::Column { column: self.index, test, negated }
+    }
+
+    fn refuse(&self, operand: &Operand) -> NotUnderstood {
+        operand.not_understood(format!("not understood beside the column {}", self.operand.word))
+    }
+
+    /// Nanoseconds per tick of a timestamp.
+    fn unit(&self) -> Nanos {
+        match self.ty.tag() {
+            Tag::Date => 1_000_000,
+            _ if self.ty.is_nanos() => 1,
+            _ => 1_000,
+        }
+    }
+
+    /// A constant as the moment that QuestDB compares this timestamp with.
+    fn moment(&self, constant: &Constant) -> Option<Nanos> {
+        match &constant.value {
+            Const::Moment(moment) => Some(moment.nanos),
+            Const::Text(text) if !constant.bound => time::floor(text).map(|m| m.nanos),
+            // A plain number counts in the column's own unit.
+            Const::Integer { value, tag: Tag::Int | Tag::Long } if !constant.bound => {
+                Some(Nanos::from(*value) * self.unit())
+            }
+            _ => None,
+        }
+    }
+
+    fn compare_null(&self, op: Comparison, operand: &Operand) -> Result<Node, NotUnderstood> {
+        match op {
+            Comparison::Equal | Comparison::NotEqual => {
+                Ok(self.test(Test::IsNull, op == Comparison::NotEqual))
+            }
+            _ => Err(operand.not_understood("an order beside null is not understood")),
+        }
+    }
+
+    /// The test for a column that is neither BOOLEAN nor a time.
+    fn test_of(&self, op: Comparison, constant: &Constant) -> Option<Test> {
+        use Comparison::{Equal, NotEqual};
+        let equality = matches!(op, Equal | NotEqual);
+        Some(match (self.ty.tag(), &constant.value) {
+            (Tag::Byte | Tag::Short | Tag::Int | Tag::Long, Const::Integer { value, .. }) => {
+                self.fits(*value).then_some(Test::Integer { op, rhs: *value })?
+            }
+            (Tag::Double, Const::Real { value, tag: Tag::Double }) => Test::Real { op, rhs: *value },
+            (Tag::Double, Const::Integer { value, .. }) if value.unsigned_abs() <= 1 << 53 => {
+                Test::Real { op, rhs: *value as f64 }
+            }
+            (Tag::String | Tag::Symbol, Const::Text(text)) => {
+                Test::Text16 { op, rhs: text.encode_utf16().collect() }
+            }
+            (Tag::String | Tag::Symbol, Const::Char(unit)) => Test::Text16 { op, rhs: vec![*unit] },
+            (Tag::Varchar, Const::Text(text)) => Test::Text8 { op, rhs: text.as_bytes().to_vec() },
+            (Tag::Varchar, Const::Char(unit)) => {
+                Test::Text8 { op, rhs: String::from_utf16(&[*unit]).ok()?.into_bytes() }
+            }
+            (Tag::Char, Const::Char(unit)) => Test::Char { op, rhs: *unit },
+            (Tag::Uuid, Const::Uuid(value)) if op == Equal => Test::Uuid(*value),
+            (
+                Tag::Decimal8
+                | Tag::Decimal16
+                | Tag::Decimal32
+                | Tag::Decimal64
+                | Tag::Decimal128
+                | Tag::Decimal256,
+                Const::Decimal { unscaled, scale },
+            ) if equality => Test::Decimal { op, unscaled: *unscaled, scale: *scale },
+            _ => return None,
+        })
+    }
+
+    /// Whether a column of integers could hold the number: beyond that QuestDB's answer depends on
+    /// whether it compiles the filter to machine code.
+    fn fits(&self, value: i64) -> bool {
+        let (min, max) = match self.ty.tag() {
+            Tag::Byte => (i64::from(i8::MIN), i64::from(i8::MAX)),
+            Tag::Short => (i64::from(i16::MIN), i64::from(i16::MAX)),
+            Tag::Int => (i64::from(i32::MIN) + 1, i64::from(i32::MAX)),
+            _ => (i64::MIN + 1, i64::MAX),
+        };
+        (min..=max).contains(&value)
+    }
+}

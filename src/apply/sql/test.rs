@@ -1,0 +1,178 @@
+//! Comparisons of one cell with a constant.
+
+use super::Comparison;
+use super::time::Nanos;
+use crate::table::Value;
+use std::cmp::Ordering;
+
+/// What is asked of a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Test {
+    IsNull,
+    /// A BOOLEAN.
+    IsTrue,
+    Integer {
+        op: Comparison,
+        rhs: i64,
+    },
+    /// Numbers closer than [`TOLERANCE`] are equal.
+    Real {
+        op: Comparison,
+        rhs: f64,
+    },
+    /// The units of STRING and SYMBOL.
+    Text16 {
+        op: Comparison,
+        rhs: Vec<u16>,
+    },
+    /// The bytes of VARCHAR.
+    Text8 {
+        op: Comparison,
+        rhs: Vec<u8>,
+    },
+    Moment {
+        op: Comparison,
+        rhs: Nanos,
+    },
+    /// In one of the intervals, both ends included; a null is in none.
+    Within(Vec<(Nanos, Nanos)>),
+    Char {
+        op: Comparison,
+        rhs: u16,
+    },
+    Uuid(u128),
+    Ipv4 {
+        op: Comparison,
+        rhs: u32,
+    },
+    Long256([u64; 4]),
+    Geohash(u64),
+    Decimal {
+        op: Comparison,
+        unscaled: ethnum::I256,
+        scale: u32,
+    },
+}
+
+/// How far apart QuestDB takes two DOUBLEs for equal.
+const TOLERANCE: f64 = 1e-10;
+
+impl Test {
+    /// The answer for a cell. A null never compares: only `!=` holds for it.
+    pub fn holds(&self, cell: Value<'_>) -> bool {
+        match self {
+            Self::IsNull => cell == Value::Null,
+            Self::IsTrue => cell == Value::Boolean(true),
+            Self::Integer { op, rhs } => op.holds(integer(cell).map(|lhs| lhs.cmp(rhs))),
+            Self::Real { op, rhs } => op.holds(real(cell).map(|lhs| compare_real(lhs, *rhs))),
+            Self::Text16 { op, rhs } => op.holds(compare_utf16(cell, rhs)),
+            Self::Text8 { op, rhs } => op.holds(match cell {
+                Value::Utf8(bytes) => Some(bytes.cmp(rhs.as_slice())),
+                _ => None,
+            }),
+            Self::Moment { op, rhs } => op.holds(nanos(cell).map(|lhs| lhs.cmp(rhs))),
+            Self::Within(intervals) => {
+                nanos(cell).is_some_and(|at| intervals.iter().any(|(low, high)| *low <= at && at <= *high))
+            }
+            Self::Char { op, rhs } => op.holds(match cell {
+                Value::Char(unit) => Some(unit.cmp(rhs)),
+                _ => None,
+            }),
+            Self::Uuid(rhs) => cell == Value::Uuid(*rhs),
+            Self::Ipv4 { op, rhs } => op.holds(match cell {
+                Value::Ipv4(address) => Some(address.cmp(rhs)),
+                _ => None,
+            }),
+            Self::Long256(rhs) => cell == Value::Long256(*rhs),
+            Self::Geohash(rhs) => matches!(cell, Value::Geohash { value, .. } if value == *rhs),
+            Self::Decimal { op, unscaled, scale } => op.holds(compare_decimal(cell, *unscaled, *scale)),
+        }
+    }
+}
+
+impl Comparison {
+    /// Whether the comparison holds, given the order of its sides; `None` if one is null.
+    fn holds(self, order: Option<Ordering>) -> bool {
+        let Some(order) = order else { return self == Self::NotEqual };
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+
+    /// The comparison that holds where this one doesn't, as far as nothing is null.
+    pub(super) fn negated(self) -> Self {
+        match self {
+            Self::Equal => Self::NotEqual,
+            Self::NotEqual => Self::Equal,
+            Self::Less => Self::GreaterOrEqual,
+            Self::LessOrEqual => Self::Greater,
+            Self::Greater => Self::LessOrEqual,
+            Self::GreaterOrEqual => Self::Less,
+        }
+    }
+}
+
+fn integer(cell: Value<'_>) -> Option<i64> {
+    Some(match cell {
+        Value::Byte(v) => i64::from(v),
+        Value::Short(v) => i64::from(v),
+        Value::Int(v) => i64::from(v),
+        Value::Long(v) => v,
+        _ => return None,
+    })
+}
+
+fn real(cell: Value<'_>) -> Option<f64> {
+    match cell {
+        Value::Float(v) => Some(f64::from(v)),
+        Value::Double(v) => Some(v),
+        _ => integer(cell).map(|v| v as f64),
+    }
+}
+
+fn compare_real(lhs: f64, rhs: f64) -> Ordering {
+    if (lhs - rhs).abs() <= TOLERANCE { Ordering::Equal } else { lhs.total_cmp(&rhs) }
+}
+
+fn nanos(cell: Value<'_>) -> Option<Nanos> {
+    Some(match cell {
+        Value::Date(millis) => Nanos::from(millis) * 1_000_000,
+        Value::Timestamp(micros) => Nanos::from(micros) * 1_000,
+        Value::TimestampNs(nanos) => Nanos::from(nanos),
+        _ => return None,
+    })
+}
+
+/// By UTF-16 units, as Java orders strings; a SYMBOL's UTF-8 is widened on the way.
+fn compare_utf16(cell: Value<'_>, rhs: &[u16]) -> Option<Ordering> {
+    match cell {
+        Value::Utf16(bytes) => {
+            let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+            Some(units.cmp(rhs.iter().copied()))
+        }
+        Value::Utf8(bytes) => {
+            let text = std::str::from_utf8(bytes).ok()?;
+            Some(text.encode_utf16().cmp(rhs.iter().copied()))
+        }
+        _ => None,
+    }
+}
+
+fn compare_decimal(cell: Value<'_>, unscaled: ethnum::I256, scale: u32) -> Option<Ordering> {
+    let Value::Decimal { unscaled: lhs, scale: lhs_scale } = cell else { return None };
+    let shared = scale.max(lhs_scale);
+    let raise = |value: ethnum::I256, from: u32| {
+        value.checked_mul(ethnum::I256::from(10).checked_pow(shared - from)?)
+    };
+    match (raise(lhs, lhs_scale), raise(unscaled, scale)) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        // The side that overflows is the larger one in magnitude.
+        (None, _) => Some(lhs.cmp(&ethnum::I256::ZERO)),
+        (_, None) => Some(ethnum::I256::ZERO.cmp(&unscaled)),
+    }
+}

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Asks a running QuestDB what UPDATE ... WHERE, SET and DROP PARTITION do, and stores the answers.
+
+    python3 tests/record/probe_sql.py --port 9000 [--pg 8812] [-o tests/data/sql/answers.json.gz]
+
+Every statement really goes through the log of a WAL table; what it did is read back. The result is
+the fixture of tests/it/sql.rs. Needs nothing but Python's standard library.
+"""
+
+import argparse
+import gzip
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from probe_sql_cases import COLUMNS, ROWS, conditions, drops, settings
+
+BASE = ""
+MARKS = 32
+ROUND = 0
+
+
+def execute(sql):
+    """The answer of /exec as a dict; an `error` key says that the server refused."""
+    url = f"{BASE}/exec?" + urllib.parse.urlencode({"query": sql})
+    try:
+        with urllib.request.urlopen(url, timeout=60) as reply:
+            return json.load(reply)
+    except urllib.error.HTTPError as refused:
+        return json.load(refused)
+
+
+def must(sql):
+    answer = execute(sql)
+    if "error" in answer:
+        raise SystemExit(f"{sql}\n{answer['error']}")
+    return answer
+
+
+def applied(table):
+    """Waits until the log of `table` is applied; False if the server suspended the table."""
+    for _ in range(100_000):
+        rows = must(f"select suspended, writerTxn, sequencerTxn, bufferedTxnSize from wal_tables() where name = '{table}'")
+        suspended, writer, sequencer, _ = rows["dataset"][0]
+        if suspended:
+            return False
+        if writer == sequencer:
+            return True
+        time.sleep(0.002)
+    raise SystemExit(f"{table} is not applied")
+
+
+def make(table, ddl):
+    must(f"drop table if exists {table}")
+    must(f"create table {table} {ddl}")
+
+
+def fill_values(table):
+    marks = "".join(f", m{n} long" for n in range(MARKS))
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS)
+    make(table, f"(id int, {columns}, ts timestamp{marks}) timestamp(ts) partition by day wal")
+    names = ", ".join(name for name, _ in COLUMNS)
+    rows = []
+    for index, row in enumerate(ROWS):
+        values = ", ".join(value for value, _ in row)
+        rows.append(f"({index}, {values}, {index}::long * 3600000000L)")
+    must(f"insert into {table} (id, {names}, ts) values " + ", ".join(rows))
+    if not applied(table):
+        raise SystemExit("the values were not taken")
+
+
+def probe_conditions(chosen):
+    """For each condition the ids of the rows that an UPDATE with it changed.
+
+    Waiting for the log is slow, so several updates go into it at once, each with a column of its own
+    to mark; when one of them suspends the table they are tried again one by one.
+    """
+    fill_values("sqlprobe")
+    out = []
+    for start in range(0, len(chosen), MARKS):
+        print(start, end="\r", flush=True)
+        some = chosen[start : start + MARKS]
+        out += mark(some) or [answer for one in some for answer in mark([one]) or suspended(one)]
+    return out
+
+
+def suspended(condition):
+    fill_values("sqlprobe")
+    return [{"where": condition, "suspended": True}]
+
+
+def mark(some):
+    global ROUND
+    ROUND += 1
+    answers = [execute(f"update sqlprobe set m{n} = {ROUND} where {condition}") for n, condition in enumerate(some)]
+    if not applied("sqlprobe"):
+        fill_values("sqlprobe")
+        return None
+    columns = ", ".join(f"m{n}" for n in range(len(some)))
+    rows = must(f"select id, {columns} from sqlprobe")["dataset"]
+    return [
+        {"where": condition, "refused": answer["error"]}
+        if "error" in answer
+        else {"where": condition, "ids": sorted(row[0] for row in rows if row[n + 1] == ROUND)}
+        for n, (condition, answer) in enumerate(zip(some, answers))
+    ]
+
+
+def probe_settings():
+    """For each `SET column = value` the text of what the column then holds."""
+    chosen = settings()
+    names = [name for name, _ in COLUMNS]
+    out = []
+    for column in names + ["ts"]:
+        mine = [value for name, value in chosen if name == column]
+        if column == "ts":
+            answer = execute("update sqlset set ts = 0")
+            out.append({"column": column, "value": "0", "refused": answer["error"]})
+            continue
+        kind = dict(COLUMNS)[column]
+        make("sqlset", f"(id int, {column} {kind}, ts timestamp) timestamp(ts) partition by day wal")
+        must(f"insert into sqlset select x::int - 1, null, x::long from long_sequence({len(mine)})")
+        applied("sqlset")
+        answers = [execute(f"update sqlset set {column} = {value} where id = {n}") for n, value in enumerate(mine)]
+        whole = applied("sqlset")
+        shown = [row[0] for row in must(f"select {column} from sqlset")["dataset"]]
+        for n, (value, answer) in enumerate(zip(mine, answers)):
+            case = {"column": column, "value": value}
+            if "error" in answer:
+                out.append(case | {"refused": answer["error"]})
+            elif whole:
+                out.append(case | {"text": shown[n]})
+            else:
+                out.append(case | set_alone(column, kind, value))
+    return out
+
+
+def set_alone(column, kind, value):
+    make("sqlset", f"(id int, {column} {kind}, ts timestamp) timestamp(ts) partition by day wal")
+    must("insert into sqlset values (0, null, 0)")
+    applied("sqlset")
+    must(f"update sqlset set {column} = {value}")
+    if not applied("sqlset"):
+        return {"suspended": True}
+    return {"text": must(f"select {column} from sqlset")["dataset"][0][0]}
+
+
+def probe_drops():
+    """For each DROP PARTITION the starts of the partitions that are left."""
+    out = []
+    for case in drops():
+        make("sqldrop", f"(ts {case['type']}, x int) timestamp(ts) partition by {case['unit']} wal")
+        must("insert into sqldrop values " + ", ".join(f"('{at}', 1)" for at in case["rows"]))
+        applied("sqldrop")
+        before = [row[0] for row in must("select ts from sqldrop")["dataset"]]
+        answer = execute(f"alter table sqldrop drop partition {case['choice']}")
+        if "error" in answer:
+            out.append(case | {"refused": answer["error"]})
+            continue
+        if not applied("sqldrop"):
+            out.append(case | {"suspended": True})
+            continue
+        after = [row[0] for row in must("select ts from sqldrop")["dataset"]]
+        out.append(case | {"before": before, "after": after})
+    return out
+
+
+def main():
+    global BASE
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--port", type=int, default=9000)
+    options.add_argument("-o", "--output", default="tests/data/sql/answers.json.gz")
+    options.add_argument("--only", help="conditions that contain this, printed instead of stored")
+    chosen = options.parse_args()
+    BASE = f"http://127.0.0.1:{chosen.port}"
+    if chosen.only:
+        for answer in probe_conditions([one for one in conditions() if chosen.only in one]):
+            print(answer)
+        return
+    started = time.time()
+    answers = {
+        "build": must("select build()")["dataset"][0][0],
+        "columns": [{"name": name, "type": kind, "values": [row[i][1] for row in ROWS]} for i, (name, kind) in enumerate(COLUMNS)],
+        "conditions": probe_conditions(conditions()),
+    }
+    print(f"{len(answers['conditions'])} conditions, {time.time() - started:.0f} s")
+    answers["settings"] = probe_settings()
+    print(f"{len(answers['settings'])} settings, {time.time() - started:.0f} s")
+    answers["drops"] = probe_drops()
+    print(f"{len(answers['drops'])} drops, {time.time() - started:.0f} s")
+    with open(chosen.output, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as out:
+        out.write(json.dumps(answers, ensure_ascii=False, indent=0).encode())
+
+
+if __name__ == "__main__":
+    main()
