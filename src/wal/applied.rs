@@ -12,20 +12,27 @@ const ATTEMPTS: u32 = 16;
 /// What QuestDB has applied of a table: its `_txn` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
+    /// The table writer's own count of commits.
     pub txn: i64,
     /// Last transaction of the log that is wholly applied.
     pub seq_txn: u64,
     /// Transactions after `seq_txn` whose rows are copied but not visible yet.
     pub lag_txns: u32,
+    /// Rows of those transactions.
     pub lag_rows: u32,
     /// In the table's timestamp unit; larger than `max_ts` when there are no rows.
     pub min_ts: i64,
+    /// In the table's timestamp unit.
     pub max_ts: i64,
     /// `_meta`'s version.
     pub metadata_version: i32,
+    /// Changes when the rows are replaced as a whole (truncate).
     pub data_version: i64,
+    /// Counts changes of the list of partitions.
     pub partition_table_version: i64,
+    /// Version of `_cv`.
     pub column_version: i64,
+    /// Counts truncates.
     pub truncate_version: i64,
     /// Number of symbols of each live SYMBOL column, in writer order.
     pub symbol_counts: Vec<u32>,
@@ -40,11 +47,15 @@ pub struct Applied {
 pub struct AppliedPartition {
     /// Its beginning, in the table's timestamp unit.
     pub ts: i64,
+    /// Rows.
     pub rows: u64,
     /// Suffix of the directory, -1 for none.
     pub name_txn: i64,
+    /// How often split parts were squashed into it.
     pub squash_count: u16,
+    /// It is a Parquet file.
     pub parquet: bool,
+    /// It takes no writes.
     pub read_only: bool,
     /// Bytes of the Parquet file, -1 for a native partition.
     pub parquet_len: i64,
@@ -103,7 +114,7 @@ fn decode(file: &str, base: u64, bytes: &[u8]) -> Result<Applied> {
     cursor.take(28, "lag timestamps")?;
     let symbol_counts = decode_symbols(&mut cursor)?;
     let len = cursor.u31("size of the partitions")? as usize;
-    if len % PARTITION != 0 || len > cursor.remaining() {
+    if !len.is_multiple_of(PARTITION) || len > cursor.remaining() {
         let expected = format_args!("a multiple of {PARTITION} up to {}", cursor.remaining());
         return Err(cursor.damaged_back(4, expected, len));
     }

@@ -11,12 +11,17 @@ const ASCII: i32 = i32::MIN;
 pub enum TypedBind {
     /// A null STRING, VARCHAR, BINARY or ARRAY.
     Null,
+    /// BOOLEAN.
     Boolean(bool),
+    /// BYTE.
     Byte(i8),
+    /// SHORT.
     Short(i16),
     /// One UTF-16 unit.
     Char(u16),
+    /// INT.
     Int(i32),
+    /// LONG.
     Long(i64),
     /// Milliseconds.
     Date(i64),
@@ -24,25 +29,37 @@ pub enum TypedBind {
     Timestamp(i64),
     /// Nanoseconds.
     TimestampNs(i64),
+    /// FLOAT.
     Float(f32),
+    /// DOUBLE.
     Double(f64),
     /// STRING or VARCHAR; what is not valid Unicode became U+FFFD.
     Text(String),
+    /// BINARY.
     Binary(Bytes),
+    /// Most significant byte is the first octet.
     Ipv4(u32),
+    /// The 128-bit number whose big-endian bytes are the UUID's text.
     Uuid(u128),
     /// `bits` low bits of `value`; all ones in the stored width is null.
     Geohash {
+        /// Number of bits.
         bits: u32,
+        /// The bits.
         value: i64,
     },
     /// Unscaled two's complement, most significant word first, extended to 256 bits.
     Decimal {
+        /// The unscaled number.
         words: [u64; 4],
+        /// Digits after the point.
         scale: u32,
     },
+    /// Row-major.
     Array {
+        /// Length of each dimension.
         dims: Vec<i32>,
+        /// The elements; NaN is null.
         values: Vec<f64>,
     },
 }
@@ -67,7 +84,7 @@ pub(super) fn decode_bind(cursor: &mut Cursor<'_>, record: &Bytes) -> Result<Bin
         _ => ColumnType::from_code_loose(code).fixed_size().map(|size| size as i64),
     };
     let Some(len) = len else { return Ok(BindValue { type_code: code, bytes: None }) };
-    let len = usize::try_from(len).map_err(|_| cursor.damaged("the length of a bind value", len))?;
+    let len = usize::try_from(len).ok().ok_or_else(|| cursor.damaged("the length of a bind value", len))?;
     let taken = cursor.take(len, "a bind value")?;
     // The ARRAY's own copy of its type code is not part of the value.
     let value = if tag == Tag::Array { array_value(cursor, code, taken)? } else { taken };

@@ -160,7 +160,7 @@ impl Parts<'_> {
     }
 
     fn pairs(&self) -> Result<Vec<(String, String)>> {
-        if self.names.is_empty() || self.names.len() % 2 != 0 {
+        if self.names.is_empty() || !self.names.len().is_multiple_of(2) {
             return Err(mismatch(
                 self.file,
                 self.command_offset,
@@ -176,10 +176,12 @@ impl Parts<'_> {
     }
 
     fn indexes(&self) -> Result<Vec<usize>> {
-        let index = |(i, n): (usize, &i64)| {
-            u32::try_from(*n).map(|n| n as usize).map_err(|_| {
-                Error::damaged(self.file, self.numbers_offset + i as u64 * 8, "a column's index", n)
-            })
+        let index = |(i, n): (usize, &i64)| match u32::try_from(*n) {
+            Ok(n) => Ok(n as usize),
+            Err(_) => {
+                let at = self.numbers_offset + i as u64 * 8;
+                Err(Error::damaged(self.file, at, "a column's index", n))
+            }
         };
         self.numbers.iter().enumerate().map(index).collect()
     }

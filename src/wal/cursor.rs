@@ -97,13 +97,13 @@ impl<'a> Cursor<'a> {
     /// A four-byte number that can't be negative.
     pub fn u31(&mut self, what: &str) -> Result<u32> {
         let n = self.i32(what)?;
-        u32::try_from(n).map_err(|_| self.damaged_back(4, format_args!("{what} of 0 or more"), n))
+        u32::try_from(n).ok().ok_or_else(|| self.damaged_back(4, format_args!("{what} of 0 or more"), n))
     }
 
     /// An eight-byte number that can't be negative.
     pub fn u63(&mut self, what: &str) -> Result<u64> {
         let n = self.i64(what)?;
-        u64::try_from(n).map_err(|_| self.damaged_back(8, format_args!("{what} of 0 or more"), n))
+        u64::try_from(n).ok().ok_or_else(|| self.damaged_back(8, format_args!("{what} of 0 or more"), n))
     }
 
     /// A four-byte count of items that take at least `item` bytes each, so it can't promise more

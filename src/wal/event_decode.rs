@@ -12,6 +12,7 @@ const DEDUP_MODE_REPLACE_RANGE: u8 = 3;
 /// A record of `_event` as it lies in the file.
 #[derive(Debug, Clone)]
 pub struct RawEvent {
+    /// Path of the `_event` file.
     pub file: String,
     /// Offset of the record in the file.
     pub offset: u64,

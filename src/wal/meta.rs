@@ -15,6 +15,7 @@ pub struct SequencerMeta {
     pub columns: Vec<MetaColumn>,
     /// Writer index of the designated timestamp; views have none.
     pub timestamp: Option<usize>,
+    /// The table's id in this database.
     pub table_id: i32,
     /// Position in `SELECT *` by writer index; only `txn_seq/_meta` has it.
     pub read_order: Option<Vec<i32>>,
@@ -25,7 +26,9 @@ pub struct SequencerMeta {
 pub struct MetaColumn {
     /// Names of dropped columns remain and can repeat.
     pub name: String,
+    /// Type, of a dropped column the last one.
     pub ty: ColumnType,
+    /// The column is dropped and keeps its place only.
     pub dropped: bool,
 }
 

@@ -5,6 +5,7 @@ use super::{Error, Result};
 pub struct SegmentId {
     /// 1 or more, never used again for another writer.
     pub wal: u32,
+    /// 0 or more, counting up.
     pub segment: u32,
 }
 

@@ -18,7 +18,9 @@ pub struct TableToken {
     pub name: String,
     /// Directory under the database root; stays the same when the table is renamed.
     pub dir: String,
+    /// The table's id in this database, never used again.
     pub id: i32,
+    /// What it is.
     pub kind: TableKind,
     /// The registry says that it was dropped, or does not know its directory, while its log still
     /// exists.
@@ -30,8 +32,11 @@ pub struct TableToken {
 pub enum TableKind {
     /// Without WAL: nothing to replay.
     Plain,
+    /// With a write-ahead log.
     Wal,
+    /// A materialized view: a table whose log its refreshes write.
     MatView,
+    /// A view: a definition without rows.
     View,
 }
 
@@ -46,6 +51,7 @@ impl TableToken {
 /// The tables that the registry (`tables.d.N`) and the directories show, in order of registration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Registry {
+    /// In order of registration; directories without a record last.
     pub tables: Vec<TableToken>,
 }
 

@@ -20,7 +20,9 @@ pub enum Transaction {
     Rows(Commit),
     /// Truncate, SQL, materialized view and view events.
     Event(Event),
+    /// A structural change.
     Change(Change),
+    /// The table was dropped.
     Drop,
 }
 

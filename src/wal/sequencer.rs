@@ -27,6 +27,7 @@ pub enum LogVersion {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SequencerLog {
     table_dir: Box<str>,
+    /// The layout of its records.
     pub version: LogVersion,
     /// Number of committed transactions, which is the last `seqTxn`.
     pub max_txn: u64,

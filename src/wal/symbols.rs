@@ -116,7 +116,7 @@ mod tests {
     fn refuses_offsets_that_contradict_the_values() {
         let (offsets, values) = dictionary(&["a", "b"]);
         let mut files = MemoryFiles::default();
-        let mut gap = offsets.clone();
+        let mut gap = offsets;
         gap[72] = 8;
         files.insert("t/s.o", gap);
         files.insert("t/s.c", values);

@@ -13,16 +13,21 @@ const FLAG_DEDUP_KEY: i64 = 1 << 3;
 /// A table's definition: `txn_seq/_meta.0` (at creation) or `_meta` (as applied).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableMeta {
+    /// How rows are cut into partitions.
     pub partition_by: PartitionBy,
     /// Writer index of the designated timestamp, if there is one.
     pub timestamp: Option<usize>,
+    /// The table's id in this database.
     pub table_id: i32,
+    /// Rows that a writer may hold before it commits.
     pub max_uncommitted_rows: i32,
     /// Microseconds.
     pub o3_max_lag: i64,
     /// Counts changes of the applied table's metadata, not only structural ones.
     pub metadata_version: i64,
+    /// False for a table without a log.
     pub wal_enabled: bool,
+    /// How long rows are kept.
     pub ttl: Ttl,
     /// By writer index.
     pub columns: Vec<TableMetaColumn>,
@@ -31,21 +36,32 @@ pub struct TableMeta {
 /// How long rows are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ttl {
+    /// Rows are kept for ever.
     None,
+    /// Hours after the end of a partition.
     Hours(u32),
+    /// Calendar months after the end of a partition.
     Months(u32),
 }
 
 /// A column in [`TableMeta`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableMetaColumn {
+    /// Name; of a dropped column the last one.
     pub name: String,
+    /// Type.
     pub ty: ColumnType,
+    /// The column is dropped and keeps its place only.
     pub dropped: bool,
+    /// A SYMBOL with an index.
     pub indexed: bool,
+    /// A SYMBOL whose dictionary the server caches.
     pub symbol_cache: bool,
+    /// One of the upsert keys.
     pub dedup_key: bool,
+    /// Row ids per block of the index.
     pub index_block_capacity: i32,
+    /// Configured capacity of the dictionary.
     pub symbol_capacity: i32,
     /// Writer index of the column whose place in `SELECT *` this one has, after a change of type.
     pub replaces: Option<usize>,

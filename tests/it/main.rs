@@ -1,4 +1,8 @@
 //! Integration tests: one program, a module per matter.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod house;
+mod wal_recordings;
