@@ -1,3 +1,5 @@
+use std::fmt;
+
 /// A column type code as QuestDB stores it: the tag in the low 8 bits, parameters above.
 ///
 /// The code of a live column; the sign that marks a dropped one is taken off by the readers.
@@ -197,6 +199,48 @@ fn decimal_fits(precisions: std::ops::RangeInclusive<u32>, precision: u32, scale
     precisions.contains(&precision) && scale <= precision
 }
 
+/// The name as QuestDB's SQL writes it, e.g. `DECIMAL(10,2)`, `GEOHASH(4c)`, `DOUBLE[][]`.
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.tag() {
+            Tag::Boolean => "BOOLEAN",
+            Tag::Byte => "BYTE",
+            Tag::Short => "SHORT",
+            Tag::Char => "CHAR",
+            Tag::Int => "INT",
+            Tag::Long => "LONG",
+            Tag::Date => "DATE",
+            Tag::Timestamp if self.is_nanos() => "TIMESTAMP_NS",
+            Tag::Timestamp => "TIMESTAMP",
+            Tag::Float => "FLOAT",
+            Tag::Double => "DOUBLE",
+            Tag::String => "STRING",
+            Tag::Symbol => "SYMBOL",
+            Tag::Long256 => "LONG256",
+            Tag::Binary => "BINARY",
+            Tag::Uuid => "UUID",
+            Tag::Long128 => "LONG128",
+            Tag::Ipv4 => "IPv4",
+            Tag::Varchar => "VARCHAR",
+            Tag::Array => return write!(f, "DOUBLE{}", "[]".repeat(self.array_dims())),
+            Tag::GeoByte | Tag::GeoShort | Tag::GeoInt | Tag::GeoLong => {
+                let bits = self.geohash_bits();
+                let chars = bits.is_multiple_of(5) && bits > 0;
+                return if chars {
+                    write!(f, "GEOHASH({}c)", bits / 5)
+                } else {
+                    write!(f, "GEOHASH({bits}b)")
+                };
+            }
+            _ => {
+                let (precision, scale) = self.decimal();
+                return write!(f, "DECIMAL({precision},{scale})");
+            }
+        };
+        f.write_str(name)
+    }
+}
+
 impl Tag {
     /// The tag with this number.
     pub fn from_code(code: u8) -> Option<Self> {
@@ -249,5 +293,28 @@ impl PartitionBy {
             6 => Self::NotApplicable,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_in_sql() {
+        let name = |code: i32| ColumnType::from_code(code).map(|ty| ty.to_string());
+        let expect = [
+            (8, "TIMESTAMP"),
+            (8 | 1 << 18, "TIMESTAMP_NS"),
+            (25, "IPv4"),
+            (27 | 10 << 8 | 1 << 14, "DOUBLE[][]"),
+            (29 | 10 << 8 | 2 << 18, "DECIMAL(10,2)"),
+            (15 | 10 << 8 | 1 << 16, "GEOHASH(2c)"),
+            (14 | 7 << 8 | 1 << 16, "GEOHASH(7b)"),
+        ];
+        for (code, text) in expect {
+            assert_eq!(name(code).as_deref(), Some(text));
+        }
+        assert_eq!(name(20), None);
     }
 }
