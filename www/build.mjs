@@ -1,0 +1,130 @@
+/**
+ * Builds the page into dist/: `node www/build.mjs [--serve] [--double]`.
+ *
+ * The first paint (index.html, theme, shell styles, main script) is kept apart from the rest, which
+ * main.ts loads while the worker already fetches the module. All addresses are relative, so that
+ * dist/ works below any path of a plain static host.
+ *
+ * `--double` builds into dist-dev/ with the stand-in engine of www/test, for work on views; it is never shipped.
+ */
+import { createHash } from "node:crypto";
+import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+
+const FIRST_PAINT_BYTES_MAX = 50 * 1024;
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const double = process.argv.includes("--double");
+const out = join(root, double ? "dist-dev" : "dist");
+const assets = join(out, "assets");
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: ["es2022"],
+  outdir: assets,
+  entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
+  metafile: true,
+  legalComments: "none",
+  logLevel: "warning",
+};
+
+await build();
+if (process.argv.includes("--serve")) await serve();
+
+async function build() {
+  const started = performance.now();
+  await rm(out, { recursive: true, force: true });
+  await mkdir(assets, { recursive: true });
+  const worker = await buildWorker();
+  const css = await esbuild.build({ ...common, entryPoints: ["www/styles/shell.css", "www/styles/app.css"] });
+  const theme = await esbuild.build({ ...common, format: "iife", entryPoints: ["www/theme.ts"] });
+  const main = await esbuild.build({
+    ...common,
+    entryPoints: ["www/main.ts"],
+    splitting: true,
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    define: {
+      __WORKER_FILE__: JSON.stringify(worker),
+      __APP_CSS__: JSON.stringify(outputOf(css, "www/styles/app.css")),
+      __VERSION__: JSON.stringify(await version()),
+    },
+  });
+  const first = {
+    "%THEME%": outputOf(theme, "www/theme.ts"),
+    "%SHELL_CSS%": outputOf(css, "www/styles/shell.css"),
+    "%MAIN%": outputOf(main, "www/main.ts"),
+  };
+  let html = await readFile(join(root, "index.html"), "utf8");
+  for (const [mark, file] of Object.entries(first)) html = html.replace(mark, `assets/${file}`);
+  await writeFile(join(out, "index.html"), html);
+  if (existsSync(join(root, "www/public"))) await cp(join(root, "www/public"), out, { recursive: true });
+  await report(["index.html", ...Object.values(first).map((f) => `assets/${f}`)], started);
+}
+
+/** The worker's script and the module beside it. */
+async function buildWorker() {
+  if (double) {
+    const made = await esbuild.build({ ...common, entryPoints: ["www/test/double/worker.ts"] });
+    return outputOf(made, "www/test/double/worker.ts");
+  }
+  const wasm = join(root, "pkg/understudy_bg.wasm");
+  if (!existsSync(wasm)) {
+    console.error("pkg/understudy_bg.wasm is missing: build the module first (make wasm)");
+    process.exit(1);
+  }
+  const bytes = await readFile(wasm);
+  const name = `understudy-${createHash("sha256").update(bytes).digest("hex").slice(0, 8)}.wasm`;
+  await writeFile(join(assets, name), bytes);
+  const made = await esbuild.build({
+    ...common,
+    entryPoints: ["www/worker/worker.ts"],
+    define: { __WASM_FILE__: JSON.stringify(name), __WASM_BYTES__: String(bytes.length) },
+  });
+  return outputOf(made, "www/worker/worker.ts");
+}
+
+function outputOf(result, entry) {
+  for (const [file, about] of Object.entries(result.metafile.outputs)) {
+    if (about.entryPoint === entry) return basename(file);
+  }
+  throw new Error(`${entry} was not built`);
+}
+
+async function version() {
+  const cargo = await readFile(join(root, "Cargo.toml"), "utf8");
+  return /^version = "(.+)"/m.exec(cargo)?.[1] ?? "unknown";
+}
+
+async function report(files, started) {
+  let raw = 0;
+  for (const file of files) raw += (await stat(join(out, file))).size;
+  const all = await Promise.all(files.map((f) => readFile(join(out, f))));
+  const gz = all.reduce((sum, b) => sum + gzipSync(b).length, 0);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`page built in ${seconds} s; first paint ${raw} bytes (${gz} gzip), limit ${FIRST_PAINT_BYTES_MAX}`);
+  if (raw > FIRST_PAINT_BYTES_MAX) {
+    console.error("the first paint is over its limit");
+    process.exit(1);
+  }
+}
+
+async function serve() {
+  const { serveStatic } = await import("../tests/e2e/static.mjs");
+  const { watch } = await import("node:fs");
+  const url = await serveStatic(out, { port: 9011 });
+  console.log(`serving ${url}`);
+  let timer;
+  watch(join(root, "www"), { recursive: true }, () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => build().catch((e) => console.error(e.message)), 100);
+  });
+}

@@ -1,0 +1,52 @@
+/** Where the page gets a database from. */
+import type { Source } from "../../pkg/types.js";
+
+/** Path of the recording that comes with the page. */
+export const BUNDLED = "recordings/trading-day/";
+
+export interface Opening {
+  source: Source;
+  /** Shown as the title until the engine knows better. */
+  title: string;
+  /** True for the recording that comes with the page. */
+  bundled: boolean;
+  memory: number | null;
+}
+
+/** What the address asks for. `base` is the page's own address. */
+export function openingOf(search: string, base: string): Opening {
+  const query = new URLSearchParams(search);
+  const memory = memoryOf(query.get("memory"));
+  const dropped = query.get("dropped");
+  if (dropped !== null) throw new Error(`this view is of a folder, “${dropped}”: drop it on the page again to go on`);
+  const asked = query.get("src");
+  if (asked === null || asked.trim() === "") {
+    const url = new URL(`${BUNDLED}db/`, base).href;
+    return { source: { kind: "url", url }, title: "A trading day", bundled: true, memory };
+  }
+  const url = directoryUrl(asked.trim(), base);
+  return { source: { kind: "url", url }, title: url, bundled: false, memory };
+}
+
+/** A directory's address ends with a slash; a query (a signed address) is kept behind it. */
+export function directoryUrl(text: string, base: string): string {
+  const url = new URL(text, base);
+  url.hash = "";
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return url.href;
+}
+
+/** "256", "256M", "1G": mebibytes when there is no unit. */
+export function memoryOf(text: string | null): number | null {
+  const match = /^(\d{1,5})\s*(m|mb|mib|g|gb|gib)?$/i.exec(text?.trim() ?? "");
+  if (!match) return null;
+  const unit = match[2]?.toLowerCase().startsWith("g") ? 1024 : 1;
+  const mebibytes = Number(match[1]) * unit;
+  return mebibytes >= 16 ? mebibytes * 1024 * 1024 : null;
+}
+
+/** Phones get less: their tabs are killed, not swapped. */
+export function memoryDefault(): number {
+  const small = matchMedia("(max-width: 700px) and (pointer: coarse)").matches;
+  return (small ? 192 : 512) * 1024 * 1024;
+}

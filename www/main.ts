@@ -1,0 +1,88 @@
+/**
+ * The first paint's script: starts the worker at once, loads the rest of the page beside it, and says
+ * honestly how far both have come.
+ */
+import type { Overview, Progress } from "../pkg/types.js";
+import { detailOf, Engine } from "./engine/client.js";
+import type { Opening } from "./engine/source.js";
+import { memoryDefault, openingOf } from "./engine/source.js";
+import { size } from "./model/format.js";
+import type { EngineError } from "./worker/protocol.js";
+
+declare const __WORKER_FILE__: string;
+declare const __APP_CSS__: string;
+
+const PHASES: Record<Progress["phase"], string> = {
+  module: "Fetching the engine",
+  tables: "Reading the list of tables",
+  log: "Reading the log",
+  rows: "Reading rows",
+};
+
+/** What the start hands to the page. */
+export interface Start {
+  engine: Engine;
+  opening: Opening;
+  opened: { ok: Overview } | { failed: EngineError };
+  show: (progress: Progress) => void;
+}
+
+void start();
+
+async function start(): Promise<void> {
+  const engine = new Engine(() => new Worker(new URL(__WORKER_FILE__, import.meta.url), { type: "module" }));
+  const app = loadApp();
+  let opening: Opening;
+  let opened: Start["opened"];
+  try {
+    opening = openingOf(location.search, document.baseURI);
+    const memory = opening.memory ?? memoryDefault();
+    opened = await engine.call("open", [opening.source, { memory }], show).then(
+      (ok) => ({ ok }),
+      (error: unknown) => ({ failed: detailOf(error) }),
+    );
+  } catch (error) {
+    opening = openingOf("", document.baseURI);
+    opened = { failed: { kind: "usage", message: detailOf(error).message } };
+  }
+  try {
+    (await app).mount({ engine, opening, opened, show });
+  } catch (error) {
+    say("The page could not be loaded: ", detailOf(error).message);
+  }
+}
+
+/** Script and styles of the page itself; both are there before it is shown. */
+async function loadApp(): Promise<typeof import("./app.js")> {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL(__APP_CSS__, import.meta.url).href;
+  const styled = new Promise<void>((done, fail) => {
+    link.onload = () => done();
+    link.onerror = () => fail(new Error("the styles did not arrive"));
+  });
+  document.head.append(link);
+  const [app] = await Promise.all([import("./app.js"), styled]);
+  return app;
+}
+
+function show(progress: Progress): void {
+  const { loadedBytes, totalBytes } = progress;
+  const bar = document.getElementById("wings-bar");
+  const known = totalBytes !== null && totalBytes > 0;
+  if (bar instanceof HTMLProgressElement) {
+    if (known) bar.value = Math.min(100, (100 * loadedBytes) / totalBytes);
+    else bar.removeAttribute("value");
+  }
+  say(PHASES[progress.phase], progress.detail);
+  const bytes = document.getElementById("wings-bytes");
+  if (!bytes) return;
+  const percent = known ? `, ${Math.floor(Math.min(100, (100 * loadedBytes) / totalBytes))} %` : "";
+  bytes.textContent = loadedBytes > 0 ? `${size(loadedBytes)}${known ? ` of ${size(totalBytes)}` : ""}${percent}` : "";
+}
+
+function say(what: string, detail: string): void {
+  const line = document.getElementById("wings-say");
+  const text = detail ? `${what}: ${detail}` : what;
+  if (line && line.textContent !== text) line.textContent = text;
+}

@@ -1,0 +1,133 @@
+/**
+ * The one type of command. Buttons, keys, pointer, address bar and palette all make these; nothing else
+ * changes what is shown. `Fact`s are what the engine reports.
+ */
+import type { Overview } from "../../pkg/types.js";
+import type { History } from "./history.js";
+import type { AxisKind, Link, Tab } from "./link.js";
+import type { Dialog } from "./state.js";
+
+export type Command =
+  /** Exactly there, even if nothing is loaded yet. `passing`: on the way, as while dragging. */
+  | { do: "toTxn"; txn: number; passing?: boolean }
+  | { do: "toTime"; us: number; passing?: boolean }
+  /** By transactions. */
+  | { do: "step"; by: number }
+  /** To the next transaction worth stopping at. */
+  | { do: "event"; by: 1 | -1 }
+  | { do: "start" }
+  | { do: "end" }
+  | { do: "play"; direction: 1 | -1 }
+  | { do: "pause" }
+  | { do: "toggle" }
+  | { do: "speed"; speed: number }
+  | { do: "speedBy"; by: 1 | -1 }
+  /** Real time went by while playing. */
+  | { do: "tick"; ms: number }
+  | { do: "axis"; axis: AxisKind }
+  /** Zooms around `at` (0 ... 1 along the axis), or around the playhead. */
+  | { do: "zoom"; factor: number; at?: number }
+  /** Moves the view by this part of its width. */
+  | { do: "pan"; by: number }
+  | { do: "view"; from: number; to: number; push: boolean }
+  | { do: "crumb"; index: number }
+  | { do: "fit" }
+  | { do: "table"; dir: string }
+  | { do: "select"; partition: string | null }
+  | { do: "tab"; tab: Tab }
+  | { do: "partitionsAs"; as: "bricks" | "table" }
+  | { do: "dialog"; dialog: Dialog | null }
+  | { do: "escape" }
+  /** A link was opened: always paused. */
+  | { do: "restore"; link: Link };
+
+export type Fact = { fact: "opened"; overview: Overview } | { fact: "history"; history: History };
+
+export const STEP_LARGE = 10;
+export const STEP_PAGE = 100;
+export const SPEEDS = [0.01, 0.1, 0.25, 0.5, 1, 2, 4, 10, 25, 100, 400, 1000] as const;
+/** Transactions per second at speed 1 on the axis of transactions. */
+export const TXN_PER_SECOND = 10;
+const ZOOM_STEP = 2;
+const PAN_STEP = 0.25;
+
+/** One entry of the command table: what help and palette list, and what keys do. */
+export interface Entry {
+  id: string;
+  title: string;
+  group: "Play" | "Move" | "Timeline" | "Page";
+  /** As `KeyboardEvent.key` gives them, modifiers first: "Shift+ArrowLeft". "Mod" is Ctrl or Cmd. */
+  keys: readonly string[];
+  command: Command;
+}
+
+/** Every key of the page. Help is printed from this table, so it shows no key that does nothing. */
+export const COMMANDS: readonly Entry[] = [
+  entry("toggle", "Play", "Play or pause", [" ", "k"], { do: "toggle" }),
+  entry("forward", "Play", "Play forward", ["l"], { do: "play", direction: 1 }),
+  entry("reverse", "Play", "Play in reverse", ["j"], { do: "play", direction: -1 }),
+  entry("slower", "Play", "Slower", [","], { do: "speedBy", by: -1 }),
+  entry("faster", "Play", "Faster", ["."], { do: "speedBy", by: 1 }),
+  entry("next", "Move", "Next transaction", ["ArrowRight"], { do: "step", by: 1 }),
+  entry("previous", "Move", "Previous transaction", ["ArrowLeft"], { do: "step", by: -1 }),
+  entry("next-10", "Move", `${STEP_LARGE} transactions on`, ["Shift+ArrowRight"], { do: "step", by: STEP_LARGE }),
+  entry("previous-10", "Move", `${STEP_LARGE} transactions back`, ["Shift+ArrowLeft"], { do: "step", by: -STEP_LARGE }),
+  entry("next-event", "Move", "Next out-of-order commit, schema change, truncate or statement", ["Mod+ArrowRight"], {
+    do: "event",
+    by: 1,
+  }),
+  entry("previous-event", "Move", "Previous one of these", ["Mod+ArrowLeft"], { do: "event", by: -1 }),
+  entry("start", "Move", "Before the first transaction", ["Home"], { do: "start" }),
+  entry("end", "Move", "After the last transaction", ["End"], { do: "end" }),
+  entry("zoom-in", "Timeline", "Zoom in", ["w"], { do: "zoom", factor: ZOOM_STEP }),
+  entry("zoom-out", "Timeline", "Zoom out", ["s"], { do: "zoom", factor: 1 / ZOOM_STEP }),
+  entry("pan-left", "Timeline", "Move the view left", ["a"], { do: "pan", by: -PAN_STEP }),
+  entry("pan-right", "Timeline", "Move the view right", ["d"], { do: "pan", by: PAN_STEP }),
+  entry("fit", "Timeline", "Show the whole timeline", ["0"], { do: "fit" }),
+  entry("by-txn", "Timeline", "Timeline by transaction", [], { do: "axis", axis: "txn" }),
+  entry("by-time", "Timeline", "Timeline by commit time", [], { do: "axis", axis: "time" }),
+  entry("search", "Page", "Search tables, transactions, times and commands", ["/"], { do: "dialog", dialog: "palette" }),
+  entry("rows", "Page", "Show rows", [], { do: "tab", tab: "rows" }),
+  entry("log", "Page", "Show the log", [], { do: "tab", tab: "log" }),
+  entry("schema", "Page", "Show the schema", [], { do: "tab", tab: "schema" }),
+  entry("bytes", "Page", "Show the transaction’s bytes", [], { do: "tab", tab: "bytes" }),
+  entry("text", "Page", "Show everything as text", [], { do: "tab", tab: "text" }),
+  entry("real", "Page", "What is real here", [], { do: "dialog", dialog: "real" }),
+  entry("open", "Page", "Open a database", [], { do: "dialog", dialog: "open" }),
+  entry("help", "Page", "Keys", ["?"], { do: "dialog", dialog: "help" }),
+  entry("escape", "Page", "Close, or let go of the chosen partition", ["Escape"], { do: "escape" }),
+];
+
+function entry(id: string, group: Entry["group"], title: string, keys: string[], command: Command): Entry {
+  return { id, title, group, keys, command };
+}
+
+/** The command of a key press, or null. */
+export function commandOfKey(event: {
+  key: string;
+  shiftKey: boolean;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+}): Command | null {
+  if (event.altKey) return null;
+  const mod = event.ctrlKey || event.metaKey ? "Mod+" : "";
+  // Shift is part of the key where it makes another character of it.
+  const shift = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const name = `${mod}${shift}${key}`;
+  return COMMANDS.find((c) => c.keys.includes(name))?.command ?? null;
+}
+
+const KEY_WORDS: Record<string, string> = {
+  " ": "Space",
+  ArrowRight: "→",
+  ArrowLeft: "←",
+  Escape: "Esc",
+  Mod: "Ctrl",
+};
+
+/** "Mod+ArrowRight" -> ["Ctrl", "→"]. */
+export function keyWords(name: string): string[] {
+  return name.split("+").map((part) => KEY_WORDS[part] ?? (part.length === 1 ? part.toUpperCase() : part));
+}

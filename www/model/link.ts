@@ -1,0 +1,65 @@
+/**
+ * The link in the address bar: `#table=trades~7&t=txn:1234&sel=2026-08-01T14&speed=4&axis=time&tab=bytes`.
+ * A moment is `txn:NUMBER` or `time:2026-08-01T12:03:04.120456Z`.
+ */
+import { isoUs, parseIso } from "./format.js";
+
+export type AxisKind = "txn" | "time";
+export const TABS = ["rows", "log", "schema", "bytes", "text"] as const;
+export type Tab = (typeof TABS)[number];
+export type Moment = { txn: number } | { us: number };
+
+export interface Link {
+  table: string | null;
+  at: Moment | null;
+  selected: string | null;
+  speed: number | null;
+  axis: AxisKind | null;
+  tab: Tab | null;
+}
+
+export const SPEED_MIN = 0.01;
+export const SPEED_MAX = 1000;
+
+/** Reads a fragment, with or without its `#`. What it does not understand is left out. */
+export function parseLink(fragment: string): Link {
+  const parts = new URLSearchParams(fragment.replace(/^#/, ""));
+  const speed = Number(parts.get("speed") ?? Number.NaN);
+  const axis = parts.get("axis");
+  const tab = parts.get("tab");
+  return {
+    table: parts.get("table") || null,
+    at: parseMoment(parts.get("t")),
+    selected: parts.get("sel") || null,
+    speed: Number.isFinite(speed) && speed >= SPEED_MIN && speed <= SPEED_MAX ? speed : null,
+    axis: axis === "txn" || axis === "time" ? axis : null,
+    tab: TABS.find((t) => t === tab) ?? null,
+  };
+}
+
+export function parseMoment(text: string | null): Moment | null {
+  if (text === null) return null;
+  const txn = /^(?:txn:)?(\d{1,15})$/.exec(text);
+  if (txn) return { txn: Number(txn[1]) };
+  if (!text.startsWith("time:")) return null;
+  const us = parseIso(text.slice(5));
+  return us === null ? null : { us };
+}
+
+/** The fragment of a view, with its `#`. Ordinary values are left out. */
+export function formatLink(link: Link): string {
+  const parts: string[] = [];
+  const add = (key: string, value: string) => parts.push(`${key}=${readable(value)}`);
+  if (link.table !== null) add("table", link.table);
+  if (link.at) add("t", "txn" in link.at ? `txn:${link.at.txn}` : `time:${isoUs(link.at.us)}`);
+  if (link.selected !== null) add("sel", link.selected);
+  if (link.speed !== null && link.speed !== 1) add("speed", String(link.speed));
+  if (link.axis === "time") add("axis", link.axis);
+  if (link.tab !== null && link.tab !== "rows") add("tab", link.tab);
+  return `#${parts.join("&")}`;
+}
+
+/** Escapes only what would be read differently: colons stay as people write them. */
+function readable(value: string): string {
+  return encodeURIComponent(value).replace(/%3A/g, ":").replace(/%2F/g, "/");
+}

@@ -1,0 +1,90 @@
+/** What the page is showing, as plain data. Only `reduce` makes new ones. */
+import type { Overview, TableInfo } from "../../pkg/types.js";
+import type { Axis } from "./axis.js";
+import { timeAxis, txnAxis } from "./axis.js";
+import type { View } from "./density.js";
+import type { History } from "./history.js";
+import type { AxisKind, Link, Moment, Tab } from "./link.js";
+
+export type Dialog = "help" | "palette" | "real" | "open";
+
+export interface State {
+  overview: Overview | null;
+  /** Directory of the table on show. */
+  table: string | null;
+  histories: ReadonlyMap<string, History>;
+  axis: AxisKind;
+  /** Asked for before the table's log was there; taken exactly as soon as it is. */
+  wanted: Moment | null;
+  /** The transaction after which the table is shown. */
+  txn: number;
+  /** The moment under the playhead, which between two commits is neither's. */
+  us: number | null;
+  /** While playing by transaction: the part of the next one that has gone by. */
+  part: number;
+  playing: -1 | 0 | 1;
+  speed: number;
+  /** Zoomed views, outermost first; never empty, the first shows all. */
+  views: readonly View[];
+  /** Name of the chosen partition. */
+  selected: string | null;
+  tab: Tab;
+  partitionsAs: "bricks" | "table";
+  dialog: Dialog | null;
+}
+
+export const WHOLE: View = { from: 0, to: 1 };
+
+export const START: State = {
+  overview: null,
+  table: null,
+  histories: new Map(),
+  axis: "txn",
+  wanted: null,
+  txn: 0,
+  us: null,
+  part: 0,
+  playing: 0,
+  speed: 1,
+  views: [WHOLE],
+  selected: null,
+  tab: "rows",
+  partitionsAs: "bricks",
+  dialog: null,
+};
+
+export function historyNow(state: State): History | null {
+  return (state.table !== null && state.histories.get(state.table)) || null;
+}
+
+export function tableNow(state: State): TableInfo | null {
+  return state.overview?.tables.find((t) => t.dir === state.table) ?? null;
+}
+
+export function viewNow(state: State): View {
+  return state.views[state.views.length - 1] ?? WHOLE;
+}
+
+const axes = new WeakMap<History, Partial<Record<AxisKind, Axis>>>();
+
+/** The axis of a history; made once. */
+export function axisFor(history: History, kind: AxisKind): Axis {
+  let made = axes.get(history);
+  if (!made) axes.set(history, (made = {}));
+  return (made[kind] ??= kind === "txn" ? txnAxis(history.kind.length) : timeAxis(history.times));
+}
+
+export function linkOf(state: State): Link {
+  return {
+    table: state.table,
+    at: state.wanted ?? momentOf(state),
+    selected: state.selected,
+    speed: state.speed,
+    axis: state.axis,
+    tab: state.tab,
+  };
+}
+
+function momentOf(state: State): Moment {
+  return state.axis === "time" && state.us !== null ? { us: Math.round(state.us) } : { txn: state.txn };
+}

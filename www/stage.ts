@@ -1,0 +1,341 @@
+/**
+ * Brings what is wanted (the state) and what is shown (the engine's answers) together: one call at a time,
+ * always for the newest wish.
+ */
+import type { Fetched, Overview, Progress, RowsText, TableInfo, TableState } from "../pkg/types.js";
+import type { Engine } from "./engine/client.js";
+import { detailOf } from "./engine/client.js";
+import type { Opening } from "./engine/source.js";
+import { memoryDefault } from "./engine/source.js";
+import type { Command, Fact } from "./model/command.js";
+import { historyOf } from "./model/history.js";
+import { reduce } from "./model/reduce.js";
+import type { State } from "./model/state.js";
+import { START } from "./model/state.js";
+import type { EngineError } from "./worker/protocol.js";
+
+/** What the engine has answered so far. */
+export interface Shown {
+  /** What `table` is the answer to; the engine may have stopped before it. */
+  asked: { dir: string; txn: number } | null;
+  table: TableState | null;
+  /** The state before it, if the step between them was one transaction. */
+  before: TableState | null;
+  rows: RowsText | null;
+  fetched: Fetched | null;
+  /** Since when a call is under way, as `performance.now()`. */
+  busySince: number | null;
+  /** A call about this table and transaction failed; the rest of the page goes on. */
+  failed: { dir: string; txn: number | null; error: EngineError } | null;
+}
+
+/** The rows in sight; some more on both sides are fetched. */
+export interface RowsWindow {
+  first: number;
+  count: number;
+}
+
+/** The whole page's condition. */
+export type Condition =
+  | { is: "ready" }
+  | { is: "opening"; title: string; progress: Progress | null }
+  | { is: "broken"; opening: Opening; error: EngineError }
+  | { is: "crashed"; error: EngineError; recovered: boolean; table: string | null; txn: number };
+
+export interface Snapshot {
+  state: State;
+  shown: Shown;
+  condition: Condition;
+  opening: Opening;
+}
+
+const NOTHING: Shown = {
+  asked: null,
+  table: null,
+  before: null,
+  rows: null,
+  fetched: null,
+  busySince: null,
+  failed: null,
+};
+/** Rows kept above the first changed one when the table follows what changed. */
+const ROWS_ABOVE = 3;
+const ROWS_AROUND = 6;
+/** Logs longer than this in all are read only for the table on show. */
+const ACCOUNT_MS_MIN = 500;
+const AHEAD_TXNS_MAX = 200_000;
+
+export class Stage {
+  state: State = START;
+  shown: Shown = NOTHING;
+  condition: Condition = { is: "ready" };
+  opening: Opening;
+  readonly engine: Engine;
+  /** The last commands, for a crash report. */
+  readonly lately: string[] = [];
+
+  #listeners = new Set<() => void>();
+  #window: RowsWindow = { first: 0, count: 40 };
+  #follow = true;
+  #pumping = false;
+  #traps = 0;
+  #accountedMs = -Infinity;
+  /** Tables whose logs were asked for ahead, so that a broken one is asked for once. */
+  #unread = new Set<string>();
+  #observers: ((command: Command | Fact, from: State, to: State) => void)[] = [];
+
+  constructor(engine: Engine, opening: Opening) {
+    this.engine = engine;
+    this.opening = opening;
+    engine.onTrap = (error) => void this.#recover(error);
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Hears each command with the states before and after it. */
+  observe(listener: (command: Command | Fact, from: State, to: State) => void): void {
+    this.#observers.push(listener);
+  }
+
+  dispatch = (command: Command | Fact): void => {
+    const from = this.state;
+    this.state = reduce(from, command);
+    if (!("do" in command) || command.do !== "tick") {
+      this.lately.push(JSON.stringify("do" in command ? command : { fact: command.fact }).slice(0, 120));
+      if (this.lately.length > 20) this.lately.shift();
+    }
+    if (this.state === from) return;
+    for (const listener of this.#observers) listener(command, from, this.state);
+    this.#changed();
+    void this.#pump();
+  };
+
+  get following(): boolean {
+    return this.#follow;
+  }
+
+  /** Whether the rows jump to what each transaction changed. */
+  follow(on: boolean): void {
+    this.#follow = on;
+    this.#changed();
+  }
+
+  /** Shows other rows of the same state. */
+  look(window: RowsWindow): void {
+    if (window.first === this.#window.first && window.count === this.#window.count) return;
+    this.#window = window;
+    void this.#pump();
+  }
+
+  get window(): RowsWindow {
+    return this.#window;
+  }
+
+  /** True while the engine is behind the playhead. */
+  get behind(): boolean {
+    const { asked } = this.shown;
+    return this.state.table !== null && (asked?.dir !== this.state.table || asked.txn !== this.state.txn);
+  }
+
+  /** Takes what the first paint's script, or `open`, has opened. */
+  opened(overview: Overview): void {
+    this.shown = NOTHING;
+    this.#unread.clear();
+    this.#become({ is: "ready" });
+    this.dispatch({ fact: "opened", overview });
+  }
+
+  failed(opening: Opening, error: EngineError): void {
+    this.#become({ is: "broken", opening, error });
+  }
+
+  /** Opens another source in place of this one. */
+  async open(opening: Opening): Promise<boolean> {
+    this.opening = opening;
+    this.#become({ is: "opening", title: opening.title, progress: null });
+    const memory = opening.memory ?? memoryDefault();
+    const show = (progress: Progress) => this.#become({ is: "opening", title: opening.title, progress });
+    try {
+      this.opened(await this.engine.call("open", [opening.source, { memory }], show));
+      return true;
+    } catch (error) {
+      const detail = detailOf(error);
+      if (detail.kind !== "trap") this.failed(opening, detail);
+      return false;
+    }
+  }
+
+  /** After a crash: goes on with what was recovered, or tries from the start. */
+  async resume(fromStart: boolean): Promise<void> {
+    this.#traps = 0;
+    if (this.condition.is === "crashed" && this.condition.recovered && !fromStart) {
+      this.#become({ is: "ready" });
+      void this.#pump();
+      return;
+    }
+    if (fromStart) this.state = { ...this.state, txn: 0, us: null, wanted: { txn: 0 }, playing: 0 };
+    this.engine.restart();
+    await this.open(this.opening);
+  }
+
+  // The worker has died: start another one at the last link, and say so.
+  async #recover(error: EngineError): Promise<void> {
+    this.#traps++;
+    const { table, txn } = this.state;
+    const crashed = { is: "crashed" as const, error, table, txn };
+    this.state = { ...this.state, playing: 0, wanted: { txn } };
+    this.#become({ ...crashed, recovered: false });
+    this.engine.restart();
+    if (this.#traps > 1) return;
+    const memory = this.opening.memory ?? memoryDefault();
+    try {
+      const overview = await this.engine.call("open", [this.opening.source, { memory }]);
+      this.shown = NOTHING;
+      this.state = reduce(this.state, { fact: "opened", overview });
+      this.#become({ ...crashed, recovered: true });
+    } catch {
+      // What is shown already says that it did not come back.
+    }
+  }
+
+  #become(condition: Condition): void {
+    this.condition = condition;
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #show(part: Partial<Shown>): void {
+    this.shown = { ...this.shown, ...part };
+    this.#changed();
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping || this.condition.is !== "ready") return;
+    this.#pumping = true;
+    try {
+      while (this.condition.is === "ready" && (await this.#advance()));
+    } finally {
+      this.#pumping = false;
+    }
+    if (this.shown.busySince !== null) this.#show({ busySince: null });
+    if (this.condition.is === "ready") void this.#readAhead();
+  }
+
+  /** Makes the one call that is needed most; false when there is none. */
+  async #advance(): Promise<boolean> {
+    const { table: dir, txn } = this.state;
+    const info = this.state.overview?.tables.find((t) => t.dir === dir);
+    if (dir === null || !info) return false;
+    if (!this.state.histories.has(dir)) return this.#readLog(info);
+    if (this.behind) return this.#seek(dir, txn);
+    return this.#readRows(dir);
+  }
+
+  async #readLog(info: TableInfo): Promise<boolean> {
+    if (this.#hasFailed(info.dir, null)) return false;
+    this.#busy();
+    try {
+      const timeline = await this.engine.call("timeline", [info.dir]);
+      this.dispatch({ fact: "history", history: historyOf(timeline) });
+      return true;
+    } catch (error) {
+      return this.#failedCall(info.dir, null, error);
+    }
+  }
+
+  async #seek(dir: string, txn: number): Promise<boolean> {
+    if (this.#hasFailed(dir, txn)) return false;
+    this.#busy();
+    try {
+      const table = await this.engine.call("seek", [dir, txn]);
+      const last = this.shown.table;
+      const before = last?.dir === dir && last.seqTxn === table.seqTxn - 1 ? last : null;
+      if (this.#follow) this.#window = { ...this.#window, first: this.#rowsToShow(table) };
+      const rows = await this.#rowsOf(dir, table.rows);
+      this.#show({ asked: { dir, txn }, table, before, rows, failed: null });
+      return true;
+    } catch (error) {
+      return this.#failedCall(dir, txn, error);
+    }
+  }
+
+  async #readRows(dir: string): Promise<boolean> {
+    const { rows, table } = this.shown;
+    if (!table || this.#hasFailed(dir, table.seqTxn)) return false;
+    const { first, count } = this.#window;
+    const last = Math.min(first + count, table.rows);
+    if (rows && rows.first <= Math.min(first, table.rows) && rows.first + rows.rows.length >= last) return false;
+    try {
+      this.#show({ rows: await this.#rowsOf(dir, table.rows) });
+      return true;
+    } catch (error) {
+      return this.#failedCall(dir, table.seqTxn, error);
+    }
+  }
+
+  #rowsOf(dir: string, total: number): Promise<RowsText> {
+    const count = this.#window.count + 2 * ROWS_AROUND;
+    const first = Math.max(0, Math.min(this.#window.first - ROWS_AROUND, total - count));
+    return this.engine.call("rowsText", [dir, first, count]);
+  }
+
+  /** Around what changed, in the chosen partition if it was touched; else the table's end. */
+  #rowsToShow(table: TableState): number {
+    const part = table.partitions.find((p) => p.name === this.state.selected);
+    const inPart = part && table.changed.find(([from, n]) => from + n > part.firstRow && from < part.firstRow + part.rows);
+    const range = inPart ?? table.changed[0];
+    if (!range) return this.#window.first;
+    return Math.max(0, Math.max(range[0], inPart && part ? part.firstRow : 0) - ROWS_ABOVE);
+  }
+
+  /** Other tables' logs, one by one, while nothing else is to do and they are few. */
+  async #readAhead(): Promise<void> {
+    const tables = this.state.overview?.tables ?? [];
+    if (tables.reduce((sum, t) => sum + t.txnCount, 0) > AHEAD_TXNS_MAX) return;
+    const next = tables.find((t) => t.txnCount > 0 && !this.state.histories.has(t.dir) && !this.#unread.has(t.dir));
+    if (next && !this.#pumping && this.state.playing === 0) {
+      this.#unread.add(next.dir);
+      try {
+        const timeline = await this.engine.call("timeline", [next.dir]);
+        this.dispatch({ fact: "history", history: historyOf(timeline) });
+      } catch {
+        // It is said when the table is chosen.
+      }
+    }
+    this.account();
+  }
+
+  /** Asks what was read so far, at most every half second. */
+  account(): void {
+    const now = performance.now();
+    if (now - this.#accountedMs < ACCOUNT_MS_MIN || this.condition.is !== "ready") return;
+    this.#accountedMs = now;
+    this.engine.call("fetched", []).then(
+      (fetched) => this.#show({ fetched }),
+      () => undefined,
+    );
+  }
+
+  #hasFailed(dir: string, txn: number | null): boolean {
+    const { failed } = this.shown;
+    return failed !== null && failed.dir === dir && (failed.txn === null || failed.txn === txn);
+  }
+
+  #failedCall(dir: string, txn: number | null, error: unknown): boolean {
+    const detail = detailOf(error);
+    if (detail.kind === "trap") return false;
+    this.#show({ failed: { dir, txn, error: detail } });
+    if (this.state.playing !== 0) this.dispatch({ do: "pause" });
+    return false;
+  }
+
+  #busy(): void {
+    if (this.shown.busySince === null) this.#show({ busySince: performance.now() });
+  }
+}

@@ -1,0 +1,92 @@
+/** Play, step, speed: the buttons above the timeline. */
+import { SPEEDS, TXN_PER_SECOND } from "../model/command.js";
+import { clock, count, day } from "../model/format.js";
+import { historyNow } from "../model/state.js";
+import { CommandButton } from "../views/bits.js";
+import { useDispatch, useSnapshot } from "../views/hooks.js";
+
+export function Transport() {
+  const playing = useSnapshot((s) => s.state.playing);
+  return (
+    <div class="transport" role="group" aria-label="Play">
+      <div class="transport-keys">
+        <CommandButton command={{ do: "start" }} label="Start" icon="start" keys="Home" class="edge" />
+        <CommandButton command={{ do: "event", by: -1 }} label="Previous event" icon="previousEvent" keys="Control+ArrowLeft" />
+        <CommandButton command={{ do: "step", by: -1 }} label="Previous transaction" icon="previous" keys="ArrowLeft" />
+        <CommandButton
+          command={playing === -1 ? { do: "pause" } : { do: "play", direction: -1 }}
+          label={playing === -1 ? "Pause" : "Play in reverse"}
+          icon={playing === -1 ? "pause" : "reverse"}
+          keys="J"
+          class="edge"
+        />
+        <CommandButton
+          command={{ do: "toggle" }}
+          label={playing === 0 ? "Play" : "Pause"}
+          icon={playing === 0 ? "play" : "pause"}
+          keys="Space"
+          class="primary"
+        />
+        <CommandButton command={{ do: "step", by: 1 }} label="Next transaction" icon="next" keys="ArrowRight" />
+        <CommandButton command={{ do: "event", by: 1 }} label="Next event" icon="nextEvent" keys="Control+ArrowRight" />
+        <CommandButton command={{ do: "end" }} label="End" icon="end" keys="End" class="edge" />
+      </div>
+      <Readout />
+      <Speed />
+      <AxisChoice />
+    </div>
+  );
+}
+
+function Readout() {
+  const txn = useSnapshot((s) => s.state.txn);
+  const us = useSnapshot((s) => s.state.us);
+  const last = useSnapshot((s) => historyNow(s.state)?.kind.length ?? 0);
+  return (
+    <p class="readout">
+      <span>
+        txn <b>{count(txn)}</b> <span class="quiet">of {count(last)}</span>
+      </span>
+      <span>
+        {us === null ? null : (
+          <>
+            <span class="quiet readout-day">{day(us)}</span> <b>{clock(us)}</b> <span class="quiet">UTC</span>
+          </>
+        )}
+      </span>
+    </p>
+  );
+}
+
+function Speed() {
+  const dispatch = useDispatch();
+  const speed = useSnapshot((s) => s.state.speed);
+  const axis = useSnapshot((s) => s.state.axis);
+  const all = (SPEEDS as readonly number[]).includes(speed) ? SPEEDS : [...SPEEDS, speed].sort((a, b) => a - b);
+  return (
+    <label class="speed">
+      <span class="quiet">Speed</span>
+      <select value={String(speed)} onChange={(event) => dispatch({ do: "speed", speed: Number(event.currentTarget.value) })}>
+        {all.map((s) => (
+          <option key={s} value={String(s)}>
+            {axis === "txn" ? `${s}× (${Number((s * TXN_PER_SECOND).toPrecision(3))} txn/s)` : `${s}× real time`}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function AxisChoice() {
+  const dispatch = useDispatch();
+  const axis = useSnapshot((s) => s.state.axis);
+  return (
+    <div class="switch" role="group" aria-label="Timeline by">
+      {(["txn", "time"] as const).map((kind) => (
+        <button key={kind} type="button" aria-pressed={axis === kind} onClick={() => dispatch({ do: "axis", axis: kind })}>
+          {kind === "txn" ? "Transaction" : "Commit time"}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,209 @@
+/** Help, what is real, and the opening of other databases. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { gatherPick } from "../engine/files.js";
+import { directoryUrl } from "../engine/source.js";
+import { COMMANDS, keyWords } from "../model/command.js";
+import { count, counted, mebibytes, size } from "../model/format.js";
+import { CommandButton, Fact } from "./bits.js";
+import { useDispatch, useSnapshot, useStage } from "./hooks.js";
+import { Palette } from "./palette.js";
+import { openGathered } from "./drop.js";
+
+export function Dialogs() {
+  const dialog = useSnapshot((s) => s.state.dialog);
+  switch (dialog) {
+    case "help":
+      return <Help />;
+    case "real":
+      return <Real />;
+    case "open":
+      return <Open />;
+    case "palette":
+      return <Palette />;
+    case null:
+      return null;
+  }
+}
+
+/** A modal dialog; the browser keeps the focus inside and gives it back. */
+export function Modal(props: { title: string; class?: string; bare?: boolean; children: ComponentChildren }) {
+  const dispatch = useDispatch();
+  const ref = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const element = ref.current;
+    element?.showModal();
+    return () => element?.close();
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      class={`modal ${props.class ?? ""}`}
+      aria-label={props.title}
+      onCancel={(event) => {
+        event.preventDefault();
+        dispatch({ do: "dialog", dialog: null });
+      }}
+      onClick={(event) => {
+        if (event.target === ref.current) dispatch({ do: "dialog", dialog: null });
+      }}
+    >
+      <div class="modal-body">
+        {props.bare ? null : (
+          <div class="section-head">
+            <h2>{props.title}</h2>
+            <CommandButton command={{ do: "dialog", dialog: null }} label="Close" icon="close" keys="Escape" />
+          </div>
+        )}
+        {props.children}
+      </div>
+    </dialog>
+  );
+}
+
+/** Printed from the command table: no key that does nothing. */
+function Help() {
+  const groups = ["Play", "Move", "Timeline", "Page"] as const;
+  return (
+    <Modal title="Keys">
+      <div class="help">
+        {groups.map((group) => (
+          <section key={group}>
+            <h3>{group}</h3>
+            <dl>
+              {COMMANDS.filter((c) => c.group === group && c.keys.length > 0).map((c) => (
+                <div key={c.id} class="help-line">
+                  <dt>
+                    {c.keys.map((key, i) => (
+                      <span key={key}>
+                        {i > 0 ? " or " : ""}
+                        {keyWords(key).map((word) => (
+                          <kbd key={word}>{word}</kbd>
+                        ))}
+                      </span>
+                    ))}
+                  </dt>
+                  <dd>{c.title}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+        <section>
+          <h3>Pointer</h3>
+          <p>Drag on the timeline to scrub. Wheel or pinch to zoom. Shift and drag to choose a range.</p>
+        </section>
+      </div>
+    </Modal>
+  );
+}
+
+function Real() {
+  const stage = useStage();
+  const fetched = useSnapshot((s) => s.shown.fetched);
+  const { source, bundled } = useSnapshot((s) => s.opening);
+  useEffect(() => {
+    stage.account();
+  }, [stage]);
+  return (
+    <Modal title="What is real here">
+      <p>
+        Everything. The bytes were written by a real QuestDB; the engine that applies them runs in this tab and is the
+        one that the <code>understudy</code> command runs. Nothing was computed beforehand, and nothing is made up.
+      </p>
+      <dl class="facts facts-wide">
+        <Fact name="Source">
+          {source.kind === "url" ? <span class="mono breakable">{source.url}</span> : `the folder ${source.name}, read from your disk; nothing leaves this tab`}
+          {bundled ? <span class="quiet"> a recording that comes with the page</span> : null}
+        </Fact>
+        {fetched ? (
+          <>
+            <Fact name="Read">
+              {size(fetched.bytes)} of {counted(fetched.files, "file")}, in {counted(fetched.requests, "request")}
+              {fetched.retries > 0 ? `, ${counted(fetched.retries, "retry", "retries")}` : ""}
+            </Fact>
+            <Fact name="Parts of files">
+              {fetched.rangesHonoured === null
+                ? "not asked for yet"
+                : fetched.rangesHonoured
+                  ? "the server gives them: only what is needed is fetched"
+                  : "the server does not give them: whole files are fetched"}
+            </Fact>
+            <Fact name="Memory">
+              {mebibytes(fetched.memoryUsed)} of {mebibytes(fetched.memoryLimit)} that this tab may use for rows
+              <meter min={0} max={fetched.memoryLimit} value={fetched.memoryUsed} aria-label="Memory used" />
+            </Fact>
+            <Fact name="Let go">
+              {fetched.letGo.length === 0 ? "nothing" : `${count(fetched.letGo.length)}: ${fetched.letGo.slice(0, 20).join(", ")}`}
+            </Fact>
+          </>
+        ) : null}
+        <Fact name="Modelled">nothing</Fact>
+        <Fact name="Digest">
+          computed from the rows that the engine holds at this moment, never read from a file
+        </Fact>
+      </dl>
+    </Modal>
+  );
+}
+
+function Open() {
+  const stage = useStage();
+  const dispatch = useDispatch();
+  const [trouble, setTrouble] = useState<string | null>(null);
+  const submit = (event: SubmitEvent & { currentTarget: HTMLFormElement }) => {
+    event.preventDefault();
+    const typed = new FormData(event.currentTarget).get("src");
+    try {
+      const query = new URLSearchParams(location.search);
+      query.delete("dropped");
+      query.set("src", directoryUrl(typeof typed === "string" ? typed.trim() : "", document.baseURI));
+      location.assign(`?${query.toString()}`);
+    } catch {
+      setTrouble("That is not an address.");
+    }
+  };
+  const pick = (event: Event & { currentTarget: HTMLInputElement }) => {
+    const { files } = event.currentTarget;
+    if (!files || files.length === 0) return;
+    try {
+      const gathered = gatherPick(files);
+      dispatch({ do: "dialog", dialog: null });
+      openGathered(stage, gathered);
+    } catch (error) {
+      setTrouble(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return (
+    <Modal title="Open a database">
+      <form onSubmit={submit} class="open-form">
+        <label for="open-src">Address of a QuestDB db directory on any static server or bucket</label>
+        <div class="open-line">
+          <input id="open-src" name="src" type="text" inputMode="url" placeholder="https://bucket.example/db/" required />
+          <button type="submit" class="button primary">
+            Open
+          </button>
+        </div>
+        <p class="quiet">
+          Nothing is listed on the server: run <code>understudy index DIR</code> beside it once, and the page knows every
+          file. <code>understudy serve DIR</code> serves one from this machine.
+        </p>
+      </form>
+      <hr />
+      <label class="pick">
+        <span>Or a db folder on this machine. It is read in this tab and never sent anywhere.</span>
+        <input type="file" multiple onChange={pick} ref={(e) => e?.setAttribute("webkitdirectory", "")} />
+      </label>
+      <p class="quiet">You can also drop a folder anywhere on the page.</p>
+      <hr />
+      <a class="button" href={location.pathname}>
+        Back to the recording that comes with the page
+      </a>
+      {trouble === null ? null : (
+        <p class="bar bar-bad" role="alert">
+          {trouble}
+        </p>
+      )}
+    </Modal>
+  );
+}

@@ -1,0 +1,42 @@
+/** The page's head: what is open, and what can be done with it as a whole. */
+import { mebibytes, size } from "../model/format.js";
+import { CommandButton, CopyButton, Icon } from "./bits.js";
+import { useSnapshot, useDispatch } from "./hooks.js";
+
+export function Header({ onTheme }: { onTheme: () => void }) {
+  const title = useSnapshot((s) => s.state.overview?.title ?? s.opening.title);
+  const bundled = useSnapshot((s) => s.opening.bundled);
+  return (
+    <header class="head">
+      <p class="wordmark">Understudy</p>
+      <p class="head-source" title={title}>
+        <span class="head-kind">{bundled ? "Recording" : "Database"}</span> {title}
+      </p>
+      <RealChip />
+      <nav class="head-tools" aria-label="Page">
+        <CommandButton command={{ do: "dialog", dialog: "palette" }} label="Search" icon="search" keys="/" />
+        <CommandButton command={{ do: "dialog", dialog: "open" }} label="Open" icon="open" worded />
+        <CopyButton text={() => location.href} label="Share" icon="share" />
+        <button type="button" class="button" aria-label="Light or dark" title="Light or dark" onClick={onTheme}>
+          <Icon name="theme" />
+        </button>
+        <CommandButton command={{ do: "dialog", dialog: "help" }} label="Keys" icon="help" keys="?" />
+      </nav>
+    </header>
+  );
+}
+
+/** How many real bytes the page has read: opens the whole account. */
+function RealChip() {
+  const dispatch = useDispatch();
+  const fetched = useSnapshot((s) => s.shown.fetched);
+  const words = fetched
+    ? `${size(fetched.bytes)} read, ${mebibytes(fetched.memoryUsed)} of rows held`
+    : "What is real here";
+  return (
+    <button type="button" class="chip" onClick={() => dispatch({ do: "dialog", dialog: "real" })}>
+      <Icon name="real" />
+      <span>{words}</span>
+    </button>
+  );
+}

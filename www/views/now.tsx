@@ -1,0 +1,114 @@
+/** The current transaction: what it is, who wrote it, what it did. */
+import type { TableState, Transaction } from "../../pkg/types.js";
+import { clock, count, counted, day, millis, size } from "../model/format.js";
+import { CommandButton, CopyButton, Fact, Fingerprint, KindMark } from "./bits.js";
+import { useSnapshot } from "./hooks.js";
+
+export function Now() {
+  const table = useSnapshot((s) => s.shown.table);
+  const late = useSnapshot((s) => s.shown.busySince !== null);
+  if (!table) return <section class="now" aria-busy="true" aria-label="Current transaction" />;
+  const txn = table.transaction;
+  return (
+    <section class="now" aria-labelledby="now-title" aria-busy={late}>
+      <p class="eyebrow">
+        {table.name} <span class="quiet">after</span>
+      </p>
+      <h2 id="now-title" class="now-title">
+        {table.seqTxn === 0 ? "the first cue" : `txn ${count(table.seqTxn)}`}
+        <span class="quiet"> of {count(table.txnCount)}</span>
+      </h2>
+      {txn ? <TransactionFacts txn={txn} /> : <p class="now-summary">Nothing has happened yet: the table is as it was created.</p>}
+      <TableFacts table={table} />
+    </section>
+  );
+}
+
+function TransactionFacts({ txn }: { txn: Transaction }) {
+  return (
+    <>
+      <p class="now-summary">
+        <KindMark kind={txn.kind} /> {txn.summary}
+      </p>
+      {txn.purged ? <p class="note">QuestDB purged its rows after applying them; the log still knows the transaction.</p> : null}
+      <dl class="facts">
+        <Fact name="Committed">
+          {clock(txn.commitUs)} <span class="quiet">{day(txn.commitUs)} UTC</span>
+        </Fact>
+        {txn.wal === null ? null : (
+          <Fact name="Writer">
+            wal{txn.wal} <span class="quiet">segment</span> {txn.segment} <span class="quiet">txn</span> {txn.segmentTxn}
+          </Fact>
+        )}
+        {txn.rows === null ? null : <Fact name="Rows">{count(txn.rows)}</Fact>}
+        {txn.outOfOrder === null ? null : (
+          <Fact name="Order">
+            {txn.outOfOrder ? <KindMark kind="outOfOrder" worded /> : <KindMark kind="data" worded />}
+          </Fact>
+        )}
+        {txn.minTimestamp === null ? null : (
+          <Fact name="Time range">
+            <span class="mono">{txn.minTimestamp}</span>
+            <br />
+            <span class="mono">{txn.maxTimestamp}</span>
+          </Fact>
+        )}
+        {txn.replaceRange === null ? null : (
+          <Fact name="Replaces">
+            <span class="mono">{txn.replaceRange[0]}</span>
+            <br />
+            <span class="mono">{txn.replaceRange[1]}</span>
+          </Fact>
+        )}
+        {txn.rowsReplaced > 0 ? <Fact name="Replaced">{counted(txn.rowsReplaced, "row")}</Fact> : null}
+        {txn.rowsRemoved > 0 ? <Fact name="Removed">{counted(txn.rowsRemoved, "row")}</Fact> : null}
+        {txn.symbolsAdded.length > 0 ? (
+          <Fact name="New symbols">
+            {txn.symbolsAdded.map((added) => (
+              <span key={added.column} class="symbols">
+                <b>{added.column}</b> +{count(added.count)} <span class="quiet">{sampleOf(added)}</span>
+              </span>
+            ))}
+          </Fact>
+        ) : null}
+        {txn.schemaChange === null ? null : <Fact name="Schema">{txn.schemaChange}</Fact>}
+      </dl>
+      {txn.sql === null ? null : (
+        <pre class="sql" tabIndex={0} role="region" data-keys="own" aria-label="SQL of this transaction">
+          {txn.sql}
+        </pre>
+      )}
+      <CommandButton command={{ do: "tab", tab: "bytes" }} label="Down to its bytes" icon="next" worded class="quiet-button" />
+    </>
+  );
+}
+
+function sampleOf(added: Transaction["symbolsAdded"][number]): string {
+  const shown = added.sample.slice(0, 4).join(", ");
+  return added.count > 4 ? `${shown} …` : shown;
+}
+
+function TableFacts({ table }: { table: TableState }) {
+  return (
+    <div class="now-table">
+      <h3>The table then</h3>
+      <dl class="facts">
+        <Fact name="Rows">{count(table.rows)}</Fact>
+        <Fact name="Size">{size(table.bytes)}</Fact>
+        <Fact name="Dedup">{table.dedup ? "on" : "off"}</Fact>
+        {table.ttl === null ? null : <Fact name="TTL">{table.ttl}</Fact>}
+        <Fact name="Took">
+          {millis(table.spent.fetch + table.spent.decode + table.spent.apply)}{" "}
+          <span class="quiet">
+            fetch {millis(table.spent.fetch)}, decode {millis(table.spent.decode)}, apply {millis(table.spent.apply)}
+          </span>
+        </Fact>
+        <Fact name="Digest">
+          <Fingerprint digest={table.digest} />
+          <span class="mono digest">{table.digest}</span>
+          <CopyButton text={() => table.digest} label="Copy" />
+        </Fact>
+      </dl>
+    </div>
+  );
+}

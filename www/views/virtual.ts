@@ -1,0 +1,84 @@
+/** Which part of a long list is in sight, for lists too long for the browser's own scroll height. */
+import type { RefObject } from "preact";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+/** Browsers cap an element's height; longer lists scroll in proportion. */
+const HEIGHT_MAX = 8_000_000;
+const OVERSCAN = 6;
+
+export interface Virtual {
+  scroller: RefObject<HTMLDivElement | null>;
+  /** First line drawn, and how many. */
+  first: number;
+  count: number;
+  /** First line in sight, and how many fit. */
+  top: number;
+  lines: number;
+  /** Height of everything, and where the drawn lines begin, in px. */
+  height: number;
+  offset: number;
+  onScroll: () => void;
+  /** Scrolls so that `line` is the first one below the head. */
+  reveal: (line: number) => void;
+}
+
+export function useVirtual(total: number, lineHeight: number, headHeight: number): Virtual {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [top, setTop] = useState(0);
+  const [lines, setLines] = useState(20);
+  const real = total * lineHeight;
+  const height = Math.min(real, HEIGHT_MAX);
+  const wanted = useRef<number | null>(null);
+  const room = Math.max(1, real - lines * lineHeight);
+  const scrollRoom = Math.max(1, height - lines * lineHeight);
+  const squeezed = real > HEIGHT_MAX;
+
+  const lineAt = useCallback(
+    (scrollTop: number) => Math.floor((squeezed ? (scrollTop / scrollRoom) * room : scrollTop) / lineHeight),
+    [squeezed, scrollRoom, room, lineHeight],
+  );
+
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const measure = () => setLines(Math.max(4, Math.ceil((element.clientHeight - headHeight) / lineHeight)));
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    measure();
+    return () => observer.disconnect();
+  }, [lineHeight, headHeight]);
+
+  const onScroll = () => {
+    const element = scroller.current;
+    if (!element) return;
+    const line = lineAt(element.scrollTop);
+    // The browser rounds where we scrolled to: keep the exact line that was asked for.
+    const asked = wanted.current;
+    wanted.current = null;
+    setTop(asked !== null && Math.abs(asked - line) <= Math.ceil(room / scrollRoom) ? asked : line);
+  };
+
+  const reveal = (line: number) => {
+    const element = scroller.current;
+    if (!element) return;
+    const pixels = line * lineHeight;
+    const target = squeezed ? (pixels / room) * scrollRoom : pixels;
+    if (Math.abs(element.scrollTop - target) >= 1) {
+      wanted.current = line;
+      element.scrollTop = target;
+    }
+    setTop(line);
+  };
+
+  const shownTop = Math.max(0, Math.min(top, total - lines));
+  const first = Math.max(0, shownTop - OVERSCAN);
+  const count = Math.min(total - first, lines + 2 * OVERSCAN);
+  const under = squeezed ? (shownTop * lineHeight * scrollRoom) / room - (shownTop - first) * lineHeight : first * lineHeight;
+  const offset = Math.max(0, Math.min(under, Math.max(0, height - count * lineHeight)));
+
+  useLayoutEffect(() => {
+    if (top > total) setTop(Math.max(0, total - lines));
+  }, [top, total, lines]);
+
+  return { scroller, first, count, top: shownTop, lines, height, offset, onScroll, reveal };
+}
