@@ -7,7 +7,7 @@ import type { Start } from "./main.js";
 import { size } from "./model/format.js";
 import { parseLink } from "./model/link.js";
 import { bindKeys, bindPlayback } from "./playback.js";
-import type { Condition } from "./stage.js";
+import type { Condition } from "./model/shown.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline/timeline.js";
 import { Transport } from "./timeline/transport.js";
@@ -47,7 +47,8 @@ export function mount(start: Start): void {
   );
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   // A link opens paused, and so does everything for those who asked for stillness.
-  if (start.opening.bundled && !linked && !still && "ok" in start.opened) stage.dispatch({ do: "play", direction: 1 });
+  if (start.opening.bundled && !linked && !still && "ok" in start.opened)
+    stage.dispatch({ do: "play", direction: 1 });
 }
 
 function App() {
@@ -129,7 +130,9 @@ function Opening({ condition }: { condition: Extract<Condition, { is: "opening" 
 
 function turnTheme(): void {
   const root = document.documentElement;
-  const dark = root.dataset["theme"] === "dark" || (!root.dataset["theme"] && matchMedia("(prefers-color-scheme: dark)").matches);
+  const dark =
+    root.dataset["theme"] === "dark" ||
+    (!root.dataset["theme"] && matchMedia("(prefers-color-scheme: dark)").matches);
   const next = dark ? "light" : "dark";
   root.dataset["theme"] = next;
   try {

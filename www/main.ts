@@ -78,7 +78,8 @@ function show(progress: Progress): void {
   const bytes = document.getElementById("wings-bytes");
   if (!bytes) return;
   const percent = known ? `, ${Math.floor(Math.min(100, (100 * loadedBytes) / totalBytes))} %` : "";
-  bytes.textContent = loadedBytes > 0 ? `${size(loadedBytes)}${known ? ` of ${size(totalBytes)}` : ""}${percent}` : "";
+  bytes.textContent =
+    loadedBytes > 0 ? `${size(loadedBytes)}${known ? ` of ${size(totalBytes)}` : ""}${percent}` : "";
 }
 
 function say(what: string, detail: string): void {

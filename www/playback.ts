@@ -46,6 +46,7 @@ function belongsToElement(event: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]")) return true;
   if (event.key === " " && target.matches("button, summary, input, a")) return true;
-  const scrolls = event.key.startsWith("Arrow") || ["Home", "End", "PageUp", "PageDown", " "].includes(event.key);
+  const scrolls =
+    event.key.startsWith("Arrow") || ["Home", "End", "PageUp", "PageDown", " "].includes(event.key);
   return scrolls && !event.ctrlKey && !event.metaKey && target.dataset["keys"] === "own";
 }

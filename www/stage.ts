@@ -2,52 +2,18 @@
  * Brings what is wanted (the state) and what is shown (the engine's answers) together: one call at a time,
  * always for the newest wish.
  */
-import type { Fetched, Overview, Progress, RowsText, TableInfo, TableState } from "../pkg/types.js";
+import type { Overview, Progress, RowsText, TableInfo, TableState } from "../pkg/types.js";
 import type { Engine } from "./engine/client.js";
 import { detailOf } from "./engine/client.js";
 import type { Opening } from "./engine/source.js";
 import { memoryDefault } from "./engine/source.js";
 import type { Command, Fact } from "./model/command.js";
 import { historyOf } from "./model/history.js";
+import type { Condition, RowsWindow, Shown } from "./model/shown.js";
 import { reduce } from "./model/reduce.js";
 import type { State } from "./model/state.js";
 import { START } from "./model/state.js";
 import type { EngineError } from "./worker/protocol.js";
-
-/** What the engine has answered so far. */
-export interface Shown {
-  /** What `table` is the answer to; the engine may have stopped before it. */
-  asked: { dir: string; txn: number } | null;
-  table: TableState | null;
-  /** The state before it, if the step between them was one transaction. */
-  before: TableState | null;
-  rows: RowsText | null;
-  fetched: Fetched | null;
-  /** Since when a call is under way, as `performance.now()`. */
-  busySince: number | null;
-  /** A call about this table and transaction failed; the rest of the page goes on. */
-  failed: { dir: string; txn: number | null; error: EngineError } | null;
-}
-
-/** The rows in sight; some more on both sides are fetched. */
-export interface RowsWindow {
-  first: number;
-  count: number;
-}
-
-/** The whole page's condition. */
-export type Condition =
-  | { is: "ready" }
-  | { is: "opening"; title: string; progress: Progress | null }
-  | { is: "broken"; opening: Opening; error: EngineError }
-  | { is: "crashed"; error: EngineError; recovered: boolean; table: string | null; txn: number };
-
-export interface Snapshot {
-  state: State;
-  shown: Shown;
-  condition: Condition;
-  opening: Opening;
-}
 
 const NOTHING: Shown = {
   asked: null,
@@ -201,6 +167,10 @@ export class Stage {
     }
   }
 
+  #isReady(): boolean {
+    return this.condition.is === "ready";
+  }
+
   #become(condition: Condition): void {
     this.condition = condition;
     this.#changed();
@@ -216,15 +186,15 @@ export class Stage {
   }
 
   async #pump(): Promise<void> {
-    if (this.#pumping || this.condition.is !== "ready") return;
+    if (this.#pumping || !this.#isReady()) return;
     this.#pumping = true;
     try {
-      while (this.condition.is === "ready" && (await this.#advance()));
+      while (this.#isReady() && (await this.#advance()));
     } finally {
       this.#pumping = false;
     }
     if (this.shown.busySince !== null) this.#show({ busySince: null });
-    if (this.condition.is === "ready") void this.#readAhead();
+    if (this.#isReady()) void this.#readAhead();
   }
 
   /** Makes the one call that is needed most; false when there is none. */
@@ -270,7 +240,8 @@ export class Stage {
     if (!table || this.#hasFailed(dir, table.seqTxn)) return false;
     const { first, count } = this.#window;
     const last = Math.min(first + count, table.rows);
-    if (rows && rows.first <= Math.min(first, table.rows) && rows.first + rows.rows.length >= last) return false;
+    if (rows && rows.first <= Math.min(first, table.rows) && rows.first + rows.rows.length >= last)
+      return false;
     try {
       this.#show({ rows: await this.#rowsOf(dir, table.rows) });
       return true;
@@ -288,7 +259,8 @@ export class Stage {
   /** Around what changed, in the chosen partition if it was touched; else the table's end. */
   #rowsToShow(table: TableState): number {
     const part = table.partitions.find((p) => p.name === this.state.selected);
-    const inPart = part && table.changed.find(([from, n]) => from + n > part.firstRow && from < part.firstRow + part.rows);
+    const inPart =
+      part && table.changed.find(([from, n]) => from + n > part.firstRow && from < part.firstRow + part.rows);
     const range = inPart ?? table.changed[0];
     if (!range) return this.#window.first;
     return Math.max(0, Math.max(range[0], inPart && part ? part.firstRow : 0) - ROWS_ABOVE);
@@ -298,7 +270,9 @@ export class Stage {
   async #readAhead(): Promise<void> {
     const tables = this.state.overview?.tables ?? [];
     if (tables.reduce((sum, t) => sum + t.txnCount, 0) > AHEAD_TXNS_MAX) return;
-    const next = tables.find((t) => t.txnCount > 0 && !this.state.histories.has(t.dir) && !this.#unread.has(t.dir));
+    const next = tables.find(
+      (t) => t.txnCount > 0 && !this.state.histories.has(t.dir) && !this.#unread.has(t.dir),
+    );
     if (next && !this.#pumping && this.state.playing === 0) {
       this.#unread.add(next.dir);
       try {

@@ -72,7 +72,8 @@ async function answer(dir, { cors, ranges, base }, request, response) {
     return request.method === "HEAD" ? response.end() : void createReadStream(file).pipe(response);
   }
   const start = asked[1] === "" ? Math.max(0, about.size - Number(asked[2])) : Number(asked[1]);
-  const end = asked[1] === "" || asked[2] === "" ? about.size - 1 : Math.min(Number(asked[2]), about.size - 1);
+  const end =
+    asked[1] === "" || asked[2] === "" ? about.size - 1 : Math.min(Number(asked[2]), about.size - 1);
   if (start > end) return response.writeHead(416, { "Content-Range": `bytes */${about.size}` }).end();
   response.writeHead(206, {
     ...head,

@@ -34,7 +34,11 @@ export async function diagnose(source: string, page: string): Promise<Diagnosis>
     const detail =
       "This page came over https, and browsers refuse to let such a page read http: it is called mixed content. " +
       "Serve the database over https, or run `understudy serve DIR` and open the address that it prints.";
-    return { findings: [{ ok: false, what: "https page, http source", detail }], missing: [], verdict: detail };
+    return {
+      findings: [{ ok: false, what: "https page, http source", detail }],
+      missing: [],
+      verdict: detail,
+    };
   }
   const findings: Finding[] = [];
   const probe = at(to, PROBE);
@@ -42,9 +46,13 @@ export async function diagnose(source: string, page: string): Promise<Diagnosis>
   findings.push({
     ok: reach !== null,
     what: "The server answers",
-    detail: reach === null ? `nothing answered at ${to.host}: is the name right, is the server up, is it blocked?` : to.host,
+    detail:
+      reach === null
+        ? `nothing answered at ${to.host}: is the name right, is the server up, is it blocked?`
+        : to.host,
   });
-  if (reach === null) return { findings, missing: [], verdict: `${to.host} can’t be reached from this browser.` };
+  if (reach === null)
+    return { findings, missing: [], verdict: `${to.host} can’t be reached from this browser.` };
   return examine(probe, at(to, INDEX), from, findings);
 }
 
@@ -72,19 +80,34 @@ async function examine(probe: string, index: string, page: URL, findings: Findin
   findings.push({
     ok: there,
     what: "There is a QuestDB database",
-    detail: there ? "the table registry is there" : `${probe} gave ${plain.status}; the address must be that of the db directory`,
+    detail: there
+      ? "the table registry is there"
+      : `${probe} gave ${plain.status}; the address must be that of the db directory`,
   });
-  const part = await tryFetch(plain.ok ? probe : index, { headers: { Range: "bytes=0-7" }, cache: "no-store" });
+  const part = await tryFetch(plain.ok ? probe : index, {
+    headers: { Range: "bytes=0-7" },
+    cache: "no-store",
+  });
   const ranged = part?.status === 206;
   findings.push({
     ok: part === null ? false : ranged ? true : null,
     what: "It gives parts of files (Range)",
-    detail: part === null ? "a request with a Range header is refused" : ranged ? "yes" : "no: whole files are fetched, which is slower",
+    detail:
+      part === null
+        ? "a request with a Range header is refused"
+        : ranged
+          ? "yes"
+          : "no: whole files are fetched, which is slower",
   });
   if (part === null) missing.push("Access-Control-Allow-Headers: Range");
   const exposed = ranged && part.headers.get("Content-Range") !== null;
   if (ranged && !exposed) missing.push("Access-Control-Expose-Headers: Content-Range");
-  if (ranged) findings.push({ ok: exposed ? true : null, what: "Content-Range can be read", detail: exposed ? "yes" : "not exposed" });
+  if (ranged)
+    findings.push({
+      ok: exposed ? true : null,
+      what: "Content-Range can be read",
+      detail: exposed ? "yes" : "not exposed",
+    });
   const verdict = !there
     ? "The server can be read, but there is no database at this address."
     : missing.length > 0
@@ -113,8 +136,23 @@ const AGE_SECONDS = 3600;
 
 /** The rule that lets a page read, as each store wants it. */
 export function recipes(origin: string): { store: string; text: string; how: string }[] {
-  const s3 = [{ AllowedOrigins: [origin], AllowedMethods: ["GET", "HEAD"], AllowedHeaders: ALLOWED, ExposeHeaders: EXPOSED, MaxAgeSeconds: AGE_SECONDS }];
-  const gcs = [{ origin: [origin], method: ["GET", "HEAD"], responseHeader: [...ALLOWED, ...EXPOSED], maxAgeSeconds: AGE_SECONDS }];
+  const s3 = [
+    {
+      AllowedOrigins: [origin],
+      AllowedMethods: ["GET", "HEAD"],
+      AllowedHeaders: ALLOWED,
+      ExposeHeaders: EXPOSED,
+      MaxAgeSeconds: AGE_SECONDS,
+    },
+  ];
+  const gcs = [
+    {
+      origin: [origin],
+      method: ["GET", "HEAD"],
+      responseHeader: [...ALLOWED, ...EXPOSED],
+      maxAgeSeconds: AGE_SECONDS,
+    },
+  ];
   const azure = {
     corsRules: [
       {
@@ -128,8 +166,16 @@ export function recipes(origin: string): { store: string; text: string; how: str
   };
   const print = (value: unknown) => JSON.stringify(value, null, 2);
   return [
-    { store: "Amazon S3", text: print({ CORSRules: s3 }), how: "aws s3api put-bucket-cors --bucket BUCKET --cors-configuration file://cors.json" },
-    { store: "Google Cloud Storage", text: print(gcs), how: "gcloud storage buckets update gs://BUCKET --cors-file=cors.json" },
+    {
+      store: "Amazon S3",
+      text: print({ CORSRules: s3 }),
+      how: "aws s3api put-bucket-cors --bucket BUCKET --cors-configuration file://cors.json",
+    },
+    {
+      store: "Google Cloud Storage",
+      text: print(gcs),
+      how: "gcloud storage buckets update gs://BUCKET --cors-file=cors.json",
+    },
     {
       store: "Azure Blob Storage",
       text: print({ properties: { cors: azure } }),

@@ -18,7 +18,8 @@ export function openingOf(search: string, base: string): Opening {
   const query = new URLSearchParams(search);
   const memory = memoryOf(query.get("memory"));
   const dropped = query.get("dropped");
-  if (dropped !== null) throw new Error(`this view is of a folder, “${dropped}”: drop it on the page again to go on`);
+  if (dropped !== null)
+    throw new Error(`this view is of a folder, “${dropped}”: drop it on the page again to go on`);
   const asked = query.get("src");
   if (asked === null || asked.trim() === "") {
     const url = new URL(`${BUNDLED}db/`, base).href;

@@ -160,10 +160,12 @@ function roundTxns(step: number): number {
 const SECOND = 1_000_000;
 const STEPS_US = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500].flatMap((n) => [n, n * 1000]).sort((a, b) => a - b),
-  ...[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200].map((s) => s * SECOND),
+  ...[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200].map(
+    (s) => s * SECOND,
+  ),
   ...[1, 2, 7, 14, 28, 91, 182, 365].map((d) => d * 86_400 * SECOND),
 ];
 
 function roundTime(step: number): number {
-  return STEPS_US.find((s) => s >= step) ?? (STEPS_US[STEPS_US.length - 1] ?? SECOND);
+  return STEPS_US.find((s) => s >= step) ?? STEPS_US[STEPS_US.length - 1] ?? SECOND;
 }

@@ -70,12 +70,24 @@ export const COMMANDS: readonly Entry[] = [
   entry("faster", "Play", "Faster", ["."], { do: "speedBy", by: 1 }),
   entry("next", "Move", "Next transaction", ["ArrowRight"], { do: "step", by: 1 }),
   entry("previous", "Move", "Previous transaction", ["ArrowLeft"], { do: "step", by: -1 }),
-  entry("next-10", "Move", `${STEP_LARGE} transactions on`, ["Shift+ArrowRight"], { do: "step", by: STEP_LARGE }),
-  entry("previous-10", "Move", `${STEP_LARGE} transactions back`, ["Shift+ArrowLeft"], { do: "step", by: -STEP_LARGE }),
-  entry("next-event", "Move", "Next out-of-order commit, schema change, truncate or statement", ["Mod+ArrowRight"], {
-    do: "event",
-    by: 1,
+  entry("next-10", "Move", `${STEP_LARGE} transactions on`, ["Shift+ArrowRight"], {
+    do: "step",
+    by: STEP_LARGE,
   }),
+  entry("previous-10", "Move", `${STEP_LARGE} transactions back`, ["Shift+ArrowLeft"], {
+    do: "step",
+    by: -STEP_LARGE,
+  }),
+  entry(
+    "next-event",
+    "Move",
+    "Next out-of-order commit, schema change, truncate or statement",
+    ["Mod+ArrowRight"],
+    {
+      do: "event",
+      by: 1,
+    },
+  ),
   entry("previous-event", "Move", "Previous one of these", ["Mod+ArrowLeft"], { do: "event", by: -1 }),
   entry("start", "Move", "Before the first transaction", ["Home"], { do: "start" }),
   entry("end", "Move", "After the last transaction", ["End"], { do: "end" }),
@@ -86,7 +98,10 @@ export const COMMANDS: readonly Entry[] = [
   entry("fit", "Timeline", "Show the whole timeline", ["0"], { do: "fit" }),
   entry("by-txn", "Timeline", "Timeline by transaction", [], { do: "axis", axis: "txn" }),
   entry("by-time", "Timeline", "Timeline by commit time", [], { do: "axis", axis: "time" }),
-  entry("search", "Page", "Search tables, transactions, times and commands", ["/"], { do: "dialog", dialog: "palette" }),
+  entry("search", "Page", "Search tables, transactions, times and commands", ["/"], {
+    do: "dialog",
+    dialog: "palette",
+  }),
   entry("rows", "Page", "Show rows", [], { do: "tab", tab: "rows" }),
   entry("log", "Page", "Show the log", [], { do: "tab", tab: "log" }),
   entry("schema", "Page", "Show the schema", [], { do: "tab", tab: "schema" }),

@@ -23,8 +23,12 @@ export interface Density {
 export function visible(history: History, axis: Axis, view: View): { first: number; last: number } {
   const low = axis.fromUnit(view.from);
   const high = axis.fromUnit(view.to);
-  if (axis.kind === "txn") return { first: Math.max(1, Math.floor(low)), last: Math.min(history.kind.length, Math.ceil(high)) };
-  return { first: Math.max(1, txnAt(history, low - 1)), last: Math.min(history.kind.length, txnAt(history, high) + 1) };
+  if (axis.kind === "txn")
+    return { first: Math.max(1, Math.floor(low)), last: Math.min(history.kind.length, Math.ceil(high)) };
+  return {
+    first: Math.max(1, txnAt(history, low - 1)),
+    last: Math.min(history.kind.length, txnAt(history, high) + 1),
+  };
 }
 
 /** Place of a transaction along the axis. */

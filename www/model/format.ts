@@ -56,7 +56,9 @@ export function day(us: number): string {
 /** Reads what `isoUs` writes, to the microsecond; a missing zone means UTC. Null when it is no time. */
 export function parseIso(text: string): number | null {
   const match =
-    /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?$/.exec(text.trim());
+    /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?$/.exec(
+      text.trim(),
+    );
   if (!match) return null;
   const [, y, mo, d, h = "0", mi = "0", s = "0", frac = "", zone = "Z"] = match;
   const ms = Date.UTC(Number(y), Number(mo) - 1, Number(d), Number(h), Number(mi), Number(s));

@@ -201,7 +201,16 @@ function setView(state: State, from: number, to: number, push: boolean): State {
 function toTable(state: State, dir: string): State {
   if (dir === state.table || !state.overview?.tables.some((t) => t.dir === dir)) return state;
   const at: Moment = state.us !== null && state.txn > 0 ? { us: state.us } : { txn: state.txn === 0 ? 0 : 1 };
-  const next = { ...state, table: dir, selected: null, views: [WHOLE], wanted: at, txn: 0, us: null, part: 0 };
+  const next = {
+    ...state,
+    table: dir,
+    selected: null,
+    views: [WHOLE],
+    wanted: at,
+    txn: 0,
+    us: null,
+    part: 0,
+  };
   return next.histories.has(dir) ? moveTo(next, at) : next;
 }
 

@@ -17,7 +17,12 @@ export interface Found {
 const FOUND_MAX = 40;
 const EVENTS_MAX = 12;
 
-export function search(text: string, state: State, partitions: PartitionInfo[], commands: readonly Entry[]): Found[] {
+export function search(
+  text: string,
+  state: State,
+  partitions: PartitionInfo[],
+  commands: readonly Entry[],
+): Found[] {
   const query = text.trim().toLowerCase();
   const found = [
     ...moments(query, state),
@@ -36,10 +41,16 @@ function moments(query: string, state: State): Found[] {
   const txn = /^(?:txn\s*)?([\d\s\u202f]{1,15})$/.exec(query);
   const number = txn ? Number((txn[1] ?? "").replace(/\D/g, "")) : Number.NaN;
   if (Number.isFinite(number) && query !== "") {
-    return [{ group: "Go to", title: `txn ${count(Math.min(number, last))} of ${count(last)}`, command: { do: "toTxn", txn: number } }];
+    return [
+      {
+        group: "Go to",
+        title: `txn ${count(Math.min(number, last))} of ${count(last)}`,
+        command: { do: "toTxn", txn: number },
+      },
+    ];
   }
   const us = timeOf(query, state);
-  return us === null ? [] : [{ group: "Go to", title: `${isoUs(us)}`, command: { do: "toTime", us } }];
+  return us === null ? [] : [{ group: "Go to", title: isoUs(us), command: { do: "toTime", us } }];
 }
 
 /** A whole time, or a time of the day on which the playhead stands. */
@@ -69,7 +80,9 @@ function parts(query: string, partitions: PartitionInfo[]): Found[] {
 
 function events(query: string, history: History | null): Found[] {
   if (query.length < 2 || !history) return [];
-  const kinds = new Set(KINDS.flatMap((kind, code) => (code > 1 && matches(KIND_WORDS[kind], query) ? [code] : [])));
+  const kinds = new Set(
+    KINDS.flatMap((kind, code) => (code > 1 && matches(KIND_WORDS[kind], query) ? [code] : [])),
+  );
   const found: Found[] = [];
   for (let i = 0; i < history.kind.length && found.length < EVENTS_MAX && kinds.size > 0; i++) {
     if (!kinds.has(history.kind[i] ?? 0)) continue;

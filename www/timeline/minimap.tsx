@@ -19,7 +19,8 @@ export function Minimap({ history }: { history: History }) {
     const { all } = density(history, axisFor(history, kind), WHOLE, WIDTH);
     let d = "";
     all.forEach((h, x) => {
-      if (h > 0) d += `M${x} ${(HEIGHT - Math.max(1, h * HEIGHT)).toFixed(1)}V${HEIGHT}h1V${(HEIGHT - Math.max(1, h * HEIGHT)).toFixed(1)}Z`;
+      if (h > 0)
+        d += `M${x} ${(HEIGHT - Math.max(1, h * HEIGHT)).toFixed(1)}V${HEIGHT}h1V${(HEIGHT - Math.max(1, h * HEIGHT)).toFixed(1)}Z`;
     });
     return d;
   }, [history, kind]);
@@ -44,7 +45,13 @@ export function Minimap({ history }: { history: History }) {
         onPointerMove={centre}
       >
         <path d={path} />
-        <rect class="minimap-view" x={view.from * WIDTH} y="0" width={Math.max(2, (view.to - view.from) * WIDTH)} height={HEIGHT} />
+        <rect
+          class="minimap-view"
+          x={view.from * WIDTH}
+          y="0"
+          width={Math.max(2, (view.to - view.from) * WIDTH)}
+          height={HEIGHT}
+        />
         <rect class="minimap-head" x={head * WIDTH - 0.75} y="0" width="1.5" height={HEIGHT} />
       </svg>
     </div>

@@ -89,7 +89,10 @@ export function paint(canvas: HTMLCanvasElement, scene: Scene, palette: Palette)
 
 /** Where along the canvas a transaction's end lies. */
 export function xOf(scene: Scene, txn: number): number {
-  return ((unitOf(scene.main.history, scene.axis, txn) - scene.view.from) / (scene.view.to - scene.view.from)) * scene.width;
+  return (
+    ((unitOf(scene.main.history, scene.axis, txn) - scene.view.from) / (scene.view.to - scene.view.from)) *
+    scene.width
+  );
 }
 
 function paintTicks(g: CanvasRenderingContext2D, scene: Scene, palette: Palette, height: number): void {
@@ -148,13 +151,22 @@ function paintPurged(g: CanvasRenderingContext2D, scene: Scene, palette: Palette
   }
   if (scene.brokenFrom !== null) {
     const to = xOf(scene, scene.main.history.kind.length);
-    hatch(g, xOf(scene, scene.brokenFrom - 1), to, LAYOUT.labels, bottom + LAYOUT.marks, palette.bad, scene.width);
+    hatch(
+      g,
+      xOf(scene, scene.brokenFrom - 1),
+      to,
+      LAYOUT.labels,
+      bottom + LAYOUT.marks,
+      palette.bad,
+      scene.width,
+    );
   }
   const top = bottom + LAYOUT.marks;
   scene.others.forEach(({ table, history }, i) => {
     for (const [first, last] of table.purged) {
       const at = (txn: number) =>
-        ((unitOf(history, scene.axis, txn) - scene.view.from) / (scene.view.to - scene.view.from)) * scene.width;
+        ((unitOf(history, scene.axis, txn) - scene.view.from) / (scene.view.to - scene.view.from)) *
+        scene.width;
       const y = top + i * LAYOUT.lane;
       hatch(g, at(first), at(last), y, y + LAYOUT.lane - 1, palette.quiet, scene.width);
     }

@@ -16,7 +16,10 @@ const RANGE_PX_MIN = 6;
 const WHEEL_ZOOM = 0.0022;
 
 /** Returns the range being chosen (Shift and drag), in px. */
-export function usePointers(box: RefObject<HTMLElement | null>, gestures: Gestures): { from: number; to: number } | null {
+export function usePointers(
+  box: RefObject<HTMLElement | null>,
+  gestures: Gestures,
+): { from: number; to: number } | null {
   const latest = useRef(gestures);
   latest.current = gestures;
   const [range, setRange] = useState<{ from: number; to: number } | null>(null);
@@ -54,7 +57,8 @@ function listen(
   };
   const onMove = (event: PointerEvent) => {
     const at = place(event);
-    if (!down.has(event.pointerId)) return event.pointerType === "mouse" ? now().hover(at.x, at.y) : undefined;
+    if (!down.has(event.pointerId))
+      return event.pointerType === "mouse" ? now().hover(at.x, at.y) : undefined;
     down.set(event.pointerId, at);
     if (pinch && down.size === 2) {
       const next = pinchOf(down);
@@ -72,7 +76,8 @@ function listen(
     if (!down.delete(event.pointerId)) return;
     const at = place(event);
     if (rangeFrom !== null) {
-      if (Math.abs(at.x - rangeFrom) >= RANGE_PX_MIN) now().select(Math.min(rangeFrom, at.x), Math.max(rangeFrom, at.x));
+      if (Math.abs(at.x - rangeFrom) >= RANGE_PX_MIN)
+        now().select(Math.min(rangeFrom, at.x), Math.max(rangeFrom, at.x));
       rangeFrom = null;
       setRange(null);
     } else if (pinch) {

@@ -27,7 +27,7 @@ export function Timeline() {
 
 function Track({ history }: { history: History }) {
   const stage = useStage();
-  const [box, { width }] = useSize<HTMLDivElement>();
+  const [box, { width }] = useSize();
   const canvas = useRef<HTMLCanvasElement>(null);
   const scene = useScene(history, width);
   const theme = useTheme();
@@ -37,7 +37,8 @@ function Track({ history }: { history: History }) {
     if (canvas.current && box.current && scene) paint(canvas.current, scene, paletteOf(box.current));
   }, [scene, theme]);
 
-  const unitAt = (x: number) => (scene ? scene.view.from + (x / width) * (scene.view.to - scene.view.from) : 0);
+  const unitAt = (x: number) =>
+    scene ? scene.view.from + (x / width) * (scene.view.to - scene.view.from) : 0;
   const range = usePointers(box, {
     scrub: (x, y, done) => {
       if (!scene) return;
@@ -46,7 +47,8 @@ function Track({ history }: { history: History }) {
     select: (from, to) => stage.dispatch({ do: "view", from: unitAt(from), to: unitAt(to), push: true }),
     zoom: (factor, x) => stage.dispatch({ do: "zoom", factor, at: unitAt(x) }),
     pan: (dx) => stage.dispatch({ do: "pan", by: -dx / Math.max(1, width) }),
-    hover: (x, y) => setHover(x === null || !scene ? null : { x, text: tellAt(scene, history, unitAt(x), x, y) }),
+    hover: (x, y) =>
+      setHover(x === null || !scene ? null : { x, text: tellAt(scene, history, unitAt(x), x, y) }),
   });
   const x = scene ? ((head - scene.view.from) / (scene.view.to - scene.view.from)) * width : 0;
   return (
@@ -54,7 +56,12 @@ function Track({ history }: { history: History }) {
       <div class="track" ref={box} style={{ height: `${heightOf(scene?.others.length ?? 0)}px` }}>
         <canvas ref={canvas} class="track-canvas" aria-hidden="true" />
         <LaneNames scene={scene} />
-        {range ? <span class="track-range" style={{ left: `${range.from}px`, width: `${range.to - range.from}px` }} /> : null}
+        {range ? (
+          <span
+            class="track-range"
+            style={{ left: `${range.from}px`, width: `${range.to - range.from}px` }}
+          />
+        ) : null}
         <Head x={clamp(x, -2, width + 2)} inView={x >= -1 && x <= width + 1} />
         {hover ? (
           <span class="track-tip" style={{ left: `${clamp(hover.x, 90, Math.max(90, width - 90))}px` }}>
@@ -150,7 +157,8 @@ function useScene(history: History, width: number): Scene | null {
 
 /** Changes when the theme does. */
 function useTheme(): string {
-  const read = () => `${document.documentElement.dataset["theme"] ?? ""}${matchMedia("(prefers-color-scheme: dark)").matches}`;
+  const read = () =>
+    `${document.documentElement.dataset["theme"] ?? ""}${matchMedia("(prefers-color-scheme: dark)").matches}`;
   const [theme, set] = useState(read);
   useEffect(() => {
     const update = () => set(read());
@@ -167,7 +175,14 @@ function useTheme(): string {
 }
 
 /** In the row of marks the pointer snaps to them; elsewhere it means the place itself. */
-function commandAt(scene: Scene, history: History, unit: number, x: number, y: number, passing: boolean): Command {
+function commandAt(
+  scene: Scene,
+  history: History,
+  unit: number,
+  x: number,
+  y: number,
+  passing: boolean,
+): Command {
   const mark = markAt(scene, history, x, y);
   if (mark) return { do: "toTxn", txn: mark.txn, passing };
   const value = scene.axis.fromUnit(unit);
@@ -179,20 +194,24 @@ function markAt(scene: Scene, history: History, x: number, y: number) {
   const top = LAYOUT.labels + LAYOUT.density;
   if (y < top || y > top + LAYOUT.marks) return null;
   const all = marks(history, scene.axis, scene.view, scene.width);
-  const near = all.filter((m) => Math.abs(m.x - x) <= SNAP_PX).sort((a, b) => Math.abs(a.x - x) - Math.abs(b.x - x));
+  const near = all
+    .filter((m) => Math.abs(m.x - x) <= SNAP_PX)
+    .sort((a, b) => Math.abs(a.x - x) - Math.abs(b.x - x));
   return near[0] ?? null;
 }
 
 function tellAt(scene: Scene, history: History, unit: number, x: number, y: number): string {
   const mark = markAt(scene, history, x, y);
-  if (mark && mark.count > 1) return `${KIND_WORDS[kindOf(mark.kind)]} ${count(mark.count)}×, from txn ${count(mark.txn)}`;
+  if (mark && mark.count > 1)
+    return `${KIND_WORDS[kindOf(mark.kind)]} ${count(mark.count)}×, from txn ${count(mark.txn)}`;
   const value = scene.axis.fromUnit(unit);
   const gap = scene.axis.gaps.find((g) => unit > g.unitFrom && unit < g.unitTo);
   if (gap && !mark) return `nothing from ${clock(gap.from)} to ${clock(gap.to)}`;
-  const txn = mark?.txn ?? clamp(scene.axis.kind === "txn" ? Math.round(value) : txnAt(history, value), 0, history.kind.length);
+  const txn =
+    mark?.txn ??
+    clamp(scene.axis.kind === "txn" ? Math.round(value) : txnAt(history, value), 0, history.kind.length);
   if (txn === 0) return "before the first transaction";
   const rows = history.rows[txn - 1] ?? -1;
   const what = KIND_WORDS[kindOf(history.kind[txn - 1])];
   return `txn ${count(txn)} · ${clock(history.commitUs[txn - 1] ?? 0)} · ${what}${rows >= 0 ? ` · ${count(rows)}` : ""}`;
 }
-

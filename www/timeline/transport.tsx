@@ -11,8 +11,18 @@ export function Transport() {
     <div class="transport" role="group" aria-label="Play">
       <div class="transport-keys">
         <CommandButton command={{ do: "start" }} label="Start" icon="start" keys="Home" class="edge" />
-        <CommandButton command={{ do: "event", by: -1 }} label="Previous event" icon="previousEvent" keys="Control+ArrowLeft" />
-        <CommandButton command={{ do: "step", by: -1 }} label="Previous transaction" icon="previous" keys="ArrowLeft" />
+        <CommandButton
+          command={{ do: "event", by: -1 }}
+          label="Previous event"
+          icon="previousEvent"
+          keys="Control+ArrowLeft"
+        />
+        <CommandButton
+          command={{ do: "step", by: -1 }}
+          label="Previous transaction"
+          icon="previous"
+          keys="ArrowLeft"
+        />
         <CommandButton
           command={playing === -1 ? { do: "pause" } : { do: "play", direction: -1 }}
           label={playing === -1 ? "Pause" : "Play in reverse"}
@@ -27,8 +37,18 @@ export function Transport() {
           keys="Space"
           class="primary"
         />
-        <CommandButton command={{ do: "step", by: 1 }} label="Next transaction" icon="next" keys="ArrowRight" />
-        <CommandButton command={{ do: "event", by: 1 }} label="Next event" icon="nextEvent" keys="Control+ArrowRight" />
+        <CommandButton
+          command={{ do: "step", by: 1 }}
+          label="Next transaction"
+          icon="next"
+          keys="ArrowRight"
+        />
+        <CommandButton
+          command={{ do: "event", by: 1 }}
+          label="Next event"
+          icon="nextEvent"
+          keys="Control+ArrowRight"
+        />
         <CommandButton command={{ do: "end" }} label="End" icon="end" keys="End" class="edge" />
       </div>
       <Readout />
@@ -62,14 +82,21 @@ function Speed() {
   const dispatch = useDispatch();
   const speed = useSnapshot((s) => s.state.speed);
   const axis = useSnapshot((s) => s.state.axis);
-  const all = (SPEEDS as readonly number[]).includes(speed) ? SPEEDS : [...SPEEDS, speed].sort((a, b) => a - b);
+  const all = (SPEEDS as readonly number[]).includes(speed)
+    ? SPEEDS
+    : [...SPEEDS, speed].sort((a, b) => a - b);
   return (
     <label class="speed">
       <span class="quiet">Speed</span>
-      <select value={String(speed)} onChange={(event) => dispatch({ do: "speed", speed: Number(event.currentTarget.value) })}>
+      <select
+        value={String(speed)}
+        onChange={(event) => dispatch({ do: "speed", speed: Number(event.currentTarget.value) })}
+      >
         {all.map((s) => (
           <option key={s} value={String(s)}>
-            {axis === "txn" ? `${s}× (${Number((s * TXN_PER_SECOND).toPrecision(3))} txn/s)` : `${s}× real time`}
+            {axis === "txn"
+              ? `${s}× (${Number((s * TXN_PER_SECOND).toPrecision(3))} txn/s)`
+              : `${s}× real time`}
           </option>
         ))}
       </select>
@@ -83,8 +110,23 @@ function AxisChoice() {
   return (
     <div class="switch" role="group" aria-label="Timeline by">
       {(["txn", "time"] as const).map((kind) => (
-        <button key={kind} type="button" aria-pressed={axis === kind} onClick={() => dispatch({ do: "axis", axis: kind })}>
-          {kind === "txn" ? "Transaction" : "Commit time"}
+        <button
+          key={kind}
+          type="button"
+          aria-pressed={axis === kind}
+          onClick={() => dispatch({ do: "axis", axis: kind })}
+        >
+          {kind === "txn" ? (
+            <>
+              <span class="less">Txn</span>
+              <span class="more">Transaction</span>
+            </>
+          ) : (
+            <>
+              <span class="less">Time</span>
+              <span class="more">Commit time</span>
+            </>
+          )}
         </button>
       ))}
     </div>

@@ -16,7 +16,8 @@ const ICONS = {
   previousEvent: "M14.5 3.5 9.5 8 14.5 12.5ZM5 4 1 8 5 12 9 8Z",
   start: "M2.5 2.5H4.5V13.5H2.5ZM13 2.5V13.5L5.5 8Z",
   end: "M13.5 2.5H11.5V13.5H13.5ZM3 2.5V13.5L10.5 8Z",
-  search: "M7 1.5A5.5 5.5 0 1 0 10.3 11.4L13.9 15 15 13.9 11.4 10.3A5.5 5.5 0 0 0 7 1.5ZM7 3A4 4 0 1 1 7 11 4 4 0 1 1 7 3Z",
+  search:
+    "M7 1.5A5.5 5.5 0 1 0 10.3 11.4L13.9 15 15 13.9 11.4 10.3A5.5 5.5 0 0 0 7 1.5ZM7 3A4 4 0 1 1 7 11 4 4 0 1 1 7 3Z",
   share: "M8 1 12 5 10.9 6.1 8.8 4V10H7.2V4L5.1 6.1 4 5ZM2.5 8H4V13.5H12V8H13.5V15H2.5Z",
   open: "M1.5 3H6.2L7.7 4.5H14.5V13H1.5ZM3 6V11.5H13V6Z",
   real: "M8 1 14 3.5V8C14 11.5 11.5 14 8 15 4.5 14 2 11.5 2 8V3.5ZM7.2 10.8 11.6 6.4 10.5 5.3 7.2 8.6 5.6 7 4.5 8.1Z",
@@ -90,8 +91,10 @@ export function Fact({ name, children }: { name: string; children: ComponentChil
 
 /** Thirty-two bars as high as the digest's digits: equal rows look equal at a glance. */
 export function Fingerprint({ digest }: { digest: string }) {
-  const bars = [...digest.slice(0, 32)].map((digit) => Number.parseInt(digit, 16));
-  const path = bars.map((n, i) => (Number.isNaN(n) ? "" : `M${i * 3} ${16 - n}V16.5H${i * 3 + 2}V${16 - n}Z`)).join("");
+  const bars = Array.from(digest.slice(0, 32), (digit) => Number.parseInt(digit, 16));
+  const path = bars
+    .map((n, i) => (Number.isNaN(n) ? "" : `M${i * 3} ${16 - n}V16.5H${i * 3 + 2}V${16 - n}Z`))
+    .join("");
   return (
     <svg class="fingerprint" viewBox="0 0 96 17" preserveAspectRatio="none" aria-hidden="true">
       <path d={path} />

@@ -5,7 +5,8 @@ import { curlProbe, diagnose, recipes } from "../engine/doctor.js";
 import { count } from "../model/format.js";
 import { formatLink } from "../model/link.js";
 import { linkOf } from "../model/state.js";
-import type { Condition, Stage } from "../stage.js";
+import type { Condition } from "../model/shown.js";
+import type { Stage } from "../stage.js";
 import { CopyButton } from "./bits.js";
 import { useStage } from "./hooks.js";
 
@@ -122,7 +123,10 @@ export function Crashed({ condition }: { condition: Extract<Condition, { is: "cr
 }
 
 /** Everything that helps to find a fault; no row of the user's data is in it. */
-function report(stage: Stage, error: { message: string; stack?: string; kind: string; file?: string; offset?: number }): string {
+function report(
+  stage: Stage,
+  error: { message: string; stack?: string; kind: string; file?: string; offset?: number },
+): string {
   const { opening, state } = stage;
   return [
     `understudy ${__VERSION__}`,

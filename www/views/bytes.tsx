@@ -44,7 +44,15 @@ function BytesOf({ view }: { view: BytesView }) {
 }
 
 /** The decoded fields, in order of files and offsets. */
-function Fields({ view, chosen, choose }: { view: BytesView; chosen: number; choose: (index: number) => void }) {
+function Fields({
+  view,
+  chosen,
+  choose,
+}: {
+  view: BytesView;
+  chosen: number;
+  choose: (index: number) => void;
+}) {
   const virtual = useVirtual(view.fields.length, FIELD_HEIGHT, 0);
   const move = (by: number) => {
     const next = Math.max(0, Math.min(view.fields.length - 1, chosen + by));
@@ -100,7 +108,15 @@ function Fields({ view, chosen, choose }: { view: BytesView; chosen: number; cho
 }
 
 /** The bytes around a field, each coloured by the field that it belongs to. */
-function Hex({ view, field, choose }: { view: BytesView; field: ByteField; choose: (index: number) => void }) {
+function Hex({
+  view,
+  field,
+  choose,
+}: {
+  view: BytesView;
+  field: ByteField;
+  choose: (index: number) => void;
+}) {
   const stage = useStage();
   const file = view.files[field.file];
   const from = Math.max(0, Math.floor(field.offset / LINE) * LINE - LINE * 2);

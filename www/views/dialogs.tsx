@@ -52,7 +52,12 @@ export function Modal(props: { title: string; class?: string; bare?: boolean; ch
         {props.bare ? null : (
           <div class="section-head">
             <h2>{props.title}</h2>
-            <CommandButton command={{ do: "dialog", dialog: null }} label="Close" icon="close" keys="Escape" />
+            <CommandButton
+              command={{ do: "dialog", dialog: null }}
+              label="Close"
+              icon="close"
+              keys="Escape"
+            />
           </div>
         )}
         {props.children}
@@ -108,18 +113,24 @@ function Real() {
   return (
     <Modal title="What is real here">
       <p>
-        Everything. The bytes were written by a real QuestDB; the engine that applies them runs in this tab and is the
-        one that the <code>understudy</code> command runs. Nothing was computed beforehand, and nothing is made up.
+        Everything. The bytes were written by a real QuestDB; the engine that applies them runs in this tab
+        and is the one that the <code>understudy</code> command runs. Nothing was computed beforehand, and
+        nothing is made up.
       </p>
       <dl class="facts facts-wide">
         <Fact name="Source">
-          {source.kind === "url" ? <span class="mono breakable">{source.url}</span> : `the folder ${source.name}, read from your disk; nothing leaves this tab`}
+          {source.kind === "url" ? (
+            <span class="mono breakable">{source.url}</span>
+          ) : (
+            `the folder ${source.name}, read from your disk; nothing leaves this tab`
+          )}
           {bundled ? <span class="quiet"> a recording that comes with the page</span> : null}
         </Fact>
         {fetched ? (
           <>
             <Fact name="Read">
-              {size(fetched.bytes)} of {counted(fetched.files, "file")}, in {counted(fetched.requests, "request")}
+              {size(fetched.bytes)} of {counted(fetched.files, "file")}, in{" "}
+              {counted(fetched.requests, "request")}
               {fetched.retries > 0 ? `, ${counted(fetched.retries, "retry", "retries")}` : ""}
             </Fact>
             <Fact name="Parts of files">
@@ -130,11 +141,14 @@ function Real() {
                   : "the server does not give them: whole files are fetched"}
             </Fact>
             <Fact name="Memory">
-              {mebibytes(fetched.memoryUsed)} of {mebibytes(fetched.memoryLimit)} that this tab may use for rows
+              {mebibytes(fetched.memoryUsed)} of {mebibytes(fetched.memoryLimit)} that this tab may use for
+              rows
               <meter min={0} max={fetched.memoryLimit} value={fetched.memoryUsed} aria-label="Memory used" />
             </Fact>
             <Fact name="Let go">
-              {fetched.letGo.length === 0 ? "nothing" : `${count(fetched.letGo.length)}: ${fetched.letGo.slice(0, 20).join(", ")}`}
+              {fetched.letGo.length === 0
+                ? "nothing"
+                : `${count(fetched.letGo.length)}: ${fetched.letGo.slice(0, 20).join(", ")}`}
             </Fact>
           </>
         ) : null}
@@ -179,14 +193,21 @@ function Open() {
       <form onSubmit={submit} class="open-form">
         <label for="open-src">Address of a QuestDB db directory on any static server or bucket</label>
         <div class="open-line">
-          <input id="open-src" name="src" type="text" inputMode="url" placeholder="https://bucket.example/db/" required />
+          <input
+            id="open-src"
+            name="src"
+            type="text"
+            inputMode="url"
+            placeholder="https://bucket.example/db/"
+            required
+          />
           <button type="submit" class="button primary">
             Open
           </button>
         </div>
         <p class="quiet">
-          Nothing is listed on the server: run <code>understudy index DIR</code> beside it once, and the page knows every
-          file. <code>understudy serve DIR</code> serves one from this machine.
+          Nothing is listed on the server: run <code>understudy index DIR</code> beside it once, and the page
+          knows every file. <code>understudy serve DIR</code> serves one from this machine.
         </p>
       </form>
       <hr />

@@ -11,7 +11,12 @@ export function openGathered(stage: Stage, gathered: Gathered): void {
   query.delete("src");
   query.set("dropped", gathered.source.name);
   history.pushState(null, "", `?${query.toString()}`);
-  void stage.open({ source: gathered.source, title: gathered.source.name, bundled: false, memory: stage.opening.memory });
+  void stage.open({
+    source: gathered.source,
+    title: gathered.source.name,
+    bundled: false,
+    memory: stage.opening.memory,
+  });
 }
 
 export function DropTarget() {

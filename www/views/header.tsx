@@ -17,7 +17,13 @@ export function Header({ onTheme }: { onTheme: () => void }) {
         <CommandButton command={{ do: "dialog", dialog: "palette" }} label="Search" icon="search" keys="/" />
         <CommandButton command={{ do: "dialog", dialog: "open" }} label="Open" icon="open" worded />
         <CopyButton text={() => location.href} label="Share" icon="share" />
-        <button type="button" class="button" aria-label="Light or dark" title="Light or dark" onClick={onTheme}>
+        <button
+          type="button"
+          class="button"
+          aria-label="Light or dark"
+          title="Light or dark"
+          onClick={onTheme}
+        >
           <Icon name="theme" />
         </button>
         <CommandButton command={{ do: "dialog", dialog: "help" }} label="Keys" icon="help" keys="?" />

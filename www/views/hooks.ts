@@ -2,7 +2,8 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import type { Command } from "../model/command.js";
-import type { Snapshot, Stage } from "../stage.js";
+import type { Snapshot } from "../model/shown.js";
+import type { Stage } from "../stage.js";
 
 export const StageContext = createContext<Stage | null>(null);
 
@@ -36,8 +37,8 @@ export function useDispatch(): (command: Command) => void {
 }
 
 /** Width and height of an element, kept up to date. */
-export function useSize<E extends HTMLElement>(): [{ current: E | null }, { width: number; height: number }] {
-  const ref = useRef<E>(null);
+export function useSize(): [{ current: HTMLDivElement | null }, { width: number; height: number }] {
+  const ref = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
   useEffect(() => {
     const element = ref.current;

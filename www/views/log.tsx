@@ -18,7 +18,8 @@ export function Log() {
   useEffect(() => {
     const line = txn - 1;
     const { lines } = virtual;
-    if (line < virtual.top || line >= virtual.top + lines) virtual.reveal(Math.max(0, line - Math.floor(lines / 2)));
+    if (line < virtual.top || line >= virtual.top + lines)
+      virtual.reveal(Math.max(0, line - Math.floor(lines / 2)));
   }, [txn, history]);
   if (!history) return <p class="empty">Reading the log</p>;
   const lines = [];
@@ -26,7 +27,12 @@ export function Log() {
     const rows = history.rows[i] ?? -1;
     const us = history.commitUs[i] ?? 0;
     lines.push(
-      <tr key={i} class={i + 1 === txn ? "current" : ""} aria-rowindex={i + 2} aria-current={i + 1 === txn ? "true" : undefined}>
+      <tr
+        key={i}
+        class={i + 1 === txn ? "current" : ""}
+        aria-rowindex={i + 2}
+        aria-current={i + 1 === txn ? "true" : undefined}
+      >
         <th scope="row" class="num">
           <button type="button" class="linklike" onClick={() => dispatch({ do: "toTxn", txn: i + 1 })}>
             {count(i + 1)}

@@ -18,7 +18,11 @@ export function Now() {
         {table.seqTxn === 0 ? "the first cue" : `txn ${count(table.seqTxn)}`}
         <span class="quiet"> of {count(table.txnCount)}</span>
       </h2>
-      {txn ? <TransactionFacts txn={txn} /> : <p class="now-summary">Nothing has happened yet: the table is as it was created.</p>}
+      {txn ? (
+        <TransactionFacts txn={txn} />
+      ) : (
+        <p class="now-summary">Nothing has happened yet: the table is as it was created.</p>
+      )}
       <TableFacts table={table} />
     </section>
   );
@@ -30,14 +34,17 @@ function TransactionFacts({ txn }: { txn: Transaction }) {
       <p class="now-summary">
         <KindMark kind={txn.kind} /> {txn.summary}
       </p>
-      {txn.purged ? <p class="note">QuestDB purged its rows after applying them; the log still knows the transaction.</p> : null}
+      {txn.purged ? (
+        <p class="note">QuestDB purged its rows after applying them; the log still knows the transaction.</p>
+      ) : null}
       <dl class="facts">
         <Fact name="Committed">
           {clock(txn.commitUs)} <span class="quiet">{day(txn.commitUs)} UTC</span>
         </Fact>
         {txn.wal === null ? null : (
           <Fact name="Writer">
-            wal{txn.wal} <span class="quiet">segment</span> {txn.segment} <span class="quiet">txn</span> {txn.segmentTxn}
+            wal{txn.wal} <span class="quiet">segment</span> {txn.segment} <span class="quiet">txn</span>{" "}
+            {txn.segmentTxn}
           </Fact>
         )}
         {txn.rows === null ? null : <Fact name="Rows">{count(txn.rows)}</Fact>}
@@ -78,7 +85,13 @@ function TransactionFacts({ txn }: { txn: Transaction }) {
           {txn.sql}
         </pre>
       )}
-      <CommandButton command={{ do: "tab", tab: "bytes" }} label="Down to its bytes" icon="next" worded class="quiet-button" />
+      <CommandButton
+        command={{ do: "tab", tab: "bytes" }}
+        label="Down to its bytes"
+        icon="next"
+        worded
+        class="quiet-button"
+      />
     </>
   );
 }
@@ -100,7 +113,8 @@ function TableFacts({ table }: { table: TableState }) {
         <Fact name="Took">
           {millis(table.spent.fetch + table.spent.decode + table.spent.apply)}{" "}
           <span class="quiet">
-            fetch {millis(table.spent.fetch)}, decode {millis(table.spent.decode)}, apply {millis(table.spent.apply)}
+            fetch {millis(table.spent.fetch)}, decode {millis(table.spent.decode)}, apply{" "}
+            {millis(table.spent.apply)}
           </span>
         </Fact>
         <Fact name="Digest">

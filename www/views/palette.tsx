@@ -13,7 +13,10 @@ export function Palette() {
   const [query, setQuery] = useState("");
   const [chosen, choose] = useState(0);
   const partitions = useSnapshot((s) => s.shown.table?.partitions);
-  const found = useMemo(() => search(query, stage.state, partitions ?? [], COMMANDS), [query, partitions, stage]);
+  const found = useMemo(
+    () => search(query, stage.state, partitions ?? [], COMMANDS),
+    [query, partitions, stage],
+  );
   const run = (command: Command) => {
     dispatch({ do: "dialog", dialog: null });
     dispatch(command);

@@ -22,6 +22,8 @@ const TOUCH_SIGNS: Record<Touch, string> = {
 /** Bricks drawn at most; around what was touched. */
 const BRICKS_MAX = 240;
 const MARKS_MAX = 48;
+const BRICK_PX_MIN = 84;
+const BRICK_PX_MAX = 230;
 
 export function Partitions() {
   const dispatch = useDispatch();
@@ -82,11 +84,11 @@ function Brick(props: { table: TableState; partition: PartitionInfo; share: numb
         key={touch === "none" ? "still" : table.seqTxn}
         class={`brick touch-${touch}`}
         aria-pressed={chosen}
-        style={{ width: `${Math.round(54 + share * 190)}px` }}
+        style={{ width: `${Math.round(BRICK_PX_MIN + share * (BRICK_PX_MAX - BRICK_PX_MIN))}px` }}
         title={`${partition.firstTimestamp} … ${partition.lastTimestamp}\n${size(partition.bytes)}\ndigest ${partition.digest}`}
         onClick={() => dispatch({ do: "select", partition: chosen ? null : partition.name })}
       >
-        <span class="brick-name">{partition.name}</span>
+        <BrickName name={partition.name} />
         <span class="brick-rows">{counted(partition.rows, "row")}</span>
         {touch === "none" ? null : (
           <span class="brick-touch">
@@ -100,6 +102,20 @@ function Brick(props: { table: TableState; partition: PartitionInfo; share: numb
   );
 }
 
+/** The part that tells neighbours apart comes first, so that it is what a narrow brick shows. */
+function BrickName({ name }: { name: string }) {
+  const parts = /^(\d{4}-\d\d-\d\d)(T.*)$/.exec(name) ?? /^(\d{4})-(\d\d-\d\d)$/.exec(name);
+  if (!parts) return <span class="brick-name">{name}</span>;
+  return (
+    <span class="brick-name">
+      <span class="sr">{name}</span>
+      <span aria-hidden="true">
+        {parts[2]} <span class="brick-day">{parts[1]}</span>
+      </span>
+    </span>
+  );
+}
+
 /** Where in the brick the transaction's rows lie. */
 function ChangeMarks({ changed, partition }: { changed: [number, number][]; partition: PartitionInfo }) {
   if (partition.touch === "none" || partition.rows === 0) return null;
@@ -107,7 +123,8 @@ function ChangeMarks({ changed, partition }: { changed: [number, number][]; part
   for (const [first, length] of changed) {
     const from = Math.max(first, partition.firstRow);
     const to = Math.min(first + length, partition.firstRow + partition.rows);
-    if (to > from) marks.push({ from: (from - partition.firstRow) / partition.rows, width: (to - from) / partition.rows });
+    if (to > from)
+      marks.push({ from: (from - partition.firstRow) / partition.rows, width: (to - from) / partition.rows });
     if (marks.length >= MARKS_MAX) break;
   }
   return (
@@ -164,7 +181,9 @@ export function PartitionTable({ table, caption = false }: { table: TableState; 
           ))}
         </tbody>
       </table>
-      {before + after > 0 ? <p class="quiet">{counted(before + after, "more partition")} not listed</p> : null}
+      {before + after > 0 ? (
+        <p class="quiet">{counted(before + after, "more partition")} not listed</p>
+      ) : null}
     </div>
   );
 }

@@ -54,7 +54,11 @@ function Changes({ table }: { table: TableState }) {
         </>
       ) : null}
       <label class="check">
-        <input type="checkbox" checked={follow} onChange={(event) => stage.follow(event.currentTarget.checked)} />
+        <input
+          type="checkbox"
+          checked={follow}
+          onChange={(event) => stage.follow(event.currentTarget.checked)}
+        />
         Follow changes
       </label>
     </div>
@@ -98,6 +102,7 @@ function Grid({ table, rows }: { table: TableState; rows: RowsText }) {
             {template.map((width, i) => (
               <col key={i} style={{ width }} />
             ))}
+            <col />
           </colgroup>
           <thead>
             <tr aria-rowindex={1}>
@@ -105,11 +110,17 @@ function Grid({ table, rows }: { table: TableState; rows: RowsText }) {
                 Row
               </th>
               {rows.columns.map((column, i) => (
-                <th key={i} scope="col" class={column.numeric ? "num" : ""} title={`${column.name} ${column.type}`}>
+                <th
+                  key={i}
+                  scope="col"
+                  class={column.numeric ? "num" : ""}
+                  title={`${column.name} ${column.type}`}
+                >
                   {column.name}
                   <small>{column.type}</small>
                 </th>
               ))}
+              <td aria-hidden="true" />
             </tr>
           </thead>
           <tbody>
@@ -129,7 +140,12 @@ function Grid({ table, rows }: { table: TableState; rows: RowsText }) {
   );
 }
 
-function Row(props: { number: number; cells: (string | null)[]; columns: RowsText["columns"]; changed: boolean }) {
+function Row(props: {
+  number: number;
+  cells: (string | null)[];
+  columns: RowsText["columns"];
+  changed: boolean;
+}) {
   return (
     <tr class={props.changed ? "changed" : ""} aria-rowindex={props.number + 2}>
       <th scope="row" class="num">
@@ -137,10 +153,15 @@ function Row(props: { number: number; cells: (string | null)[]; columns: RowsTex
         {count(props.number + 1)}
       </th>
       {props.cells.map((cell, i) => (
-        <td key={i} class={props.columns[i]?.numeric ? "num" : ""} title={cell !== null && cell.length > 20 ? cell : undefined}>
+        <td
+          key={i}
+          class={props.columns[i]?.numeric ? "num" : ""}
+          title={cell !== null && cell.length > 20 ? cell : undefined}
+        >
           {cell ?? <span class="null">null</span>}
         </td>
       ))}
+      <td aria-hidden="true" />
     </tr>
   );
 }

@@ -13,7 +13,9 @@ export function Schema() {
     <div class="scroll" tabIndex={0} role="region" data-keys="own" aria-label="Schema">
       <p class="schema-line">
         Structure version {count(table.structureVersion)}
-        {info ? `, partitioned by ${info.partitionBy}, designated timestamp ${info.timestampColumn} ${info.timestampType}` : ""}
+        {info
+          ? `, partitioned by ${info.partitionBy}, designated timestamp ${info.timestampColumn} ${info.timestampType}`
+          : ""}
         {table.dedup ? ", deduplicated" : ""}
         {table.ttl ? `, TTL ${table.ttl}` : ""}
       </p>
@@ -22,7 +24,15 @@ export function Schema() {
   );
 }
 
-export function SchemaTable({ table, before, caption = false }: { table: TableState; before: TableState | null; caption?: boolean }) {
+export function SchemaTable({
+  table,
+  before,
+  caption = false,
+}: {
+  table: TableState;
+  before: TableState | null;
+  caption?: boolean;
+}) {
   const had = before ? new Map(before.columns.map((c) => [c.index, c])) : null;
   return (
     <table class="plain">

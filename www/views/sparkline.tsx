@@ -13,7 +13,8 @@ export function Sparkline({ history, at }: { history: History; at: number }) {
     let d = "";
     for (let x = 0; x < WIDTH; x++) {
       const height = unknown[x] === 1 && all[x] === 0 ? 2 : (all[x] ?? 0) * HEIGHT;
-      if (height > 0) d += `M${x} ${HEIGHT - Math.max(1, height)}V${HEIGHT}h1V${HEIGHT - Math.max(1, height)}Z`;
+      if (height > 0)
+        d += `M${x} ${HEIGHT - Math.max(1, height)}V${HEIGHT}h1V${HEIGHT - Math.max(1, height)}Z`;
     }
     return d;
   }, [history]);

@@ -10,10 +10,17 @@ export function StandingBar() {
   const table = useSnapshot((s) => s.state.table);
   if (failed && failed.dir === table) {
     const { error } = failed;
-    const where = error.file ? ` (${error.file}${error.offset === undefined ? "" : `, offset ${count(error.offset)}`})` : "";
+    const where = error.file
+      ? ` (${error.file}${error.offset === undefined ? "" : `, offset ${count(error.offset)}`})`
+      : "";
     return (
       <p class="bar bar-bad" role="alert">
-        <b>{failed.txn === null ? "This table’s log can’t be read" : `Transaction ${count(failed.txn)} can’t be shown`}:</b>{" "}
+        <b>
+          {failed.txn === null
+            ? "This table’s log can’t be read"
+            : `Transaction ${count(failed.txn)} can’t be shown`}
+          :
+        </b>{" "}
         {error.message}
         {where}. Other tables go on.
       </p>
@@ -24,7 +31,11 @@ export function StandingBar() {
       <p class="bar bar-bad" role="status">
         <b>
           Diverged at{" "}
-          <button type="button" class="linklike" onClick={() => dispatch({ do: "toTxn", txn: standing.seqTxn })}>
+          <button
+            type="button"
+            class="linklike"
+            onClick={() => dispatch({ do: "toTxn", txn: standing.seqTxn })}
+          >
             txn {count(standing.seqTxn)}
           </button>
           :

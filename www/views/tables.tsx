@@ -33,7 +33,9 @@ export function Tables() {
         ))}
       </ul>
       {tables.length > TABLES_SHOWN_MAX ? (
-        <p class="quiet">{counted(tables.length - TABLES_SHOWN_MAX, "more table")}; find them by search ( / )</p>
+        <p class="quiet">
+          {counted(tables.length - TABLES_SHOWN_MAX, "more table")}; find them by search ( / )
+        </p>
       ) : null}
     </section>
   );

@@ -8,8 +8,20 @@ import { Rows } from "./rows.js";
 import { Schema } from "./schema.js";
 import { AsText } from "./text.js";
 
-const NAMES: Record<Tab, string> = { rows: "Rows", log: "Log", schema: "Schema", bytes: "Bytes", text: "As text" };
-const VIEWS: Record<Tab, () => preact.JSX.Element> = { rows: Rows, log: Log, schema: Schema, bytes: Bytes, text: AsText };
+const NAMES: Record<Tab, string> = {
+  rows: "Rows",
+  log: "Log",
+  schema: "Schema",
+  bytes: "Bytes",
+  text: "As text",
+};
+const VIEWS: Record<Tab, () => preact.JSX.Element> = {
+  rows: Rows,
+  log: Log,
+  schema: Schema,
+  bytes: Bytes,
+  text: AsText,
+};
 
 export function Tabs() {
   const dispatch = useDispatch();

@@ -22,7 +22,8 @@ export function AsText() {
       <p>
         Table {table.name}, {spoken(txn, table.txnCount, us)}
         {us === null ? "" : ` on ${day(us)} UTC`}. {counted(table.rows, "row")} in{" "}
-        {counted(table.partitions.filter((p) => p.touch !== "removed").length, "partition")}; digest {table.digest}.
+        {counted(table.partitions.filter((p) => p.touch !== "removed").length, "partition")}; digest{" "}
+        {table.digest}.
       </p>
       {what ? (
         <p>

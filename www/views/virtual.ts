@@ -73,7 +73,9 @@ export function useVirtual(total: number, lineHeight: number, headHeight: number
   const shownTop = Math.max(0, Math.min(top, total - lines));
   const first = Math.max(0, shownTop - OVERSCAN);
   const count = Math.min(total - first, lines + 2 * OVERSCAN);
-  const under = squeezed ? (shownTop * lineHeight * scrollRoom) / room - (shownTop - first) * lineHeight : first * lineHeight;
+  const under = squeezed
+    ? (shownTop * lineHeight * scrollRoom) / room - (shownTop - first) * lineHeight
+    : first * lineHeight;
   const offset = Math.max(0, Math.min(under, Math.max(0, height - count * lineHeight)));
 
   useLayoutEffect(() => {

@@ -9,7 +9,17 @@ import type { Overview, Progress, Replay, Source } from "../../pkg/types.js";
 /** The calls that the worker answers: those of `Replay`, and `open`, which must come first. */
 export type Calls = Pick<
   Replay,
-  "overview" | "timeline" | "seek" | "step" | "state" | "rows" | "rowsText" | "bytes" | "raw" | "fetched" | "close"
+  | "overview"
+  | "timeline"
+  | "seek"
+  | "step"
+  | "state"
+  | "rows"
+  | "rowsText"
+  | "bytes"
+  | "raw"
+  | "fetched"
+  | "close"
 > & {
   /** Loads the module if need be, closes what was open, opens `source` and tells what is there. */
   open(source: Source, options: { memory?: number }): Promise<Overview>;

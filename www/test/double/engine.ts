@@ -91,8 +91,15 @@ export class Double {
     const partitions: PartitionInfo[] = [];
     rows.forEach((n, i) => {
       const mine = last?.partition === i && last.rows > 0;
-      const touch: Touch = !mine ? "none" : n === last.rows ? "created" : last.kind === 2 ? "merged" : "appended";
-      if (mine) changed = last.kind === 2 ? late(firstRow, n, last.rows) : [[firstRow + n - last.rows, last.rows]];
+      const touch: Touch = !mine
+        ? "none"
+        : n === last.rows
+          ? "created"
+          : last.kind === 2
+            ? "merged"
+            : "appended";
+      if (mine)
+        changed = last.kind === 2 ? late(firstRow, n, last.rows) : [[firstRow + n - last.rows, last.rows]];
       partitions.push({
         name: isoUs(FIRST_US + i * HOUR_US).slice(0, 13),
         rows: n,
@@ -131,10 +138,22 @@ export class Double {
     const flags: boolean[] = [];
     for (let i = first; i < Math.min(first + count, total); i++) {
       const symbol = ["BTC-USD", "ETH-USD", "SOL-USD"][i % 3] ?? "";
-      rows.push([isoUs(FIRST_US + i * 137_000), symbol, i % 2 ? "buy" : "sell", (60_000 + Math.sin(i) * 300).toFixed(2), i % 11 ? "0.25" : null]);
+      rows.push([
+        isoUs(FIRST_US + i * 137_000),
+        symbol,
+        i % 2 ? "buy" : "sell",
+        (60_000 + Math.sin(i) * 300).toFixed(2),
+        i % 11 ? "0.25" : null,
+      ]);
       flags.push(changed.some(([from, n]) => i >= from && i < from + n));
     }
-    return { first, total, columns: columns().map((c) => ({ name: c.name, type: c.type, numeric: c.type === "DOUBLE" })), rows, changed: flags };
+    return {
+      first,
+      total,
+      columns: columns().map((c) => ({ name: c.name, type: c.type, numeric: c.type === "DOUBLE" })),
+      rows,
+      changed: flags,
+    };
   }
 
   bytes(_dir: string, seqTxn: number): BytesView {
@@ -217,7 +236,12 @@ function transaction(seqTxn: number, txn: Txn): TableState["transaction"] {
     seqTxn,
     kind,
     commitUs: txn.us,
-    summary: kind === "structure" ? "Adds column venue SYMBOL" : kind === "sql" ? "Updates rows" : `Writes ${txn.rows} rows`,
+    summary:
+      kind === "structure"
+        ? "Adds column venue SYMBOL"
+        : kind === "sql"
+          ? "Updates rows"
+          : `Writes ${txn.rows} rows`,
     structureVersion: 0,
     wal: 1,
     segment: Math.floor(seqTxn / 500),
@@ -257,7 +281,10 @@ function columns(): TableState["columns"] {
 
 function late(firstRow: number, rows: number, n: number): [number, number][] {
   const each = Math.max(1, Math.floor(n / 5));
-  return Array.from({ length: 5 }, (_, i): [number, number] => [firstRow + Math.floor((rows * (i + 0.5)) / 5.5), each]);
+  return Array.from({ length: 5 }, (_, i): [number, number] => [
+    firstRow + Math.floor((rows * (i + 0.5)) / 5.5),
+    each,
+  ]);
 }
 
 function hex(n: number): string {
