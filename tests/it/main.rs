@@ -6,3 +6,4 @@ mod common;
 
 mod house;
 mod wal_recordings;
+mod text;

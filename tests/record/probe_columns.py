@@ -96,6 +96,13 @@ def create(server, table: str, columns: dict[str, str], rows: int) -> None:
     server.query(f"INSERT INTO {table}(k) SELECT x FROM long_sequence({rows})")
 
 
+def some(values: list, rnd: random.Random, n: int, first: int = 40) -> list:
+    """`n` of the values: the first ones, and a sample of the others in their order."""
+    if len(values) <= n:
+        return values
+    return values[:first] + [values[i] for i in sorted(rnd.sample(range(first, len(values)), n - first))]
+
+
 # -- values ------------------------------------------------------------------------------------------------
 
 

@@ -59,15 +59,12 @@ impl Digits {
 
     /// A whole number; digits below its precision (`excess` bits beyond it) are rounded away, half up.
     fn whole(&mut self, mut value: u64, excess: i32) {
-        if excess > 2 {
-            // Decimal digits that 2^(excess - 1) has, less one.
-            let insignificant = (1u64 << (excess - 1)).ilog10();
+        // Decimal digits of 2^(excess - 1), less one.
+        let insignificant = if excess > 1 { (1u64 << (excess - 1)).ilog10() } else { 0 };
+        if insignificant > 0 {
             let unit = 10u64.pow(insignificant);
             value = value / unit + u64::from(value % unit >= unit / 2);
             self.point = insignificant as i32;
-            if insignificant == 0 {
-                self.point = 0;
-            }
         }
         let mut buffer = itoa::Buffer::new();
         let text = buffer.format(value).as_bytes();
@@ -80,16 +77,16 @@ impl Digits {
 
     /// Digit by digit, until what is left is less than half of the last bit's weight on either side.
     fn generate(&mut self, n: Scaled) {
-        let Scaled { mut b, s, mut m, mut point, inclusive } = n;
+        let Scaled { mut b, s, mut m, mut point, width } = n;
         let tens = s * 10;
-        let reaches = |sum: u128| if inclusive { sum >= tens } else { sum > tens };
-        let next = |b: &mut u128, m: &mut u128| {
+        let reaches = |sum: i128| if width == Width::Big { sum >= tens } else { sum > tens };
+        let step = |b: &mut i128, m: &mut i128| {
             let digit = (*b / s) as u8;
             *b = *b % s * 10;
-            *m = m.saturating_mul(10);
-            (digit, *b < *m, reaches(b.saturating_add(*m)))
+            *m = width.wrap(m.saturating_mul(10));
+            (digit, *b < *m, reaches(width.wrap(b.saturating_add(*m))))
         };
-        let (digit, mut low, mut high) = next(&mut b, &mut m);
+        let (digit, mut low, mut high) = step(&mut b, &mut m);
         if digit == 0 && !high {
             point -= 1;
         } else {
@@ -99,15 +96,15 @@ impl Digits {
         if !(-3..8).contains(&point) {
             (low, high) = (false, false);
         }
-        while !low && !high && self.len < 15 {
-            let (digit, l, h) = next(&mut b, &mut m);
-            (low, high) = (l, h);
+        while !low && !high && self.len < self.bytes.len() {
+            let (digit, below, above) = step(&mut b, &mut m);
+            (low, high) = if m > 0 { (below, above) } else { (true, true) };
             self.push(digit);
         }
         self.point = point + 1;
-        let half = (b * 2).cmp(&tens);
+        let over_half = width.wrap(width.wrap(b * 2) - tens);
         let last_is_odd = self.len.checked_sub(1).and_then(|i| self.bytes.get(i)).is_some_and(|d| d & 1 == 1);
-        if high && (!low || half.is_gt() || half.is_eq() && last_is_odd) {
+        if high && (!low || over_half > 0 || over_half == 0 && last_is_odd) {
             self.round_up();
         }
     }
@@ -137,12 +134,29 @@ impl Digits {
 
 /// A number as `b / s * 10^point`, `m` the weight of half its last bit on the same scale.
 struct Scaled {
-    b: u128,
-    s: u128,
-    m: u128,
+    b: i128,
+    s: i128,
+    m: i128,
     point: i32,
-    /// Whether reaching ten exactly counts as rounding up: it does where Java takes its big integers.
-    inclusive: bool,
+    width: Width,
+}
+
+/// The integers that Java takes, whose overflow shows in some digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Width {
+    Int,
+    Long,
+    Big,
+}
+
+impl Width {
+    fn wrap(self, value: i128) -> i128 {
+        match self {
+            Self::Int => i128::from(value as i32),
+            Self::Long => i128::from(value as i64),
+            Self::Big => value,
+        }
+    }
 }
 
 impl Scaled {
@@ -175,14 +189,19 @@ impl Scaled {
             m2 = 0;
         }
         let five_bits = |i: i32| FIVE_BITS.get(i as usize).map_or(i * 3, |&bits| bits as i32);
-        let small = odd_bits + b2 + five_bits(b5) < 64 && s2 + 1 + five_bits(s5 + 1) < 64;
-        let (five, shift) = (|i: i32| 5u128.pow(i as u32), |v: u128, by: i32| v << by);
+        let bits = (odd_bits + b2 + five_bits(b5)).max(s2 + 1 + five_bits(s5 + 1));
+        let width = match bits {
+            ..32 => Width::Int,
+            32..64 => Width::Long,
+            _ => Width::Big,
+        };
+        let (five, shift) = (|i: i32| 5i128.pow(i as u32), |v: i128, by: i32| v << by);
         Self {
-            b: shift(u128::from(odd) * five(b5), b2),
-            s: shift(five(s5), s2),
-            m: shift(five(b5), m2),
+            b: width.wrap(shift(i128::from(odd) * five(b5), b2)),
+            s: width.wrap(shift(five(s5), s2)).max(1),
+            m: width.wrap(shift(five(b5), m2)),
             point,
-            inclusive: !small,
+            width,
         }
     }
 }

@@ -93,7 +93,8 @@ pub(super) fn year_start(year: i32, day: i64) -> i64 {
     let leap_days = before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400) + 1;
     let days = year * 365 + leap_days - DAYS_TO_1970 - 1;
     let start = days.wrapping_mul(day);
-    if days < 0 && start > 0 { i64::MIN } else { start }
+    // QuestDB guards TIMESTAMP and TIMESTAMP_NS in this way, DATE not.
+    if days < 0 && start > 0 && day != DAY_SECONDS * 1_000 { i64::MIN } else { start }
 }
 
 /// The year that QuestDB prints for a TIMESTAMP.
