@@ -5,5 +5,5 @@
 mod common;
 
 mod house;
-mod wal_recordings;
 mod text;
+mod wal_recordings;

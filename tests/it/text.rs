@@ -116,7 +116,7 @@ fn names(files: &Files) -> Vec<&str> {
 
 #[test]
 fn csv_is_what_exp_prints_for_a_thousand_values_of_each_type() {
-    let files = fixture("text");
+    let files = fixture("text/values");
     let mut wrong = Vec::new();
     for name in names(&files) {
         let column = Column::read(&files, name);
@@ -143,7 +143,7 @@ fn csv_is_what_exp_prints_for_a_thousand_values_of_each_type() {
 
 #[test]
 fn json_is_what_exec_prints() {
-    let files = fixture("text");
+    let files = fixture("text/values");
     let mut wrong = Vec::new();
     for name in names(&files) {
         let column = Column::read(&files, name);

@@ -1,6 +1,6 @@
 """Asks a real QuestDB for the text of values of every type and stores both as a fixture.
 
-    python3 tests/record/probe_text.py [--version 9.3.4] [--out tests/data/text.tar.gz]
+    python3 tests/record/probe_text.py [--version 9.3.4] [--out tests/data/text/values.tar.gz]
 
 The archive holds, for each probed column, `NAME/type` (its type code in decimal), its column files `NAME/d`
 and where there is one `NAME/i` as QuestDB lays them out (of a SYMBOL: `NAME/d`, and `NAME/symbols`, the
@@ -140,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", default="9.3.4")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=TOP / "tests" / "data" / "text.tar.gz")
+    parser.add_argument("--out", type=Path, default=TOP / "tests" / "data" / "text" / "values.tar.gz")
     options = parser.parse_args()
     rnd = random.Random(options.seed)
     probes = probed(rnd)
