@@ -37,6 +37,11 @@ def update(db):
     db.sql("UPDATE unwritable SET n = 100 WHERE n = 7", "UPDATE unwritable SET x = 0x0abc WHERE n > 3")
     db.expect_suspended("unwritable", db.seq_txn("unwritable"))
     db.insert("unwritable", [f"{START}, -1, null"])
+    # DECIMAL to an integer type is always accepted, and fails whatever the values are.
+    db.sql("CREATE TABLE narrowed (ts TIMESTAMP, d DECIMAL(10,2)) TIMESTAMP(ts) PARTITION BY DAY WAL")
+    db.insert("narrowed", [f"{START + i * HOUR}, {i}m" for i in range(30)])
+    db.sql("ALTER TABLE narrowed ALTER COLUMN d TYPE LONG")
+    db.expect_suspended("narrowed", db.seq_txn("narrowed"))
     db.applied()
 
 
