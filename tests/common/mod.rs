@@ -70,3 +70,11 @@ pub fn recordings() -> Vec<(String, Recording)> {
     assert!(!named.is_empty(), "no recording in {}", dir.display());
     named
 }
+
+/// The recording of this name.
+#[cfg(not(target_arch = "wasm32"))]
+#[expect(clippy::disallowed_methods, reason = "a native test reads files")]
+pub fn recording(name: &str) -> Recording {
+    let path = format!("{}/tests/data/{name}.tar.gz", env!("CARGO_MANIFEST_DIR"));
+    Recording::unpack(&std::fs::read(&path).expect("the recording exists"))
+}

@@ -6,4 +6,6 @@ mod common;
 
 mod house;
 mod text;
+mod wal_hostile;
+mod wal_lazy;
 mod wal_recordings;
