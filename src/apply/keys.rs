@@ -1,8 +1,7 @@
 //! Upsert keys as bytes that are equal exactly when QuestDB takes the keys for equal.
 
-use super::gather::null_pattern;
 use super::source::{Prepared, Source};
-use crate::table::{Chunk, Schema, Value};
+use crate::table::{Chunk, Schema, Value, null_pattern};
 use crate::wal::{ColumnType, Tag, WalColumn};
 
 /// The extra key columns of one row: stored bytes of fixed-size types (symbols by the table's key),
@@ -12,7 +11,7 @@ pub(super) struct KeyBytes(Vec<u8>);
 
 impl KeyBytes {
     /// Reads the key of a row.
-    pub fn read(&mut self, schema: &Schema, keys: &[usize], source: Source<'_>, row: usize) {
+    pub(super) fn read(&mut self, schema: &Schema, keys: &[usize], source: Source<'_>, row: usize) {
         for &column in keys {
             let Some(ty) = schema.columns.get(column).map(|definition| definition.ty) else { continue };
             match source {

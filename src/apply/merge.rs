@@ -9,10 +9,10 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 /// One partition's merge.
 pub(super) struct Merge<'a> {
-    pub sources: Sources<'a>,
-    pub schema: &'a Schema,
+    pub(super) sources: Sources<'a>,
+    pub(super) schema: &'a Schema,
     /// Upsert keys besides the timestamp; `None` without deduplication.
-    pub dedup: Option<&'a [usize]>,
+    pub(super) dedup: Option<&'a [usize]>,
 }
 
 /// The partition's pieces after the new rows went in, and the number of rows replaced.

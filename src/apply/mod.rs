@@ -4,6 +4,7 @@
 //! and says which rows go where; execution builds each column from that alone. A block of one
 //! transaction is the reference; any other block gives the same rows.
 
+mod change;
 mod commits;
 pub mod convert;
 mod effect;
@@ -11,11 +12,15 @@ mod execute;
 mod gather;
 mod keys;
 mod merge;
+mod other;
 mod plan;
 mod remove;
 mod source;
 pub mod sql;
+mod statement;
 mod ttl;
 
+pub use change::{ChangeError, apply_change};
 pub use commits::{apply_commits, ends_block};
 pub use effect::{CHANGED_RANGES_MAX, Effect, PartitionEffect, Touch};
+pub use other::{Rewrite, apply_other};

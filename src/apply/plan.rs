@@ -9,9 +9,9 @@ use std::sync::Arc;
 /// Neighbouring rows of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Run {
-    pub source: u32,
-    pub start: u32,
-    pub len: u32,
+    pub(super) source: u32,
+    pub(super) start: u32,
+    pub(super) len: u32,
 }
 
 /// A part of a partition as it will be.
@@ -28,18 +28,18 @@ pub(super) enum Piece {
 /// What becomes of one partition.
 #[derive(Debug)]
 pub(super) struct PartitionPlan {
-    pub floor: i64,
-    pub pieces: Vec<Piece>,
+    pub(super) floor: i64,
+    pub(super) pieces: Vec<Piece>,
     /// Rows replaced by deduplication, existing or new.
-    pub replaced: usize,
+    pub(super) replaced: usize,
 }
 
 /// A new row in the order of the table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    pub ts: i64,
-    pub commit: u32,
-    pub row: u32,
+    pub(super) ts: i64,
+    pub(super) commit: u32,
+    pub(super) row: u32,
 }
 
 /// Plans the commits of one block over the table's partitions.
@@ -165,7 +165,9 @@ pub(super) fn settle(pieces: Vec<Piece>, sources: &Sources<'_>) -> Vec<Piece> {
     for piece in pieces {
         match piece {
             Piece::Build(mut runs) => {
-                if let Some(Piece::Keep(block)) = settled.last() {
+                if let Some(Piece::Keep(block)) = settled.last()
+                    && continues(sources, *block, &runs)
+                {
                     let room = BLOCK_ROWS.saturating_sub(rows_of(*block));
                     let fitting = take_rows(&mut runs, room);
                     if !fitting.is_empty() {
@@ -224,12 +226,19 @@ fn take_rows(runs: &mut Vec<Run>, rows: usize) -> Vec<Run> {
     taken
 }
 
-impl Source<'_> {
-    /// The designated timestamp of a row.
-    pub(super) fn timestamp(self, row: usize, timestamp: usize) -> i64 {
-        match self {
-            Self::Block(block) => block.timestamp(row, timestamp),
-            Self::Commit(prepared) => prepared.timestamp(row, timestamp),
+/// False if rows have values in a column that the block is too old to have: QuestDB keeps the rows
+/// above such a column's top apart (a change of type leaves them null), and so do blocks.
+fn continues(sources: &Sources<'_>, block: usize, runs: &[Run]) -> bool {
+    let Some(block) = sources.blocks.get(block) else { return false };
+    runs.iter().all(|run| match sources.get(run.source) {
+        Some(Source::Commit(prepared)) => {
+            let mut columns = prepared.commit.columns.iter().enumerate();
+            columns.all(|(index, column)| column.is_none() || block.chunk(index).is_some())
         }
-    }
+        Some(Source::Block(other)) => {
+            let mut columns = other.columns.iter().enumerate();
+            columns.all(|(index, column)| column.is_none() || block.chunk(index).is_some())
+        }
+        None => true,
+    })
 }

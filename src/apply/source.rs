@@ -5,22 +5,22 @@ use std::sync::Arc;
 /// Where the rows of a new block come from: blocks that the partition has, and commits.
 pub(super) struct Sources<'a> {
     /// Existing blocks; source `i` is block `i`.
-    pub blocks: &'a [Arc<Block>],
+    pub(super) blocks: &'a [Arc<Block>],
     /// Commits; source `blocks.len() + i` is commit `i`.
-    pub commits: &'a [Prepared<'a>],
+    pub(super) commits: &'a [Prepared<'a>],
 }
 
 /// A commit with the way from its symbol keys to the table's.
 pub(super) struct Prepared<'a> {
-    pub commit: &'a Commit,
+    pub(super) commit: &'a Commit,
     /// By writer index; absent where keys need no mapping.
-    pub symbols: Vec<Option<SymbolMap>>,
+    pub(super) symbols: Vec<Option<SymbolMap>>,
 }
 
 /// Keys below `clean` are the table's; key `clean + i` is `keys[i]` of the table.
 pub(super) struct SymbolMap {
-    pub clean: i32,
-    pub keys: Vec<i32>,
+    pub(super) clean: i32,
+    pub(super) keys: Vec<i32>,
 }
 
 /// One side of a run.
@@ -32,7 +32,7 @@ pub(super) enum Source<'a> {
 
 impl<'a> Sources<'a> {
     /// The source of this number.
-    pub fn get(&self, source: u32) -> Option<Source<'a>> {
+    pub(super) fn get(&self, source: u32) -> Option<Source<'a>> {
         let source = source as usize;
         match self.blocks.get(source) {
             Some(block) => Some(Source::Block(block)),
@@ -43,7 +43,7 @@ impl<'a> Sources<'a> {
 
 impl SymbolMap {
     /// The table's key of a commit's key; null stays null.
-    pub fn table_key(&self, key: i32) -> i32 {
+    pub(super) fn table_key(&self, key: i32) -> i32 {
         if key < self.clean {
             return key;
         }
@@ -53,7 +53,7 @@ impl SymbolMap {
 
 impl Prepared<'_> {
     /// The designated timestamp of a row.
-    pub fn timestamp(&self, row: usize, timestamp: usize) -> i64 {
+    pub(super) fn timestamp(&self, row: usize, timestamp: usize) -> i64 {
         match self.commit.columns.get(timestamp) {
             Some(Some(WalColumn::Designated(bytes))) => match bytes.get(row * 16..row * 16 + 8) {
                 Some(ts) => i64::from_le_bytes(ts.try_into().unwrap_or_default()),

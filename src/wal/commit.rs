@@ -67,3 +67,14 @@ pub enum WalColumn {
         base: u64,
     },
 }
+
+impl Commit {
+    /// Bytes of its values, as the segment holds them.
+    pub fn bytes(&self) -> usize {
+        let size = |column: &WalColumn| match column {
+            WalColumn::Designated(values) | WalColumn::Fixed { values, .. } => values.len(),
+            WalColumn::Var { aux, data, .. } => aux.len() + data.len(),
+        };
+        self.columns.iter().flatten().map(size).sum()
+    }
+}

@@ -2,6 +2,8 @@
 //! The format is described in `tests/record/README.md`.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+mod check;
+
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -5,6 +5,7 @@
 mod common;
 
 mod house;
+mod recordings;
 mod text;
 mod wal_hostile;
 mod wal_lazy;

@@ -1,0 +1,152 @@
+//! Executing the statements of the log.
+
+use super::effect::{Effect, PartitionEffect, Touch};
+use super::other::Rewrite;
+use super::remove::remove_partitions;
+use super::sql::{
+    Alter, CompiledUpdate, Context, NotUnderstood, PartitionChoice, Partitioning, Statement, Update, parse,
+};
+use crate::table::{Block, Chunk, Schema, Standing, SymbolTable, Table, Value};
+use crate::wal::{ColumnType, SqlEvent, TxnRecord};
+use std::sync::Arc;
+
+/// Executes a statement exactly, or marks the table as diverged.
+pub(super) fn execute(table: &mut Table, event: &SqlEvent, record: &TxnRecord) -> Rewrite {
+    match parse(&event.sql).and_then(|statement| run(table, &statement, event, record)) {
+        Ok(rewrite) => rewrite,
+        Err(cause) => {
+            diverge(table, event, record, &cause);
+            Rewrite::default()
+        }
+    }
+}
+
+fn run(
+    table: &mut Table,
+    statement: &Statement,
+    event: &SqlEvent,
+    record: &TxnRecord,
+) -> Result<Rewrite, NotUnderstood> {
+    // The server freezes now() at the record's commit time.
+    let context = Context { event, now_us: record.commit_ts };
+    match statement {
+        Statement::Alter(Alter::SetTtl(ttl)) => Arc::make_mut(&mut table.schema).ttl = *ttl,
+        Statement::Alter(Alter::DropPartitions(choice)) => {
+            return drop_partitions(table, choice, context).map(|effect| Rewrite { effect, work: 0 });
+        }
+        Statement::Alter(Alter::RowsUnchanged(_)) => {}
+        Statement::Update(update) => return run_update(table, update, context),
+    }
+    Ok(Rewrite::default())
+}
+
+/// The first divergence is the one that counts: later ones may follow from it.
+fn diverge(table: &mut Table, event: &SqlEvent, record: &TxnRecord, cause: &NotUnderstood) {
+    if table.standing == Standing::Exact {
+        table.standing = Standing::Diverged {
+            seq_txn: record.seq_txn,
+            statement: event.sql.clone(),
+            reason: cause.reason.to_string(),
+            position: cause.position,
+        };
+    }
+}
+
+fn drop_partitions(
+    table: &mut Table,
+    choice: &PartitionChoice,
+    context: Context<'_>,
+) -> Result<Effect, NotUnderstood> {
+    let schema = table.schema.clone();
+    let Some(timestamp) = schema.columns.get(schema.timestamp) else { return Ok(Effect::default()) };
+    let partitioning =
+        Partitioning { timestamp: &timestamp.name, ty: timestamp.ty, unit: schema.partition_by };
+    let floors: Vec<i64> = table.partitions.keys().copied().collect();
+    Ok(remove_partitions(table, choice.select(&partitioning, &floors, context)?))
+}
+
+fn run_update(table: &mut Table, update: &Update, context: Context<'_>) -> Result<Rewrite, NotUnderstood> {
+    let schema = table.schema.clone();
+    let Some(timestamp) = schema.columns.get(schema.timestamp) else { return Ok(Rewrite::default()) };
+    let lookup = |name: &str| schema.find(name).map(|(index, column)| (index, column.ty));
+    let compiled = CompiledUpdate::compile(update, &lookup, &timestamp.name, context)?;
+    let mut rewrite = Rewrite::default();
+    let floors: Vec<i64> = table.partitions.keys().copied().collect();
+    for floor in floors {
+        let Some(mut partition) = table.partitions.remove(&floor) else { continue };
+        let mut changed = PartitionEffect::default();
+        let mut first = 0;
+        for block in &mut Arc::make_mut(&mut partition).blocks {
+            let rows = matching(&compiled, &schema, block, &table.symbols);
+            for &row in &rows {
+                changed.change(first + row, 1);
+            }
+            if !rows.is_empty() {
+                rewrite.work += block.rows;
+                set(&compiled, &schema, Arc::make_mut(block), &rows, &mut table.symbols);
+            }
+            first += block.rows;
+        }
+        table.partitions.insert(floor, partition);
+        if !changed.changed.is_empty() {
+            rewrite.effect.touch(floor, Touch::Rewritten).changed = changed.changed;
+        }
+    }
+    Ok(rewrite)
+}
+
+fn matching(
+    update: &CompiledUpdate,
+    schema: &Schema,
+    block: &Block,
+    symbols: &[Option<SymbolTable>],
+) -> Vec<usize> {
+    let Some(filter) = &update.filter else { return (0..block.rows).collect() };
+    let dictionary = |column: usize| symbols.get(column).and_then(Option::as_ref);
+    let row_matches =
+        |&row: &usize| filter.matches(&|column| block.value(row, column, schema, dictionary(column)));
+    (0..block.rows).filter(row_matches).collect()
+}
+
+/// Writes the assigned values into the rows; a new symbol enters the dictionary at its first row, as
+/// on the server.
+fn set(
+    update: &CompiledUpdate,
+    schema: &Schema,
+    block: &mut Block,
+    rows: &[usize],
+    symbols: &mut [Option<SymbolTable>],
+) {
+    for (column, literal) in &update.assignments {
+        let Some(ty) = schema.columns.get(*column).map(|definition| definition.ty) else { continue };
+        if block.columns.len() <= *column {
+            block.columns.resize(column + 1, None);
+        }
+        let Some(place) = block.columns.get_mut(*column) else { continue };
+        let mut dictionary = symbols.get_mut(*column).and_then(Option::as_mut);
+        let chunk =
+            overwrite(place.as_deref(), ty, block.rows, rows, literal.value(), dictionary.as_deref_mut());
+        *place = Some(Arc::new(chunk));
+    }
+    block.forget_digest();
+}
+
+fn overwrite(
+    old: Option<&Chunk>,
+    ty: ColumnType,
+    total: usize,
+    rows: &[usize],
+    value: Value<'_>,
+    mut symbols: Option<&mut SymbolTable>,
+) -> Chunk {
+    let mut chunk = Chunk::new(ty);
+    chunk.reserve(total);
+    let mut copied = 0;
+    for &row in rows {
+        super::gather::append_rows(&mut chunk, ty, old, copied, row - copied);
+        chunk.push(ty, value, symbols.as_deref_mut());
+        copied = row + 1;
+    }
+    super::gather::append_rows(&mut chunk, ty, old, copied, total - copied);
+    chunk
+}

@@ -1,0 +1,249 @@
+use super::History;
+use super::checkpoints::Checkpoints;
+use crate::apply::{self, Effect};
+use crate::table::{Standing, Table};
+use crate::wal::{Commit, Error, Files, Result, Transaction, read_transaction};
+use std::sync::Arc;
+
+/// One table's history, and a place in it: moves forward by applying, back by checkpoints.
+///
+/// ```
+/// use understudy::replay::{History, Player, tables};
+/// use understudy::wal::{Files, Result};
+///
+/// fn last_row_count(files: &dyn Files) -> Result<Option<usize>> {
+///     let Some(token) = tables(files)?.into_iter().next() else { return Ok(None) };
+///     let mut player = Player::new(History::read(files, &token)?)?;
+///     player.seek(files, u64::MAX)?;
+///     Ok(Some(player.table().rows()))
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Player {
+    history: Arc<History>,
+    table: Table,
+    /// What the transaction `table.seq_txn` did; absent right after a checkpoint was taken up.
+    effect: Option<Effect>,
+    checkpoints: Checkpoints,
+    work: u64,
+    work_at_checkpoint: u64,
+    options: PlayerOptions,
+}
+
+/// How a [`Player`] spends memory and time.
+#[derive(Debug, Clone, Copy)]
+pub struct PlayerOptions {
+    /// Bytes for rows, checkpoints included.
+    pub memory: usize,
+    /// Work between checkpoints, see [`WORK_PER_TXN`].
+    pub checkpoint_work: u64,
+    /// Rows that one block of transactions may hold.
+    pub block_rows: usize,
+    /// Transactions in one block, at most.
+    pub block_txns: usize,
+    /// Transactions to ask for ahead when bytes have to be waited for.
+    pub ahead: u64,
+}
+
+/// Work is counted in rows written; reading and planning a transaction costs about as much as this
+/// many.
+pub const WORK_PER_TXN: u64 = 50;
+
+impl Default for PlayerOptions {
+    fn default() -> Self {
+        Self {
+            memory: 512 << 20,
+            checkpoint_work: 60_000,
+            block_rows: 1 << 20,
+            block_txns: 4_096,
+            ahead: 256,
+        }
+    }
+}
+
+impl Player {
+    /// At the beginning of a table's history, before its first transaction.
+    ///
+    /// # Errors
+    /// A definition that no WAL table has.
+    pub fn new(history: History) -> Result<Self> {
+        Self::with_options(history, PlayerOptions::default())
+    }
+
+    /// As [`new`](Self::new), with limits of one's own.
+    ///
+    /// # Errors
+    /// A definition that no WAL table has.
+    pub fn with_options(history: History, options: PlayerOptions) -> Result<Self> {
+        let table = history.genesis()?;
+        let mut checkpoints = Checkpoints::default();
+        checkpoints.keep(&table, 0);
+        Ok(Self {
+            history: Arc::new(history),
+            table,
+            effect: None,
+            checkpoints,
+            work: 0,
+            work_at_checkpoint: 0,
+            options,
+        })
+    }
+
+    /// Moves to just after transaction `target` (beyond the end: to the end).
+    ///
+    /// Goes on where it was when called again after [`Error::Pending`].
+    ///
+    /// # Errors
+    /// What reading a transaction answers. The table then stands before that transaction.
+    pub fn seek(&mut self, files: &dyn Files, target: u64) -> Result<()> {
+        let target = target.min(self.history.txn_count());
+        // One short of the target where the transaction's own effect isn't known.
+        let from = target.saturating_sub(1);
+        if self.table.seq_txn > target || self.table.seq_txn == target && self.effect.is_none() && target > 0
+        {
+            self.go_back(from);
+        }
+        while self.table.seq_txn < from && self.moves() {
+            self.advance(files, from)?;
+        }
+        if self.table.seq_txn < target && self.moves() {
+            self.advance(files, target)?;
+        }
+        if target == 0 {
+            self.effect = None;
+        }
+        Ok(())
+    }
+
+    /// The table where it stands.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// What the transaction at which the table stands did.
+    pub fn effect(&self) -> Option<&Effect> {
+        self.effect.as_ref()
+    }
+
+    /// The log that is played.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Bytes of rows held, checkpoints included, as last counted.
+    pub fn memory(&self) -> usize {
+        self.checkpoints.memory()
+    }
+
+    /// Number of checkpoints held.
+    pub fn checkpoints(&self) -> usize {
+        self.checkpoints.len()
+    }
+
+    /// False once nothing later can be applied.
+    fn moves(&self) -> bool {
+        !matches!(self.table.standing, Standing::Suspended { .. } | Standing::Dropped { .. })
+    }
+
+    fn go_back(&mut self, seq_txn: u64) {
+        if let Some((table, work)) = self.checkpoints.before(seq_txn) {
+            self.table = table.clone();
+            self.work = work;
+            self.work_at_checkpoint = work;
+            self.effect = None;
+        }
+    }
+
+    /// Applies the next block of transactions, none beyond `limit`.
+    fn advance(&mut self, files: &dyn Files, limit: u64) -> Result<()> {
+        let first = self.table.seq_txn + 1;
+        let transaction = self.read(files, first).inspect_err(|error| {
+            if error.is_pending() {
+                self.ask_ahead(files, first + 1);
+            }
+        })?;
+        let mut waiting = None;
+        let effect = match transaction {
+            Transaction::Rows(commit) => {
+                let commits = self.gather(files, commit, limit, &mut waiting);
+                let rows: usize = commits.iter().map(|commit| commit.rows).sum();
+                self.work += rows as u64 + WORK_PER_TXN * commits.len() as u64;
+                self.checkpoints.built(commits.iter().map(Commit::bytes).sum());
+                apply::apply_commits(&mut self.table, &commits)
+            }
+            other => {
+                self.work += WORK_PER_TXN;
+                let Some(record) = self.history.record(first) else { return Ok(()) };
+                let rewrites = apply::apply_other(&mut self.table, &other, record);
+                self.work += rewrites.work as u64;
+                self.checkpoints.built(rewrites.work * 8);
+                rewrites.effect
+            }
+        };
+        // Of a block of several transactions nobody asks what each one did.
+        self.effect = (self.table.seq_txn == first).then_some(effect);
+        if self.work - self.work_at_checkpoint >= self.options.checkpoint_work {
+            self.checkpoints.keep(&self.table, self.work);
+            self.work_at_checkpoint = self.work;
+        }
+        self.checkpoints.fit(&self.table, self.work, self.options.memory);
+        waiting.map_or(Ok(()), Err)
+    }
+
+    /// Reads on for as long as transactions can go into one block with `first`.
+    ///
+    /// What stops it other than the block's end (bytes to wait for, damage) is left to the next call,
+    /// but for waiting, which the driver must hear of.
+    fn gather(
+        &self,
+        files: &dyn Files,
+        first: Commit,
+        limit: u64,
+        waiting: &mut Option<Error>,
+    ) -> Vec<Commit> {
+        let newest_of = |commit: &Commit| (commit.rows > 0).then_some(commit.max_ts);
+        let mut newest = self.table.max_ts().max(newest_of(&first));
+        let mut rows = first.rows;
+        let mut next = first.seq_txn + 1;
+        let mut commits = vec![first];
+        while next <= limit && rows < self.options.block_rows && commits.len() < self.options.block_txns {
+            match self.read(files, next) {
+                Ok(Transaction::Rows(commit)) => {
+                    let ends = |last| apply::ends_block(&self.table, newest, last, &commit);
+                    if commits.last().is_some_and(ends) {
+                        break;
+                    }
+                    newest = newest.max(newest_of(&commit));
+                    rows += commit.rows;
+                    commits.push(commit);
+                }
+                Err(Error::Pending) => {
+                    self.ask_ahead(files, next + 1);
+                    *waiting = Some(Error::Pending);
+                    break;
+                }
+                Ok(_) | Err(_) => break,
+            }
+            next += 1;
+        }
+        commits
+    }
+
+    fn read(&self, files: &dyn Files, seq_txn: u64) -> Result<Transaction> {
+        match self.history.record(seq_txn) {
+            Some(record) => read_transaction(files, &self.history.token.dir, record),
+            None => {
+                Err(Error::Absent { file: format!("{}/txn_seq/_txn_parts", self.history.token.dir).into() })
+            }
+        }
+    }
+
+    /// Lets the driver hear of later needs, so that it fetches once for many transactions.
+    fn ask_ahead(&self, files: &dyn Files, from: u64) {
+        for seq_txn in from..from.saturating_add(self.options.ahead).min(self.history.txn_count() + 1) {
+            if self.read(files, seq_txn).is_err_and(|error| !error.is_pending()) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Every recording of a real QuestDB replays to that server's own answers.
+
+use crate::common::recordings;
+
+#[test]
+fn every_recording_replays_to_the_servers_answers() {
+    let only = std::env::var("RECORDING").ok();
+    let mut compared = 0;
+    let mut wrong = Vec::new();
+    for (name, recording) in recordings() {
+        if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+            continue;
+        }
+        let (count, differences) = recording.check();
+        compared += count;
+        wrong.extend(differences);
+    }
+    assert!(wrong.is_empty(), "{} tables differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(compared > 0, "nothing was compared");
+    println!("{compared} answers of the server compared");
+}
