@@ -33,7 +33,7 @@ fuzz: ## every decoder's fuzz target for a minute each (SECONDS_EACH=60, TARGETS
 	@scripts/fuzz.sh $(TARGETS)
 
 bench: ## the native benchmarks
-	cargo bench --bench '*' -- $(ARGS)
+	cargo bench --no-default-features --bench apply -- $(ARGS)
 
 bench-wasm: ## the same in node, as a ratio to native
 	@scripts/bench-wasm.sh

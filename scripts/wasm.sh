@@ -3,6 +3,7 @@
 #
 #   scripts/wasm.sh build [--profile fast|release] [--features F]   the module and its glue, into pkg/
 #   scripts/wasm.sh test [--profile P] [node|chromium]...           tests/wasm in both, or in those named
+#   scripts/wasm.sh bench                                           the benchmark in node
 #   scripts/wasm.sh lint                                            clippy, or where there is none, check
 #   scripts/wasm.sh check [ARGUMENTS]                               cargo check of the library for wasm32
 #   scripts/wasm.sh size                                            gzip size of the module; over the limit fails
@@ -22,10 +23,11 @@ main() {
   case $verb in
     build) "$root/scripts/setup.sh" wasm; use_compiler; build "$@" ;;
     test) "$root/scripts/setup.sh" wasm; use_compiler; run_tests "$@" ;;
+    bench) "$root/scripts/setup.sh" wasm; use_compiler; bench ;;
     lint) use_compiler; lint ;;
     check) use_compiler; wasm_cargo check --lib --target $target --no-default-features "$@" ;;
     size) size ;;
-    *) die "usage: wasm.sh build|test|lint|check|size" ;;
+    *) die "usage: wasm.sh build|test|bench|lint|check|size" ;;
   esac
 }
 
@@ -65,7 +67,7 @@ build() {
 
 # The same tests in both places; `run_in_browser` is chosen here, not in the tests.
 run_tests() {
-  local profile=dev
+  local profile=fast # its libraries are those of `build`
   if [ "${1:-}" = --profile ]; then
     profile=$2
     shift 2
@@ -88,6 +90,11 @@ run_tests() {
     say "tests of the module in $where"
     wasm_cargo test --test wasm --profile "$profile" --target $target --no-default-features --features web
   done
+}
+
+bench() {
+  export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
+  wasm_cargo bench --bench apply --target $target --no-default-features --features web -- --nocapture
 }
 
 lint() {

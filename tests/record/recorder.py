@@ -96,13 +96,12 @@ class Recorder:
         """Stores what the server answers for the tables now, and at which seqTxn that is."""
         for table in tables or self.user_tables():
             directory = self.directory(table)
-            now = self.out / f"answers/{directory}.now"
-            seq_txn = self.read_table(table, now)
+            seq_txn = self.read_table(table, self.out / "answers/now.csv")
             name = f"answers/{directory}@{seq_txn}.csv"
             if not (self.out / name).exists():
                 entry = {"seqTxn": seq_txn, "file": name, "rows": self.count(table)}
                 self.snapshots.setdefault(directory, []).append(entry)
-            now.replace(self.out / name)
+            (self.out / "answers/now.csv").replace(self.out / name)
 
     def refresh_view(self, view: str, how: str = "INCREMENTAL") -> None:
         """Refreshes a materialized view up to what its base table holds, and waits for it."""
@@ -146,7 +145,7 @@ class Recorder:
 
     def seq_txn(self, table: str) -> int:
         """Transactions that the sequencer holds of the table."""
-        return self.server.wal_tables([table])[table]["sequencerTxn"]
+        return self.server.wal_tables()[table]["sequencerTxn"]
 
     def restart(self) -> None:
         """Stops and starts the server: every table gets new WAL writers."""
@@ -179,7 +178,7 @@ class Recorder:
         while True:
             before = self.applied(table)[table]["writerTxn"]
             self.server.export(f'SELECT * FROM "{table}"', out)
-            if self.server.wal_tables([table])[table]["writerTxn"] == before:
+            if self.server.wal_tables()[table]["writerTxn"] == before:
                 return before
 
     # -- the recording ---------------------------------------------------------------------------
@@ -218,7 +217,7 @@ class Recorder:
 
     def _describe(self, row: dict) -> dict:
         name, directory = row["table_name"], row["directoryName"]
-        state = self.server.wal_tables([name])[name]
+        state = self.server.wal_tables()[name]
         columns = self.sql(f'SHOW COLUMNS FROM "{name}"')
         table = {
             "name": name,
