@@ -18,10 +18,10 @@ pub(super) fn write<'s>(value: Value<'_>, to: ColumnType, scratch: &'s mut Vec<u
         Value::Utf8(bytes) if to.tag() == Tag::Symbol => text::valid_prefix(scratch, bytes),
         Value::Utf8(bytes) => scratch.extend_from_slice(bytes),
         _ if utf16 => {
-            text::write_text(scratch, value, to);
+            text::write_text(scratch, value);
             text::widen_ascii(scratch);
         }
-        _ => text::write_text(scratch, value, to),
+        _ => text::write_text(scratch, value),
     }
     if utf16 { Value::Utf16(scratch) } else { Value::Utf8(scratch) }
 }

@@ -24,7 +24,7 @@ pub fn write_csv(out: &mut Vec<u8>, value: Value<'_>, ty: ColumnType) {
         Value::Float(v) if !v.is_finite() => {}
         Value::Double(v) if !v.is_finite() => {}
         Value::Date(_) | Value::Timestamp(_) | Value::TimestampNs(_) => {
-            quoted(out, |out| write_text(out, value, ty))
+            quoted(out, |out| write_text(out, value))
         }
         Value::Utf16(units) => quoted(out, |out| escape::utf16(out, units, escape::Quote::Double)),
         Value::Utf8(bytes) if ty.tag() == Tag::Symbol => {
@@ -32,9 +32,9 @@ pub fn write_csv(out: &mut Vec<u8>, value: Value<'_>, ty: ColumnType) {
         }
         Value::Utf8(bytes) => quoted(out, |out| escape::utf8(out, bytes, escape::Quote::Double)),
         Value::Geohash { .. } | Value::Decimal { .. } | Value::Array { .. } => {
-            quoted(out, |out| write_text(out, value, ty));
+            quoted(out, |out| write_text(out, value));
         }
-        _ => write_text(out, value, ty),
+        _ => write_text(out, value),
     }
 }
 
@@ -53,7 +53,7 @@ pub fn write_json(out: &mut Vec<u8>, value: Value<'_>, ty: ColumnType) {
         | Value::Long(_)
         | Value::Float(_)
         | Value::Double(_)
-        | Value::Array { .. } => write_text(out, value, ty),
+        | Value::Array { .. } => write_text(out, value),
         Value::Binary(_) => out.extend_from_slice(b"[]"),
         Value::Utf16(units) => quoted(out, |out| escape::utf16(out, units, escape::Quote::Backslash)),
         Value::Utf8(bytes) if ty.tag() == Tag::Symbol => {
@@ -61,7 +61,7 @@ pub fn write_json(out: &mut Vec<u8>, value: Value<'_>, ty: ColumnType) {
         }
         Value::Utf8(bytes) => quoted(out, |out| escape::utf8(out, bytes, escape::Quote::Backslash)),
         Value::Long128(_) => out.extend_from_slice(b"null"),
-        _ => quoted(out, |out| write_text(out, value, ty)),
+        _ => quoted(out, |out| write_text(out, value)),
     }
 }
 
@@ -84,7 +84,7 @@ pub fn is_printable(ty: ColumnType) -> bool {
 /// Writes a value bare, without quotes or escapes: the UTF-8 text that it has as a VARCHAR.
 ///
 /// Nulls, BINARY and LONG128 write nothing. UTF-16 without a partner becomes `?`.
-pub fn write_text(out: &mut Vec<u8>, value: Value<'_>, _ty: ColumnType) {
+pub fn write_text(out: &mut Vec<u8>, value: Value<'_>) {
     match value {
         Value::Null | Value::Binary(_) | Value::Long128(_) => {}
         Value::Boolean(v) => out.extend_from_slice(if v { b"true" } else { b"false" }),
