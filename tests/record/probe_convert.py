@@ -184,7 +184,7 @@ def decimal_lines(server: QuestDB, rnd: random.Random) -> list[str]:
     lines = []
     sources_of = {"BYTE": 8, "SHORT": 16, "INT": 32, "LONG": 64}
     decimals = {name: code for name, code in TARGETS.items() if name.startswith("DECIMAL")}
-    extra = {"DECIMAL(1,1)": 28 | 1 << 8 | 1 << 18, "DECIMAL(38,0)": 32 | 38 << 8, "DECIMAL(76,0)": 33 | 76 << 8, "DECIMAL(76,76)": 33 | 76 << 8 | 76 << 18, "DECIMAL(10,2)": 31 | 10 << 8 | 2 << 18, "DECIMAL(18,0)": 31 | 18 << 8}
+    extra = {"DECIMAL(1,1)": 28 | 1 << 8 | 1 << 18, "DECIMAL(38,0)": 32 | 38 << 8, "DECIMAL(76,0)": 33 | 76 << 8, "DECIMAL(76,70)": 33 | 76 << 8 | 70 << 18, "DECIMAL(10,2)": 31 | 10 << 8 | 2 << 18, "DECIMAL(18,0)": 31 | 18 << 8}
     targets = decimals | extra
     number = 0
     for source in [*sources_of, *decimals, *extra]:
@@ -237,7 +237,7 @@ def decimal_values(source: str, code: int, target: int, rnd: random.Random) -> l
 
 
 def decimal_text(value: int, scale: int) -> str:
-    digits = str(abs(value)).rjust(scale + (scale < 76), "0")
+    digits = str(abs(value)).rjust(scale + 1, "0")
     text = digits[: len(digits) - scale] + ("." + digits[len(digits) - scale :] if scale else "")
     return ("-" if value < 0 else "") + text + "m"
 
@@ -269,6 +269,7 @@ def main() -> None:
                     files[f"{source}/to/{target}"] = f"{code} {outcome}\n".encode() + body
                 files[f"{source}/type"] = str(TARGETS[source]).encode()
                 files |= {f"{source}/{part}": part_content for part, part_content in content.items()}
+            store(options.out, files)
             files["decimals"] = "\n".join(decimal_lines(server, rnd)).encode() + b"\n"
     store(options.out, files)
 

@@ -1,14 +1,16 @@
 //! Values out of text, as QuestDB 9.3.4 reads them in conversions and literals.
 
+mod interval;
 mod net;
 mod number;
 mod real;
 mod time;
 
+pub use interval::{parse_interval, parse_intervals};
 pub use net::{ipv4, uuid};
 pub use number::{int, long};
 pub use real::{double, float};
-pub use time::{date, parse_interval, parse_timestamp, timestamp};
+pub use time::{date, parse_timestamp, timestamp};
 
 /// Text as QuestDB's parsers see it: a row of 16-bit characters.
 ///

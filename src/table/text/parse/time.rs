@@ -20,24 +20,9 @@ pub fn parse_timestamp(text: &str, nanos: bool) -> Option<i64> {
 }
 
 /// The first and the last instant of what the text names: `2024-01` is a month, `2024-01-02T03` an hour,
-/// `2024-W05` a week. Stricter than [`parse_timestamp`]: no zone, `T` before the time.
-///
-/// A suffix as in `IN '2024-01-01;2d'` moves the end; QuestDB's other expressions of this kind (repeats,
-/// lists in brackets, zones, calendars) give `None`.
-pub fn parse_interval(text: &str, nanos: bool) -> Option<(i64, i64)> {
-    let (text, suffix) = match text.split_once(';') {
-        Some((text, suffix)) => (text, Some(suffix)),
-        None => (text, None),
-    };
-    let mut reader = Reader { text: text.into(), at: 0, unit: unit(nanos) };
-    let (low, high) = reader.interval()?;
-    Some((
-        low,
-        match suffix {
-            Some(suffix) => lengthen(high, suffix, reader.unit)?,
-            None => high,
-        },
-    ))
+/// `2024-W05` a week. Stricter than [`timestamp`]: no zone, `T` before the time.
+pub(super) fn span(text: &str, nanos: bool) -> Option<(i64, i64)> {
+    Reader { text: text.into(), at: 0, unit: unit(nanos) }.interval()
 }
 
 /// What a second is in, and how many digits of its fraction are read.
@@ -278,7 +263,7 @@ enum Part {
 }
 
 /// Days before a month, and days in it.
-fn month_days(month: i32, leap: bool) -> Option<(i64, i64)> {
+pub(super) fn month_days(month: i32, leap: bool) -> Option<(i64, i64)> {
     const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let index = usize::try_from(month).ok()?.checked_sub(1)?;
     let before: i64 = DAYS.iter().take(index).sum();
@@ -299,22 +284,6 @@ fn weeks_of(year: i32) -> i32 {
 /// Day of the week (Sunday 0) of the last day of a year, as QuestDB counts it, for negative years too.
 fn last_weekday(year: i32) -> i32 {
     (year + (year / 4).abs() - (year / 100).abs() + (year / 400).abs()) % 7
-}
-
-/// Moves an interval's end by a number and a unit: `2d`, `-1h`.
-fn lengthen(high: i64, suffix: &str, unit: Unit) -> Option<i64> {
-    let kind = suffix.chars().next_back()?;
-    let count: i64 = suffix.get(..suffix.len() - kind.len_utf8())?.parse::<i32>().ok()?.into();
-    let second = unit.per_second;
-    let step = match kind {
-        's' => second,
-        'm' => 60 * second,
-        'h' | 'H' => 3600 * second,
-        'd' => 86_400 * second,
-        'w' => 7 * 86_400 * second,
-        _ => return None,
-    };
-    high.checked_add(count.checked_mul(step)?)
 }
 
 #[cfg(test)]
@@ -347,11 +316,10 @@ mod tests {
     }
 
     #[test]
-    fn intervals() {
-        let micros = |text: &str| parse_interval(text, false);
+    fn spans() {
+        let micros = |text: &str| span(text, false);
         assert_eq!(micros("1970"), Some((0, 365 * DAY - 1)));
         assert_eq!(micros("1970-01-01T00"), Some((0, 3_600_000_000 - 1)));
-        assert_eq!(micros("1970-01-01;1d"), Some((0, 2 * DAY - 1)));
         assert_eq!(micros("1970-01-01T00:00:00.12"), Some((120_000, 129_999)));
         assert_eq!(micros("1970-01-01 00"), None);
     }
