@@ -46,6 +46,8 @@ export class Stage {
   #pumping = false;
   #traps = 0;
   #accountedMs = -Infinity;
+  /** The last rows asked for, so that an answer shorter than hoped for is not asked for again. */
+  #rowsAsked = "";
   /** Tables whose logs were asked for ahead, so that a broken one is asked for once. */
   #unread = new Set<string>();
   #observers: ((command: Command | Fact, from: State, to: State) => void)[] = [];
@@ -240,8 +242,11 @@ export class Stage {
     if (!table || this.#hasFailed(dir, table.seqTxn)) return false;
     const { first, count } = this.#window;
     const last = Math.min(first + count, table.rows);
-    if (rows && rows.first <= Math.min(first, table.rows) && rows.first + rows.rows.length >= last)
-      return false;
+    const covered =
+      rows && rows.first <= Math.min(first, table.rows) && rows.first + rows.rows.length >= last;
+    const asking = `${dir} ${table.seqTxn} ${first} ${count}`;
+    if (covered || asking === this.#rowsAsked) return false;
+    this.#rowsAsked = asking;
     try {
       this.#show({ rows: await this.#rowsOf(dir, table.rows) });
       return true;
@@ -259,11 +264,11 @@ export class Stage {
   /** Around what changed, in the chosen partition if it was touched; else the table's end. */
   #rowsToShow(table: TableState): number {
     const part = table.partitions.find((p) => p.name === this.state.selected);
-    const inPart =
-      part && table.changed.find(([from, n]) => from + n > part.firstRow && from < part.firstRow + part.rows);
-    const range = inPart ?? table.changed[0];
+    const [from, to] = part ? [part.firstRow, part.firstRow + part.rows] : [0, table.rows];
+    const range = table.changed.find(([first, n]) => first + n > from && first < to) ?? table.changed[0];
     if (!range) return this.#window.first;
-    return Math.max(0, Math.max(range[0], inPart && part ? part.firstRow : 0) - ROWS_ABOVE);
+    const first = range[0] < to ? Math.max(range[0], from) : range[0];
+    return Math.max(0, first - ROWS_ABOVE);
   }
 
   /** Other tables' logs, one by one, while nothing else is to do and they are few. */

@@ -83,7 +83,7 @@ pub fn read_commit(
         let found = format_args!("{} to {}", event.row_lo, event.row_hi);
         return Err(Error::damaged(&format!("{dir}/_event"), 0, "a possible range of rows", found));
     };
-    check::symbol_columns(&dir, meta, event)?;
+    let symbols = check::symbol_diffs(&dir, meta, event)?;
     let slices = read_slices(files, &dir, event, meta)?;
     let data = read_data(files, &dir, event, meta, &slices)?;
     let mut columns = Vec::with_capacity(meta.columns.len());
@@ -104,7 +104,7 @@ pub fn read_commit(
         out_of_order: event.out_of_order,
         replace: event.replace,
         mat_view: event.mat_view,
-        symbols: event.symbols.clone(),
+        symbols,
         columns,
     })
 }

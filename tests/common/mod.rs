@@ -1,6 +1,6 @@
 //! Recordings of a real QuestDB, unpacked in memory: works natively and in WebAssembly.
 //! The format is described in `tests/record/README.md`.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 mod check;
 

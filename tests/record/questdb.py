@@ -35,6 +35,7 @@ BASE_SETTINGS = {
     "cairo.wal.writer.data.append.page.size": "64k",
     "cairo.wal.writer.event.append.page.size": "32k",
     "shared.worker.count": "2",
+    "http.export.connection.limit": "64",
 }
 
 
@@ -196,17 +197,22 @@ class QuestDB:
 
     # -- WAL apply -------------------------------------------------------------------------------
 
-    def wal_tables(self) -> dict[str, dict]:
-        return {r["name"]: r for r in self.query("wal_tables()")}
+    def wal_tables(self, tables: list[str] | None = None) -> dict[str, dict]:
+        """What `wal_tables()` says, by table; of all tables, or of the named ones."""
+        sql = "SELECT * FROM wal_tables()"
+        if tables is not None:
+            names = ", ".join("'" + t.replace("'", "''") + "'" for t in tables)
+            sql += f" WHERE name IN ({names})"
+        return {r["name"]: r for r in self.query(sql)}
 
     def wait_applied(self, tables: list[str] | None = None, timeout: float = 300) -> dict[str, dict]:
         """Waits until every WAL table (or the named ones) is applied, or suspended; returns their state."""
         deadline = time.monotonic() + timeout
         pause = 0.005
         while True:
-            state = self.wal_tables()
-            if tables is not None:
-                state = {name: state[name] for name in tables}
+            state = self.wal_tables(tables)
+            if tables is not None and set(tables) - set(state):
+                raise KeyError(f"no such WAL table: {set(tables) - set(state)}")
             if all(r["suspended"] or r["writerTxn"] == r["sequencerTxn"] for r in state.values()):
                 return state
             if time.monotonic() > deadline:

@@ -96,12 +96,13 @@ class Recorder:
         """Stores what the server answers for the tables now, and at which seqTxn that is."""
         for table in tables or self.user_tables():
             directory = self.directory(table)
-            seq_txn = self.read_table(table, self.out / "answers/now.csv")
+            now = self.out / f"answers/{directory}.now"
+            seq_txn = self.read_table(table, now)
             name = f"answers/{directory}@{seq_txn}.csv"
             if not (self.out / name).exists():
                 entry = {"seqTxn": seq_txn, "file": name, "rows": self.count(table)}
                 self.snapshots.setdefault(directory, []).append(entry)
-            (self.out / "answers/now.csv").replace(self.out / name)
+            now.replace(self.out / name)
 
     def refresh_view(self, view: str, how: str = "INCREMENTAL") -> None:
         """Refreshes a materialized view up to what its base table holds, and waits for it."""
@@ -145,7 +146,7 @@ class Recorder:
 
     def seq_txn(self, table: str) -> int:
         """Transactions that the sequencer holds of the table."""
-        return self.server.wal_tables()[table]["sequencerTxn"]
+        return self.server.wal_tables([table])[table]["sequencerTxn"]
 
     def restart(self) -> None:
         """Stops and starts the server: every table gets new WAL writers."""
@@ -178,7 +179,7 @@ class Recorder:
         while True:
             before = self.applied(table)[table]["writerTxn"]
             self.server.export(f'SELECT * FROM "{table}"', out)
-            if self.server.wal_tables()[table]["writerTxn"] == before:
+            if self.server.wal_tables([table])[table]["writerTxn"] == before:
                 return before
 
     # -- the recording ---------------------------------------------------------------------------
@@ -217,7 +218,7 @@ class Recorder:
 
     def _describe(self, row: dict) -> dict:
         name, directory = row["table_name"], row["directoryName"]
-        state = self.server.wal_tables()[name]
+        state = self.server.wal_tables([name])[name]
         columns = self.sql(f'SHOW COLUMNS FROM "{name}"')
         table = {
             "name": name,
