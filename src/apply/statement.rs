@@ -123,9 +123,8 @@ fn set(
             block.columns.resize(column + 1, None);
         }
         let Some(place) = block.columns.get_mut(*column) else { continue };
-        let mut dictionary = symbols.get_mut(*column).and_then(Option::as_mut);
-        let chunk =
-            overwrite(place.as_deref(), ty, block.rows, rows, literal.value(), dictionary.as_deref_mut());
+        let dictionary = symbols.get_mut(*column).and_then(Option::as_mut);
+        let chunk = overwrite(place.as_deref(), ty, block.rows, rows, literal.value(), dictionary);
         *place = Some(Arc::new(chunk));
     }
     block.forget_digest();

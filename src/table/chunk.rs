@@ -1,3 +1,5 @@
+//! Runs of a column's values, in QuestDB's own byte layout.
+
 use super::{SymbolTable, Value, value_of};
 use crate::wal::{ColumnType, Tag};
 

@@ -169,6 +169,7 @@ impl Scaled {
         below_point: i32,
     ) -> Self {
         let mantissa = f64::from(fraction) / f64::from(0x80_0000);
+        #[expect(clippy::approx_constant, reason = "the digits that the server computes with")]
         let estimate = (mantissa - 1.5) * 0.289529654 + 0.176091259 + f64::from(exponent) * 0.301029995663981;
         let point = estimate.floor() as i32;
         let (b5, s5) = ((-point).max(0), point.max(0));
