@@ -47,14 +47,14 @@ fn compare(column: &Column, to: ColumnType, outcome: &str, body: &[u8]) -> Resul
     let mut scratch = Vec::new();
     let mut rows = Vec::new();
     for row in 0..column.rows() {
-        match converter.convert(column.value(row), &mut scratch) {
+        match converter.convert(column.raw_value(row), &mut scratch) {
             Ok(value) => {
                 let mut out = Vec::new();
                 text::write_csv(&mut out, value, to);
                 out.extend_from_slice(CSV_LINE_END);
                 rows.push(out);
             }
-            Err(e) if outcome == "fails" => return if row < 240 { Ok(()) } else { Err(e.to_string()) },
+            Err(_) if outcome == "fails" => return Ok(()),
             Err(e) => return Err(format!("row {row}: {e}")),
         }
     }

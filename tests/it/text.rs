@@ -66,6 +66,16 @@ impl Column {
         self.chunk.rows()
     }
 
+    /// As [`Self::value`], but infinities are not taken for null.
+    pub fn raw_value(&self, row: usize) -> Value<'_> {
+        let bytes = self.chunk.fixed(row).unwrap_or_default();
+        match self.ty.tag() {
+            Tag::Float => Value::Float(f32::from_le_bytes(bytes.try_into().expect("four bytes"))),
+            Tag::Double => Value::Double(f64::from_le_bytes(bytes.try_into().expect("eight bytes"))),
+            _ => self.value(row),
+        }
+    }
+
     pub fn value(&self, row: usize) -> Value<'_> {
         self.chunk.value(row, self.ty, Some(&self.symbols))
     }

@@ -8,12 +8,13 @@
 mod numeric;
 mod text;
 
-use crate::table::Value;
+use crate::table::{Chunk, SymbolTable, Value};
 use crate::wal::{ColumnType, Tag};
 
 /// Converts the values of one column from one type to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Converter {
+    from: ColumnType,
     to: ColumnType,
     kind: Kind,
 }
@@ -54,13 +55,26 @@ enum Kind {
     Unsupported,
 }
 
+/// The value of a row as a conversion needs it: unlike [`Chunk::value`] it leaves infinities as they are.
+pub fn source<'a>(chunk: &'a Chunk, row: usize, ty: ColumnType, symbols: Option<&'a SymbolTable>) -> Value<'a> {
+    let bytes = match ty.tag() {
+        Tag::Float | Tag::Double => chunk.fixed(row).unwrap_or_default(),
+        _ => return chunk.value(row, ty, symbols),
+    };
+    if let Ok(bytes) = bytes.try_into() {
+        Value::Double(f64::from_le_bytes(bytes))
+    } else {
+        bytes.try_into().map_or(Value::Null, |bytes| Value::Float(f32::from_le_bytes(bytes)))
+    }
+}
+
 /// The conversion between two column types.
 ///
 /// # Errors
 /// [`Refused`] where the server refuses the statement, the same type included.
 pub fn converter(from: ColumnType, to: ColumnType) -> Result<Converter, Refused> {
     let kind = if from == to { None } else { kind(from.tag(), to.tag()) };
-    kind.map(|kind| Converter { to, kind }).ok_or(Refused { from, to })
+    kind.map(|kind| Converter { from, to, kind }).ok_or(Refused { from, to })
 }
 
 fn kind(from: Tag, to: Tag) -> Option<Kind> {
@@ -119,7 +133,7 @@ impl Converter {
         match self.kind {
             Kind::Numeric => Ok(numeric::convert(value, self.to)),
             Kind::ToDecimal => numeric::to_decimal(value, self.to),
-            Kind::FromText => Ok(text::parse(value, self.to)),
+            Kind::FromText => Ok(text::parse(value, self.from, self.to)),
             Kind::ToText => Ok(text::write(value, self.to, scratch)),
             Kind::Unsupported => Err(Suspends::Unsupported),
         }

@@ -58,51 +58,56 @@ fn store(number: Number, to: ColumnType) -> Value<'static> {
             Number::Float(v) => v != 0.0 && !v.is_nan(),
             Number::Double(v) => v != 0.0 && !v.is_nan(),
         }),
-        Tag::Byte => Value::Byte(narrow(number) as i8),
-        Tag::Short => Value::Short(narrow(number) as i16),
-        Tag::Int => match narrow(number) {
-            i32::MIN => Value::Null,
-            v => Value::Int(v),
+        Tag::Byte => Value::Byte(narrow(number, i8::MIN.into(), i8::MAX.into()).unwrap_or(0) as i8),
+        Tag::Short => Value::Short(narrow(number, i16::MIN.into(), i16::MAX.into()).unwrap_or(0) as i16),
+        // As a FLOAT the maximum is rounded up to what no INT can hold.
+        Tag::Int => match narrow(number, i32::MIN, i32::MAX).filter(|_| !is_two_to_the_31(number)) {
+            None | Some(i32::MIN) => Value::Null,
+            Some(v) => Value::Int(v),
         },
         Tag::Float => match number {
             Number::Whole(v) => Value::Float(v as f32),
-            Number::Float(v) => Value::Float(v),
-            Number::Double(v) => Value::Float(v as f32),
+            Number::Float(v) if !v.is_nan() => Value::Float(v),
+            Number::Double(v) if !v.is_nan() => Value::Float(v as f32),
+            _ => Value::Null,
         },
         Tag::Double => match number {
             Number::Whole(v) => Value::Double(v as f64),
-            Number::Float(v) => Value::Double(v.into()),
-            Number::Double(v) => Value::Double(v),
+            Number::Float(v) if !v.is_nan() => Value::Double(v.into()),
+            Number::Double(v) if !v.is_nan() => Value::Double(v),
+            _ => Value::Null,
         },
         _ => match (wide(number), to.tag()) {
-            (i64::MIN, _) => Value::Null,
-            (v, Tag::Long) => Value::Long(v),
-            (v, Tag::Date) => Value::Date(v),
-            (v, Tag::Timestamp) if to.is_nanos() => Value::TimestampNs(v),
-            (v, Tag::Timestamp) => Value::Timestamp(v),
+            (Some(v), Tag::Long) => Value::Long(v),
+            (Some(v), Tag::Date) => Value::Date(v),
+            (Some(v), Tag::Timestamp) if to.is_nanos() => Value::TimestampNs(v),
+            (Some(v), Tag::Timestamp) => Value::Timestamp(v),
             _ => Value::Null,
         },
     }
 }
 
-/// To 32 bits: whole numbers wrap; floats that don't fit are the minimum, as the processor's instruction has it.
-fn narrow(number: Number) -> i32 {
+/// Cuts off a whole number's upper bits.
+fn narrow(number: Number, low: i32, high: i32) -> Option<i32> {
     match number {
-        Number::Whole(v) => v as i32,
-        Number::Float(v) if v.trunc() >= -(2f32.powi(31)) && v < 2f32.powi(31) => v as i32,
-        Number::Double(v) if v.trunc() >= -(2f64.powi(31)) && v < 2f64.powi(31) => v as i32,
-        _ => i32::MIN,
+        Number::Whole(v) => Some(v as i32),
+        Number::Float(v) => (v >= low as f32 && v <= high as f32).then_some(v as i32),
+        Number::Double(v) => (v >= low.into() && v <= high.into()).then_some(v as i32),
     }
 }
 
-/// To 64 bits, in the same way.
-fn wide(number: Number) -> i64 {
+fn is_two_to_the_31(number: Number) -> bool {
+    matches!(number, Number::Float(v) if v == 2f32.powi(31))
+}
+
+/// To 64 bits; `None` for what doesn't fit.
+fn wide(number: Number) -> Option<i64> {
     match number {
-        Number::Whole(v) => v,
-        Number::Float(v) if v >= -(2f32.powi(63)) && v < 2f32.powi(63) => v as i64,
-        Number::Double(v) if v >= -(2f64.powi(63)) && v < 2f64.powi(63) => v as i64,
-        _ => i64::MIN,
+        Number::Whole(v) => Some(v),
+        Number::Float(v) => (v >= -(2f32.powi(63)) && v < 2f32.powi(63)).then_some(v as i64),
+        Number::Double(v) => (v >= -(2f64.powi(63)) && v < 2f64.powi(63)).then_some(v as i64),
     }
+    .filter(|&v| v != i64::MIN)
 }
 
 fn null(to: ColumnType) -> Value<'static> {

@@ -15,7 +15,9 @@ pub(super) fn write<'s>(value: Value<'_>, to: ColumnType, scratch: &'s mut Vec<u
         Value::Char(unit) if utf16 => scratch.extend_from_slice(&unit.to_le_bytes()),
         Value::Utf16(units) if utf16 => scratch.extend_from_slice(units),
         Value::Utf8(bytes) if utf16 => text::utf8_to_utf16(scratch, bytes),
-        Value::Utf8(bytes) if to.tag() == Tag::Symbol => text::valid_prefix(scratch, bytes),
+        Value::Utf8(bytes) if to.tag() == Tag::Symbol => {
+            scratch.extend_from_slice(text::valid(bytes).as_bytes())
+        }
         Value::Utf8(bytes) => scratch.extend_from_slice(bytes),
         _ if utf16 => {
             text::write_text(scratch, value);
@@ -27,12 +29,21 @@ pub(super) fn write<'s>(value: Value<'_>, to: ColumnType, scratch: &'s mut Vec<u
 }
 
 /// A value out of text; what can't be read is null, or the zero of types without one.
-pub(super) fn parse(value: Value<'_>, to: ColumnType) -> Value<'static> {
+///
+/// The characters of a VARCHAR are its bytes, those of a STRING and a SYMBOL UTF-16 units.
+pub(super) fn parse(value: Value<'_>, from: ColumnType, to: ColumnType) -> Value<'static> {
     match value {
+        Value::Utf8(bytes) if from.is_symbol() && to.tag() == Tag::Char => first_unit(bytes),
         Value::Utf8(bytes) => parse_chars(parse::Chars::Bytes(bytes), to),
         Value::Utf16(units) => parse_chars(parse::Chars::Units(units), to),
         _ => absent(to),
     }
+}
+
+fn first_unit(bytes: &[u8]) -> Value<'static> {
+    // A pair's upper half stands for the whole character.
+    let unit = text::valid(bytes).encode_utf16().next();
+    unit.filter(|&unit| unit != 0).map_or(Value::Null, Value::Char)
 }
 
 fn parse_chars(chars: parse::Chars<'_>, to: ColumnType) -> Value<'static> {

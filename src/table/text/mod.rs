@@ -116,11 +116,6 @@ pub fn utf8_to_utf16(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// A VARCHAR's bytes up to the first invalid sequence: what it becomes as a SYMBOL.
-pub fn valid_prefix(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(valid(bytes).as_bytes());
-}
-
 /// Makes ASCII in place to UTF-16LE.
 pub fn widen_ascii(text: &mut Vec<u8>) {
     let len = text.len();
@@ -135,7 +130,8 @@ pub fn widen_ascii(text: &mut Vec<u8>) {
     }
 }
 
-fn valid(bytes: &[u8]) -> &str {
+/// A VARCHAR's bytes up to the first invalid sequence: what it becomes as a SYMBOL.
+pub fn valid(bytes: &[u8]) -> &str {
     match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(e) => bytes.get(..e.valid_up_to()).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default(),
