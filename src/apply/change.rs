@@ -1,6 +1,6 @@
 //! Structural changes: columns come, go, change their name or type.
 
-use super::convert::{Converter, Suspends, converter};
+use super::convert::{Converter, Suspends, converter, source};
 use super::effect::{Effect, Touch};
 use crate::table::{Block, Chunk, Column, Schema, SymbolTable, Table};
 use crate::wal::{Change, ColumnSpec};
@@ -192,7 +192,7 @@ impl Conversion<'_> {
         let mut scratch = Vec::new();
         for row in 0..block.rows {
             scratch.clear();
-            let value = chunk.value(row, self.column.ty, self.from.as_ref());
+            let value = source(chunk, row, self.column.ty, self.from.as_ref());
             let value = self.converter.convert(value, &mut scratch).map_err(failed)?;
             new.push(self.spec.ty, value, into.as_deref_mut());
         }

@@ -18,7 +18,7 @@ pub fn raw_text(ty: ColumnType, raw: RawValue<'_>) -> String {
         _ => {}
     }
     let mut out = Vec::new();
-    text::write_text(&mut out, value, ty);
+    text::write_text(&mut out, value);
     let shown = String::from_utf8_lossy(&out);
     match value {
         // Quotes tell blanks, controls and the word null from what they look like.

@@ -56,7 +56,12 @@ enum Kind {
 }
 
 /// The value of a row as a conversion needs it: unlike [`Chunk::value`] it leaves infinities as they are.
-pub fn source<'a>(chunk: &'a Chunk, row: usize, ty: ColumnType, symbols: Option<&'a SymbolTable>) -> Value<'a> {
+pub fn source<'a>(
+    chunk: &'a Chunk,
+    row: usize,
+    ty: ColumnType,
+    symbols: Option<&'a SymbolTable>,
+) -> Value<'a> {
     let bytes = match ty.tag() {
         Tag::Float | Tag::Double => chunk.fixed(row).unwrap_or_default(),
         _ => return chunk.value(row, ty, symbols),
