@@ -125,6 +125,8 @@ class RandomTable:
         except ServerError as e:
             # The writer that a connection keeps learns of a changed type only now and then.
             self.history.append(f"refused by ILP: {e.message[:200]}")
+            there = {row["column"] for row in self.db.sql(f"SHOW COLUMNS FROM {self.name}")}
+            self.columns = {c: k for c, k in self.columns.items() if c in there}
 
     def lines(self, moments: list[int]) -> list[str]:
         r = self.random
