@@ -29,6 +29,10 @@ export default tseslint.config(
         },
       ],
       eqeqeq: "error",
+      "@typescript-eslint/no-floating-promises": [
+        "error",
+        { allowForKnownSafeCalls: [{ from: "package", name: ["default", "test"], package: "node:test" }] },
+      ],
       "max-lines": ["error", 320],
       "@typescript-eslint/no-confusing-void-expression": "off",
       "@typescript-eslint/restrict-template-expressions": [

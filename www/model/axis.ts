@@ -22,9 +22,9 @@ export interface Gap {
   unitTo: number;
 }
 
-/** A silence closes if, with its like, it takes this share of what is left open. */
+/** Silences close if together with their like they take this share of what is left open. */
 const GAP_SHARE = 0.35;
-/** "Its like": open silences at least this part of its length. */
+/** "Their like": silences at least this part as long as the longest of them. */
 const GAP_LIKE = 0.5;
 const GAPS_MAX = 20;
 const GAP_US_MIN = 100_000;
@@ -94,18 +94,21 @@ export function silences(times: Float64Array, total: number): [number, number][]
   const closable = Math.min(GAPS_MAX, Math.ceil((times.length - 1) / 3));
   const closed: [number, number][] = [];
   let left = total;
-  for (const [i, gap] of gaps.slice(0, closable).entries()) {
-    const length = gap[1] - gap[0];
-    let alike = 0;
-    for (const [from, to] of gaps.slice(i, closable)) {
-      if (to - from < length * GAP_LIKE) break;
-      alike += to - from;
-    }
-    if (alike < left * GAP_SHARE) break;
-    closed.push(gap);
-    left -= length;
+  for (let i = 0; i < closable && i < gaps.length;) {
+    const longest = lengthOf(gaps[i]);
+    const others = gaps.slice(i, closable).findIndex((gap) => lengthOf(gap) < longest * GAP_LIKE);
+    const alike = gaps.slice(i, others < 0 ? closable : i + others);
+    const taken = alike.reduce((sum, gap) => sum + lengthOf(gap), 0);
+    if (taken < left * GAP_SHARE) break;
+    closed.push(...alike);
+    left -= taken;
+    i += alike.length;
   }
   return closed.sort((a, b) => a[0] - b[0]);
+}
+
+function lengthOf(gap: [number, number] | undefined): number {
+  return gap ? gap[1] - gap[0] : 0;
 }
 
 function between(xs: Float64Array, ys: Float64Array, x: number): number {
