@@ -1,0 +1,120 @@
+/**
+ * The replayer's API around the generated module: `types.d.ts` says what each call means.
+ *
+ * Calls are queued, so that each sees the place to which the call before it moved.
+ */
+import init, { Engine } from "./understudy.js";
+
+/** Codes of `Timeline.kind`. */
+export const KIND = Object.freeze({
+  unknown: 0,
+  data: 1,
+  outOfOrder: 2,
+  replaceRange: 3,
+  truncate: 4,
+  structure: 5,
+  sql: 6,
+  view: 7,
+  drop: 8,
+});
+
+let loading = null;
+
+/**
+ * Loads the module, once. Without an argument it is fetched from beside this file; node and bundlers
+ * give its bytes, its address, or what was compiled.
+ */
+export function load(moduleOrPath) {
+  loading ??= init(moduleOrPath === undefined ? undefined : { module_or_path: moduleOrPath }).catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
+}
+
+/** A database directory opened for replay. */
+export class Replay {
+  #engine;
+  #last = Promise.resolve();
+
+  constructor(engine) {
+    this.#engine = engine;
+  }
+
+  static async open(source, options = {}) {
+    await load();
+    const { memory, onProgress } = options;
+    const engine =
+      source.kind === "url"
+        ? await Engine.openUrl(source.url, titleOf(source.url), memory, onProgress)
+        : await Engine.openFiles(source.files, source.name, memory, onProgress);
+    return new Replay(engine);
+  }
+
+  overview() {
+    return this.#open().overview();
+  }
+
+  timeline(dir) {
+    return this.#queued((engine) => engine.timeline(dir));
+  }
+
+  seek(dir, seqTxn) {
+    return this.#queued((engine) => engine.seek(dir, seqTxn));
+  }
+
+  step(dir, by) {
+    return this.#queued((engine) => engine.step(dir, by));
+  }
+
+  state(dir) {
+    return this.#open().state(dir);
+  }
+
+  rows(dir, first, count) {
+    return this.#open().rows(dir, first, count);
+  }
+
+  rowsText(dir, first, count) {
+    return this.#open().rowsText(dir, first, count);
+  }
+
+  bytes(dir, seqTxn) {
+    return this.#queued((engine) => engine.bytes(dir, seqTxn));
+  }
+
+  raw(path, offset, length) {
+    return this.#queued((engine) => engine.raw(path, offset, length));
+  }
+
+  fetched() {
+    return this.#open().fetched();
+  }
+
+  /** Waits for nothing: a call that is under way fails or ends by itself. */
+  close() {
+    const engine = this.#engine;
+    this.#engine = null;
+    if (engine) this.#last = this.#last.then(() => engine.free());
+  }
+
+  #open() {
+    if (!this.#engine) throw usage("the replay is closed");
+    return this.#engine;
+  }
+
+  #queued(call) {
+    const answer = this.#last.then(() => call(this.#open()));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+}
+
+function titleOf(url) {
+  const parts = new URL(url).pathname.split("/").filter((part) => part !== "" && part !== "db");
+  return parts.length > 0 ? decodeURIComponent(parts[parts.length - 1]) : new URL(url).host;
+}
+
+function usage(message) {
+  return Object.assign(new Error(message), { kind: "usage" });
+}

@@ -1,0 +1,136 @@
+/**
+ * The worker that owns the WebAssembly module: loads it once, and answers the page's calls in order.
+ *
+ * A trap leaves the module's memory in an unknown state, so nothing is called after one: every call
+ * waiting is answered with it, and the page starts a new worker.
+ */
+import { load, Replay } from "../../pkg/index.js";
+import type { Overview, Progress } from "../../pkg/types.js";
+import type { Args, EngineError, Method, Reply, Request } from "./protocol.js";
+
+/** The module says here what it panicked with, before it traps. */
+declare global {
+  var understudyPanic: string | undefined;
+}
+
+let replay: Replay | null = null;
+let module: Promise<unknown> | null = null;
+let dead: EngineError | null = null;
+let last: Promise<void> = Promise.resolve();
+const waiting = new Set<number>();
+
+self.onmessage = (event: MessageEvent<Request>) => {
+  const request = event.data;
+  waiting.add(request.id);
+  last = last.then(() => answer(request));
+};
+
+// A panic in the middle of a promise never settles it; it ends up here.
+self.addEventListener("error", (event) => {
+  if (isTrap(event.error)) die(event.error);
+});
+self.addEventListener("unhandledrejection", (event) => {
+  if (isTrap(event.reason)) die(event.reason);
+});
+
+async function answer(request: Request): Promise<void> {
+  if (dead) return;
+  try {
+    const ok = await perform(request);
+    if (!waiting.delete(request.id)) return;
+    post({ id: request.id, ok }, ok instanceof Uint8Array ? [ok.buffer] : []);
+  } catch (error) {
+    if (isTrap(error)) die(error);
+    else if (waiting.delete(request.id)) post({ id: request.id, error: plain(error) });
+  }
+}
+
+async function perform(request: Request): Promise<unknown> {
+  if (request.method === "open") return open(request.id, ...request.args);
+  if (request.method === "close") return close();
+  if (!replay) throw failure("usage", "nothing is open");
+  const calls = replay as unknown as Record<Method, (...args: unknown[]) => unknown>;
+  return calls[request.method](...request.args);
+}
+
+async function open(id: number, ...[source, options]: Args<"open">): Promise<Overview> {
+  const onProgress = (progress: Progress) => post({ id, progress });
+  close();
+  module ??= loadModule(onProgress).catch((error: unknown) => {
+    module = null;
+    if (isTrap(error)) throw error;
+    throw failure("module", `the module could not be loaded: ${plain(error).message}`);
+  });
+  await module;
+  replay = await Replay.open(source, { ...options, onProgress });
+  return replay.overview();
+}
+
+function close(): void {
+  replay?.close();
+  replay = null;
+}
+
+/** Compiles the module while it arrives, and counts its bytes on the way. */
+async function loadModule(onProgress: (progress: Progress) => void): Promise<void> {
+  const response = await fetch(new URL(__WASM_FILE__, import.meta.url));
+  if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
+  let loadedBytes = 0;
+  const tell = () =>
+    onProgress({
+      phase: "module",
+      loadedBytes,
+      totalBytes: Math.max(__WASM_BYTES__, loadedBytes),
+      detail: __WASM_FILE__,
+    });
+  const counted = response.body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        loadedBytes += chunk.byteLength;
+        tell();
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+  // Some static servers don't know the media type, without which nothing is compiled while it arrives.
+  const typed = new Response(counted, { headers: { "Content-Type": "application/wasm" } });
+  await load(await WebAssembly.compileStreaming(typed));
+}
+
+function die(error: unknown): void {
+  if (dead) return;
+  const said = plain(error);
+  const panic = globalThis.understudyPanic;
+  dead = { ...said, kind: "trap", message: panic ?? said.message };
+  for (const id of waiting) post({ id, error: dead });
+  waiting.clear();
+}
+
+function isTrap(error: unknown): boolean {
+  if (error instanceof WebAssembly.RuntimeError || globalThis.understudyPanic !== undefined) return true;
+  return error instanceof RangeError && error.message.includes("call stack");
+}
+
+/** What was thrown, as data that can be posted. */
+function plain(error: unknown): EngineError {
+  if (!(error instanceof Error)) return failure("usage", String(error));
+  const fields = error as Error & Partial<EngineError>;
+  const known: EngineError = { kind: fields.kind ?? "usage", message: error.message };
+  if (fields.url !== undefined) known.url = fields.url;
+  if (fields.status !== undefined) known.status = fields.status;
+  if (fields.file !== undefined) known.file = fields.file;
+  if (fields.offset !== undefined) known.offset = fields.offset;
+  if (error.stack !== undefined) known.stack = error.stack;
+  return known;
+}
+
+function failure(kind: EngineError["kind"], message: string): EngineError & Error {
+  return Object.assign(new Error(message), { kind });
+}
+
+function post(reply: Reply, transfer: Transferable[] = []): void {
+  (self as unknown as { postMessage(message: Reply, transfer: Transferable[]): void }).postMessage(
+    reply,
+    transfer,
+  );
+}
