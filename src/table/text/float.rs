@@ -81,8 +81,8 @@ impl Digits {
         let tens = s * 10;
         let reaches = |sum: i128| if width == Width::Big { sum >= tens } else { sum > tens };
         let step = |b: &mut i128, m: &mut i128| {
-            let digit = (*b / s) as u8;
-            *b = *b % s * 10;
+            let (digit, rest) = width.divide(*b, s);
+            *b = rest * 10;
             *m = width.wrap(m.saturating_mul(10));
             (digit, *b < *m, reaches(width.wrap(b.saturating_add(*m))))
         };
@@ -155,6 +155,17 @@ impl Width {
             Self::Int => i128::from(value as i32),
             Self::Long => i128::from(value as i64),
             Self::Big => value,
+        }
+    }
+
+    /// Quotient, one digit, and remainder; 128-bit division only where it must be.
+    fn divide(self, value: i128, by: i128) -> (u8, i128) {
+        match self {
+            Self::Big => ((value / by) as u8, value % by),
+            _ => {
+                let (value, by) = (value as i64, (by as i64).max(1));
+                ((value / by) as u8, i128::from(value % by))
+            }
         }
     }
 }

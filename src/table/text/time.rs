@@ -15,44 +15,63 @@ const CUMULATIVE: [[i64; 12]; 2] = [
 
 /// Milliseconds since the epoch.
 pub(super) fn millis(out: &mut Vec<u8>, value: i64) {
-    write(out, value, year_of_millis(value), 1_000, 3);
+    write::<1_000, 3>(out, value, year_of_millis);
 }
 
 /// Microseconds since the epoch.
 pub(super) fn micros(out: &mut Vec<u8>, value: i64) {
-    write(out, value, year_of::<1_000_000>(value), 1_000_000, 6);
+    write::<1_000_000, 6>(out, value, year_of::<1_000_000>);
 }
 
 /// Nanoseconds since the epoch.
 pub(super) fn nanos(out: &mut Vec<u8>, value: i64) {
-    write(out, value, year_of::<1_000_000_000>(value), 1_000_000_000, 9);
+    write::<1_000_000_000, 9>(out, value, year_of::<1_000_000_000>);
 }
 
-fn write(out: &mut Vec<u8>, value: i64, year: i32, per_second: i64, fraction_digits: usize) {
-    let day = DAY_SECONDS * per_second;
-    let leap = is_leap(year);
-    let in_year = value.wrapping_sub(year_start(year, day));
-    let day_of_year = in_year / day;
-    let (month, day_of_month) = month_and_day(in_year, day_of_year, leap, day);
-
-    let in_day = value.rem_euclid(day);
-    let (second_of_day, fraction) = (in_day / per_second, in_day % per_second);
+fn write<const PER_SECOND: i64, const DIGITS: usize>(out: &mut Vec<u8>, value: i64, year_of: fn(i64) -> i32) {
+    let day = DAY_SECONDS * PER_SECOND;
+    let (days, in_day) = (value.div_euclid(day), value.rem_euclid(day));
+    let (year, month, day_of_month) =
+        if days >= 0 { civil(days) } else { as_questdb_counts(value, year_of(value), day) };
+    let (seconds, mut fraction) = (in_day / PER_SECOND, in_day % PER_SECOND);
+    let seconds = seconds as u32;
     let mut text = *b"-00-00T00:00:00.000000000Z";
     two(&mut text, 1, month);
     two(&mut text, 4, day_of_month);
-    two(&mut text, 7, second_of_day / 3600);
-    two(&mut text, 10, second_of_day / 60 % 60);
-    two(&mut text, 13, second_of_day % 60);
-    let mut rest = fraction;
-    for slot in text.iter_mut().skip(16).take(fraction_digits).rev() {
-        *slot = b'0' + (rest % 10) as u8;
-        rest /= 10;
+    two(&mut text, 7, seconds / 3600);
+    two(&mut text, 10, seconds / 60 % 60);
+    two(&mut text, 13, seconds % 60);
+    for slot in text.iter_mut().skip(16).take(DIGITS).rev() {
+        *slot = b'0' + (fraction % 10) as u8;
+        fraction /= 10;
     }
-    if let Some(slot) = text.get_mut(16 + fraction_digits) {
+    if let Some(slot) = text.get_mut(16 + DIGITS) {
         *slot = b'Z';
     }
     write_year(out, year);
-    out.extend_from_slice(text.get(..17 + fraction_digits).unwrap_or_default());
+    out.extend_from_slice(text.get(..17 + DIGITS).unwrap_or_default());
+}
+
+/// Year, month and day of the month, from days since the epoch that are not negative.
+fn civil(days: i64) -> (i32, u32, u32) {
+    // Counted from the first of March of year 0, so that a leap day ends a year.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, (days % 146_097) as u32);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era as i32 * 400 + year_of_era as i32 + i32::from(month <= 2);
+    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+/// Month and day relative to the start of a year that may be one too late: the first of January then.
+fn as_questdb_counts(value: i64, year: i32, day: i64) -> (i32, u32, u32) {
+    let in_year = value.wrapping_sub(year_start(year, day));
+    let starts = if is_leap(year) { &CUMULATIVE[1] } else { &CUMULATIVE[0] };
+    let month = starts.iter().rposition(|&start| start * day <= in_year).unwrap_or(0);
+    let day_of_month = in_year / day - starts.get(month).copied().unwrap_or(0) + 1;
+    (year, month as u32 + 1, day_of_month as u32)
 }
 
 /// At least four digits; the sign comes after the padding and the year 0 is printed as 1, as QuestDB does.
@@ -67,18 +86,11 @@ fn write_year(out: &mut Vec<u8>, year: i32) {
     number::integer(out, if year == 0 { 1 } else { year.into() });
 }
 
-fn two(text: &mut [u8], at: usize, value: i64) {
+fn two(text: &mut [u8], at: usize, value: u32) {
     if let Some([tens, ones]) = text.get_mut(at..at + 2) {
         *tens = b'0' + (value / 10 % 10) as u8;
         *ones = b'0' + (value % 10) as u8;
     }
-}
-
-fn month_and_day(in_year: i64, day_of_year: i64, leap: bool, day: i64) -> (i64, i64) {
-    let starts = &CUMULATIVE[usize::from(leap)];
-    // A year that was guessed too late gives negative days, which count as January.
-    let month = starts.iter().rposition(|&start| start * day <= in_year).unwrap_or(0);
-    (month as i64 + 1, day_of_year - starts.get(month).copied().unwrap_or(0) + 1)
 }
 
 pub(super) fn is_leap(year: i32) -> bool {

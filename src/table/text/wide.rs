@@ -8,17 +8,17 @@ use super::number;
 const BASE32: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
 
 pub(super) fn hex_digit(nibble: u8) -> u8 {
-    match nibble & 15 {
-        n @ 0..=9 => b'0' + n,
-        n => b'a' + n - 10,
-    }
+    let n = nibble & 15;
+    n + if n < 10 { b'0' } else { b'a' - 10 }
 }
 
-/// The low `digits` hexadecimal digits of `value`.
-fn hex(out: &mut Vec<u8>, value: u128, digits: u32) {
-    for i in (0..digits).rev() {
-        out.push(hex_digit((value >> (4 * i)) as u8));
+/// The low `digits` hexadecimal digits of `value`, at most 16.
+fn hex(out: &mut Vec<u8>, value: u64, digits: u32) {
+    let mut text = [0; 16];
+    for (i, slot) in text.iter_mut().enumerate() {
+        *slot = hex_digit((value >> (60 - 4 * i)) as u8);
     }
+    out.extend_from_slice(text.get(16usize.saturating_sub(digits as usize)..).unwrap_or_default());
 }
 
 /// `0x` and whole bytes, as few as hold the value, at least one.
@@ -27,10 +27,10 @@ pub(super) fn long256(out: &mut Vec<u8>, words: [u64; 4]) {
     let mut started = false;
     for (i, word) in words.into_iter().enumerate().rev() {
         if started {
-            hex(out, word.into(), 16);
+            hex(out, word, 16);
         } else if word != 0 || i == 0 {
             let bytes = (64 - word.leading_zeros()).div_ceil(8).max(1);
-            hex(out, word.into(), bytes * 2);
+            hex(out, word, bytes * 2);
             started = true;
         }
     }
@@ -41,7 +41,7 @@ pub(super) fn uuid(out: &mut Vec<u8>, value: u128) {
         if shift != 96 {
             out.push(b'-');
         }
-        hex(out, value >> shift, digits);
+        hex(out, (value >> shift) as u64, digits);
     }
 }
 
