@@ -4,6 +4,9 @@
 
 mod check;
 
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use check::csv;
+
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::Read;

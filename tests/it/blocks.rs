@@ -1,0 +1,66 @@
+//! Transactions applied in blocks of any size give the rows of one at a time, byte for byte.
+
+use crate::common::{Recording, csv, recordings};
+use proptest::prelude::*;
+use std::sync::OnceLock;
+use understudy::replay::{History, Player, PlayerOptions, tables};
+use understudy::table::Table;
+
+/// Every replayable table of the recordings, with its rows applied one transaction at a time.
+fn references() -> &'static [(Recording, Vec<Reference>)] {
+    static REFERENCES: OnceLock<Vec<(Recording, Vec<Reference>)>> = OnceLock::new();
+    REFERENCES.get_or_init(|| {
+        let with_references = |(_, recording): (String, Recording)| {
+            let tokens = tables(&recording.files).unwrap();
+            let references = tokens.iter().filter_map(|token| {
+                let history = History::read(&recording.files, token).ok().filter(History::is_replayable)?;
+                let one_by_one = PlayerOptions { block_txns: 1, ..PlayerOptions::default() };
+                let table = replay(&recording, history.clone(), one_by_one, &[])?;
+                Some(Reference { csv: csv(&table), digest: table.digest().to_string(), history })
+            });
+            let references = references.collect();
+            (recording, references)
+        };
+        recordings().into_iter().map(with_references).collect()
+    })
+}
+
+struct Reference {
+    history: History,
+    csv: Vec<u8>,
+    digest: String,
+}
+
+fn replay(recording: &Recording, history: History, options: PlayerOptions, stops: &[u64]) -> Option<Table> {
+    let mut player = Player::with_options(history, options).ok()?;
+    for &stop in stops {
+        player.seek(&recording.files, stop % (player.history().txn_count() + 1)).ok()?;
+    }
+    player.seek(&recording.files, u64::MAX).ok()?;
+    Some(player.table().clone())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_blocks_and_any_way_give_the_same_rows(
+        block_txns in 1usize..300,
+        block_rows in prop_oneof![1usize..100, 100usize..100_000],
+        checkpoint_work in prop_oneof![1u64..2_000, Just(60_000)],
+        memory in prop_oneof![Just(1usize << 16), Just(512 << 20)],
+        stops in proptest::collection::vec(0u64..5_000, 0..6),
+    ) {
+        let options =
+            PlayerOptions { block_txns, block_rows, checkpoint_work, memory, ..PlayerOptions::default() };
+        for (recording, references) in references() {
+            for reference in references {
+                let dir = &reference.history.token.dir;
+                let table = replay(recording, reference.history.clone(), options, &stops);
+                let table = table.ok_or_else(|| TestCaseError::fail(format!("{dir} does not replay")))?;
+                prop_assert!(csv(&table) == reference.csv, "rows of {} in {}", dir, recording.about["name"]);
+                prop_assert_eq!(&table.digest().to_string(), &reference.digest, "digest of {}", dir);
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Random scenarios against a QuestDB started for this run: our replay of its log must give its own
+//! answers.
+//!
+//! Needs Java 17, Maven and Python 3. `UNDERSTUDY_SEED` repeats a run, `UNDERSTUDY_SCENARIOS` sets how
+//! many tables it has.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "a test that runs a server"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use common::Recording;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn random_scenarios_replay_to_a_live_servers_answers() {
+    let seed =
+        std::env::var("UNDERSTUDY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(clock_seed);
+    let scenarios = std::env::var("UNDERSTUDY_SCENARIOS").unwrap_or_else(|_| "32".to_owned());
+    println!("repeat this run with UNDERSTUDY_SEED={seed} UNDERSTUDY_SCENARIOS={scenarios}");
+    let folder = tempfile::tempdir().unwrap();
+    let status = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/record/random_db.py"))
+        .args(["--seed", &seed.to_string(), "--scenarios", &scenarios, "--out"])
+        .arg(folder.path())
+        .status()
+        .expect("python3 runs");
+    assert!(status.success(), "the server's side of the scenarios failed, seed {seed}");
+    let recording = read(folder.path());
+    assert!(recording.tables().len() >= scenarios.parse().unwrap(), "fewer tables than scenarios");
+    let (compared, wrong) = recording.check();
+    if !wrong.is_empty() {
+        let kept = folder.keep();
+        panic!(
+            "seed {seed}: {} tables differ (kept in {}):\n{}",
+            wrong.len(),
+            kept.display(),
+            wrong.join("\n")
+        );
+    }
+    assert!(compared >= recording.tables().len(), "only {compared} answers were compared");
+    println!("{compared} answers of {} tables compared, seed {seed}", recording.tables().len());
+}
+
+fn clock_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_secs() % 1_000_000
+}
+
+/// The unpacked form of a recording.
+fn read(folder: &Path) -> Recording {
+    let about = std::fs::read(folder.join("recording.json")).expect("a recording.json");
+    let mut recording = Recording {
+        about: serde_json::from_slice(&about).expect("recording.json is JSON"),
+        files: Default::default(),
+        answers: Default::default(),
+    };
+    for (path, content) in files_below(&folder.join("db")) {
+        recording.files.insert(path, content);
+    }
+    recording
+        .answers
+        .extend(files_below(&folder.join("answers")).into_iter().map(|(path, c)| (path, c.into())));
+    recording
+}
+
+fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).expect("a readable folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name =
+                    path.strip_prefix(folder).expect("below the folder").to_string_lossy().into_owned();
+                found.push((name, std::fs::read(&path).expect("a readable file")));
+            }
+        }
+    }
+    found
+}
