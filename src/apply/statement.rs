@@ -28,7 +28,7 @@ fn run(
     record: &TxnRecord,
 ) -> Result<Rewrite, NotUnderstood> {
     // The server freezes now() at the record's commit time.
-    let context = Context { event, now_us: record.commit_ts };
+    let context = Context { event, now_us: record.commit_ts, nanos: table.schema.nanos() };
     match statement {
         Statement::Alter(Alter::SetTtl(ttl)) => Arc::make_mut(&mut table.schema).ttl = *ttl,
         Statement::Alter(Alter::DropPartitions(choice)) => {

@@ -10,6 +10,7 @@ mod blocks;
 mod convert;
 mod house;
 mod recordings;
+mod sql;
 mod text;
 mod wal_hostile;
 mod wal_lazy;

@@ -15,7 +15,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from probe_sql_cases import COLUMNS, ROWS, conditions, drops, settings
+from probe_sql_cases import COLUMNS, ROWS, VALUES, conditions, drops, settings
 
 BASE = ""
 MARKS = 32
@@ -27,9 +27,9 @@ def execute(sql):
     url = f"{BASE}/exec?" + urllib.parse.urlencode({"query": sql})
     try:
         with urllib.request.urlopen(url, timeout=60) as reply:
-            return json.load(reply)
+            return json.loads(reply.read(), strict=False, parse_float=str)
     except urllib.error.HTTPError as refused:
-        return json.load(refused)
+        return json.loads(refused.read(), strict=False)
 
 
 def must(sql):
@@ -66,24 +66,39 @@ def fill_values(table):
     for index, row in enumerate(ROWS):
         values = ", ".join(value for value, _ in row)
         rows.append(f"({index}, {values}, {index}::long * 3600000000L)")
-    must(f"insert into {table} (id, {names}, ts) values " + ", ".join(rows))
+    for start in range(0, len(rows), 10):
+        must(f"insert into {table} (id, {names}, ts) values " + ", ".join(rows[start : start + 10]))
     if not applied(table):
         raise SystemExit("the values were not taken")
 
 
 def probe_conditions(chosen):
-    """For each condition the ids of the rows that an UPDATE with it changed.
+    """For each condition the ids of the rows for which it holds.
 
-    Waiting for the log is slow, so several updates go into it at once, each with a column of its own
-    to mark; when one of them suspends the table they are tried again one by one.
+    A SELECT answers at once where an UPDATE waits for the log; both compile the condition in the same
+    way, which every 16th condition is made to prove.
     """
     fill_values("sqlprobe")
     out = []
-    for start in range(0, len(chosen), MARKS):
+    for number, condition in enumerate(chosen):
+        answer = execute(f"select id from sqlprobe where {condition}")
+        if "error" in answer:
+            out.append({"where": condition, "refused": answer["error"]})
+        else:
+            out.append({"where": condition, "rows": mask(row[0] for row in answer["dataset"])})
+    for start in range(0, len(chosen), MARKS * 16):
         print(start, end="\r", flush=True)
-        some = chosen[start : start + MARKS]
-        out += mark(some) or [answer for one in some for answer in mark([one]) or suspended(one)]
+        some = chosen[start : start + MARKS * 16 : 16]
+        updated = mark(some) or [answer for one in some for answer in mark([one]) or suspended(one)]
+        for selected, answer in zip(out[start::16], updated):
+            if selected.get("rows") != answer.get("rows"):
+                print(f"SELECT and UPDATE differ: {selected} {answer}")
     return out
+
+
+def mask(ids):
+    """Row numbers as bits of a hexadecimal number."""
+    return f"{sum(1 << row for row in ids):x}"
 
 
 def suspended(condition):
@@ -103,7 +118,7 @@ def mark(some):
     return [
         {"where": condition, "refused": answer["error"]}
         if "error" in answer
-        else {"where": condition, "ids": sorted(row[0] for row in rows if row[n + 1] == ROUND)}
+        else {"where": condition, "rows": mask(row[0] for row in rows if row[n + 1] == ROUND)}
         for n, (condition, answer) in enumerate(zip(some, answers))
     ]
 
@@ -121,7 +136,7 @@ def probe_settings():
             continue
         kind = dict(COLUMNS)[column]
         make("sqlset", f"(id int, {column} {kind}, ts timestamp) timestamp(ts) partition by day wal")
-        must(f"insert into sqlset select x::int - 1, null, x::long from long_sequence({len(mine)})")
+        must(f"insert into sqlset select (x - 1)::int, null, (x - 1)::timestamp from long_sequence({len(mine)})")
         applied("sqlset")
         answers = [execute(f"update sqlset set {column} = {value} where id = {n}") for n, value in enumerate(mine)]
         whole = applied("sqlset")
@@ -172,6 +187,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--port", type=int, default=9000)
     options.add_argument("-o", "--output", default="tests/data/sql/answers.json.gz")
+    options.add_argument("--parts", default="settings,drops,conditions")
     options.add_argument("--only", help="conditions that contain this, printed instead of stored")
     chosen = options.parse_args()
     BASE = f"http://127.0.0.1:{chosen.port}"
@@ -179,19 +195,17 @@ def main():
         for answer in probe_conditions([one for one in conditions() if chosen.only in one]):
             print(answer)
         return
-    started = time.time()
     answers = {
         "build": must("select build()")["dataset"][0][0],
-        "columns": [{"name": name, "type": kind, "values": [row[i][1] for row in ROWS]} for i, (name, kind) in enumerate(COLUMNS)],
-        "conditions": probe_conditions(conditions()),
+        "columns": [{"name": name, "type": kind, "values": [value for _, value in VALUES[name]]} for i, (name, kind) in enumerate(COLUMNS)],
     }
-    print(f"{len(answers['conditions'])} conditions, {time.time() - started:.0f} s")
-    answers["settings"] = probe_settings()
-    print(f"{len(answers['settings'])} settings, {time.time() - started:.0f} s")
-    answers["drops"] = probe_drops()
-    print(f"{len(answers['drops'])} drops, {time.time() - started:.0f} s")
-    with open(chosen.output, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as out:
-        out.write(json.dumps(answers, ensure_ascii=False, indent=0).encode())
+    parts = {"settings": probe_settings, "drops": probe_drops, "conditions": lambda: probe_conditions(conditions())}
+    for part in chosen.parts.split(","):
+        started = time.time()
+        answers[part] = parts[part]()
+        print(f"{len(answers[part])} {part}, {time.time() - started:.0f} s")
+        with open(chosen.output, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as out:
+            out.write(json.dumps(answers, ensure_ascii=False, indent=0).encode())
 
 
 if __name__ == "__main__":

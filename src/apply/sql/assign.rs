@@ -1,9 +1,11 @@
 //! What an UPDATE writes: literals as values of a column's type.
 
 use super::compile::{Compiler, Lookup, Scope};
-use super::literal::{Const, Constant};
-use super::{CompiledFilter, Context, NotUnderstood, Operand, Update, time};
+use super::literal::{self, Const, Constant};
+use super::time::{self, Nanos};
+use super::{CompiledFilter, Context, NotUnderstood, Operand, Update};
 use crate::table::Value;
+use crate::table::text::parse;
 use crate::wal::{ColumnType, Tag};
 use bytes::Bytes;
 use ethnum::I256;
@@ -51,7 +53,7 @@ impl CompiledUpdate {
             let constant = constant.ok_or_else(|| {
                 assignment.value.not_understood("a value taken from another column is not understood")
             })?;
-            assignments.push((index, literal(&assignment.value, &constant, ty)?));
+            assignments.push((index, owned(&assignment.value, &constant, ty)?));
         }
         let compiler = Compiler { lookup, context, scope: Scope::Rows { timestamp } };
         let filter = update.filter.as_ref().map(|filter| compiler.filter(filter)).transpose()?;
@@ -71,7 +73,7 @@ impl OwnedLiteral {
     }
 }
 
-fn literal(operand: &Operand, constant: &Constant, ty: ColumnType) -> Result<OwnedLiteral, NotUnderstood> {
+fn owned(operand: &Operand, constant: &Constant, ty: ColumnType) -> Result<OwnedLiteral, NotUnderstood> {
     convert(constant, ty)
         .map(OwnedLiteral)
         .ok_or_else(|| operand.not_understood("what this becomes in the column is not certain"))
@@ -79,75 +81,172 @@ fn literal(operand: &Operand, constant: &Constant, ty: ColumnType) -> Result<Own
 
 /// The constant as QuestDB stores it in a column of type `ty`, where that is certain.
 fn convert(constant: &Constant, ty: ColumnType) -> Option<Owned> {
-    let fixed = match (ty.tag(), &constant.value) {
-        (_, Const::Null) => Value::absent(ty),
-        (Tag::Boolean, Const::Boolean(value)) => Value::Boolean(*value),
-        (Tag::Byte, Const::Integer { value, .. }) => Value::Byte(i8::try_from(*value).ok()?),
-        (Tag::Short, Const::Integer { value, .. }) => Value::Short(i16::try_from(*value).ok()?),
-        (Tag::Int, Const::Integer { value, .. }) => match i32::try_from(*value).ok()? {
-            i32::MIN => return None,
-            value => Value::Int(value),
-        },
-        (Tag::Long, Const::Integer { value, .. }) => Value::Long(*value),
-        (Tag::Double, Const::Integer { value, .. }) if value.unsigned_abs() <= 1 << 53 => {
-            Value::Double(*value as f64)
-        }
-        (Tag::Double, Const::Real { value, .. }) => Value::Double(*value),
-        (Tag::Float, Const::Integer { value, .. }) if value.unsigned_abs() <= 1 << 24 => {
-            Value::Float(*value as f32)
-        }
-        (Tag::Float, Const::Real { value, .. }) => match *value as f32 {
-            narrow if narrow.is_finite() => Value::Float(narrow),
+    let value = &constant.value;
+    let fixed = match ty.tag() {
+        // The server suspends a table whose LONG256 is updated.
+        Tag::Long256 => return None,
+        _ if *value == Const::Null => Value::absent(ty),
+        Tag::String | Tag::Symbol | Tag::Varchar => return owned_text(value, ty),
+        Tag::Binary => match value {
+            Const::Binary(bytes) => return Some(Owned::Binary(bytes.clone())),
             _ => return None,
         },
-        (Tag::Char, Const::Char(unit)) => Value::Char(*unit),
-        (Tag::Timestamp, _) => timestamp(constant, ty)?,
-        (Tag::Date, Const::Date(millis)) => Value::Date(*millis),
-        (Tag::Uuid, Const::Uuid(value)) => Value::Uuid(*value),
-        (Tag::Ipv4, Const::Ipv4(value)) => Value::Ipv4(*value),
-        (
-            Tag::Decimal8
-            | Tag::Decimal16
-            | Tag::Decimal32
-            | Tag::Decimal64
-            | Tag::Decimal128
-            | Tag::Decimal256,
-            Const::Decimal { unscaled, scale },
-        ) => decimal(*unscaled, *scale, ty)?,
-        (Tag::Binary, Const::Binary(bytes)) => return Some(Owned::Binary(bytes.clone())),
-        (Tag::String | Tag::Symbol | Tag::Varchar, Const::Text(text)) => return Some(owned_text(text, ty)),
-        (Tag::String | Tag::Symbol | Tag::Varchar, Const::Char(unit)) => {
-            return Some(owned_text(&String::from_utf16(&[*unit]).ok()?, ty));
-        }
+        Tag::Boolean => match value {
+            Const::Boolean(value) => Value::Boolean(*value),
+            _ => return None,
+        },
+        Tag::Byte => Value::Byte(i8::try_from(whole(value)?).ok()?),
+        Tag::Short => Value::Short(i16::try_from(whole(value)?).ok()?),
+        Tag::Int => Value::Int(i32::try_from(whole(value)?).ok().filter(|v| *v != i32::MIN)?),
+        Tag::Long => Value::Long(whole(value)?),
+        Tag::Float => Value::Float(float(value)?),
+        Tag::Double => Value::Double(double(value)?),
+        Tag::Char => return char(value),
+        Tag::Timestamp => timestamp(value, ty)?,
+        Tag::Date => match value {
+            Const::Date(millis) => Value::Date(*millis),
+            Const::Integer { value, tag: Tag::Int | Tag::Long } => Value::Date(*value),
+            Const::Text(text) => Value::Date(parse::date(text.as_str().into())?),
+            _ => return None,
+        },
+        Tag::Uuid => uuid(value)?,
+        Tag::Ipv4 => match value {
+            Const::Ipv4(address) => Value::Ipv4(*address),
+            Const::Text(text) => Value::Ipv4(parse::ipv4(text.as_str().into()).filter(|a| *a != 0)?),
+            _ => return None,
+        },
+        Tag::GeoByte | Tag::GeoShort | Tag::GeoInt | Tag::GeoLong => geohash(value, ty)?,
+        Tag::Decimal8
+        | Tag::Decimal16
+        | Tag::Decimal32
+        | Tag::Decimal64
+        | Tag::Decimal128
+        | Tag::Decimal256 => decimal(value, ty)?,
         _ => return None,
     };
     Some(Owned::Fixed(fixed))
 }
 
-fn owned_text(text: &str, ty: ColumnType) -> Owned {
-    if ty.tag() == Tag::String {
-        Owned::Utf16(text.encode_utf16().flat_map(u16::to_le_bytes).collect())
-    } else {
-        Owned::Utf8(Bytes::copy_from_slice(text.as_bytes()))
+/// A whole number; text is read as one.
+fn whole(value: &Const) -> Option<i64> {
+    match value {
+        Const::Integer { value, .. } => Some(*value),
+        Const::Char(unit @ 0x30..=0x39) => Some(i64::from(unit - 0x30)),
+        Const::Text(text) => parse::long(text.as_str().into()).filter(|_| text.bytes().all(is_plain)),
+        _ => None,
     }
 }
 
-fn timestamp(constant: &Constant, ty: ColumnType) -> Option<Value<'static>> {
-    let nanos = match &constant.value {
-        Const::Moment(moment) => moment.nanos,
-        Const::Text(text) if !constant.bound => time::floor(text)?.nanos,
+/// Digits and a sign: nothing that one type of number takes and another doesn't.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte == b'-'
+}
+
+fn float(value: &Const) -> Option<f32> {
+    let narrow = match value {
+        Const::Integer { value, .. } => *value as f32,
+        Const::Real { value, tag: Tag::Float } => *value as f32,
+        Const::Char(unit @ 0x30..=0x39) => f32::from(unit - 0x30),
+        Const::Text(text) => parse::float(text.as_str().into())?,
         _ => return None,
     };
-    if ty.is_nanos() {
-        return i64::try_from(nanos).ok().filter(|v| *v != i64::MIN).map(Value::TimestampNs);
+    narrow.is_finite().then_some(narrow)
+}
+
+fn double(value: &Const) -> Option<f64> {
+    let wide = match value {
+        Const::Integer { value, .. } => *value as f64,
+        Const::Real { value, .. } => *value,
+        Const::Char(unit @ 0x30..=0x39) => f64::from(unit - 0x30),
+        Const::Text(text) => parse::double(text.as_str().into())?,
+        _ => return None,
+    };
+    wide.is_finite().then_some(wide)
+}
+
+/// The empty text is a CHAR's null.
+fn char(value: &Const) -> Option<Owned> {
+    let unit = match value {
+        Const::Char(unit) => *unit,
+        Const::Text(text) => {
+            let mut units = text.encode_utf16();
+            match (units.next(), units.next()) {
+                (None, _) => return Some(Owned::Fixed(Value::Null)),
+                (Some(unit), None) => unit,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    Some(Owned::Fixed(Value::Char(unit)))
+}
+
+/// What isn't a UUID at all becomes null.
+fn uuid(value: &Const) -> Option<Value<'static>> {
+    match value {
+        Const::Uuid(value) => Some(Value::Uuid(*value)),
+        Const::Text(text) => match parse::uuid(text.as_str().into()) {
+            Some(value) => Some(Value::Uuid(value)),
+            None if text.len() != 36 => Some(Value::Null),
+            None => None,
+        },
+        _ => None,
     }
-    i64::try_from(nanos.div_euclid(1_000)).ok().map(Value::Timestamp)
+}
+
+/// A geohash of more bits loses the last.
+fn geohash(value: &Const, ty: ColumnType) -> Option<Value<'static>> {
+    let (bits, value) = match value {
+        Const::Geohash { bits, value } => (*bits, *value),
+        Const::Text(text) => literal::geohash(text)?,
+        _ => return None,
+    };
+    let wanted = ty.geohash_bits();
+    let dropped = bits.checked_sub(wanted)?;
+    Some(Value::Geohash { bits: wanted, value: value >> dropped })
+}
+
+fn owned_text(value: &Const, ty: ColumnType) -> Option<Owned> {
+    let text = match value {
+        Const::Text(text) => text.clone(),
+        Const::Char(unit) => String::from_utf16(&[*unit]).ok()?,
+        _ => return None,
+    };
+    Some(if ty.tag() == Tag::String {
+        Owned::Utf16(text.encode_utf16().flat_map(u16::to_le_bytes).collect())
+    } else {
+        Owned::Utf8(text.into())
+    })
+}
+
+/// Plain numbers count in the column's unit; what is finer is dropped.
+fn timestamp(value: &Const, ty: ColumnType) -> Option<Value<'static>> {
+    let unit = if ty.is_nanos() { 1 } else { 1_000 };
+    let nanos = match value {
+        Const::Integer { value, tag: Tag::Int | Tag::Long } => Nanos::from(*value) * unit,
+        Const::Moment(moment) => moment.nanos,
+        Const::Text(text) => time::floor(text)?.nanos,
+        Const::Date(millis) if !ty.is_nanos() => Nanos::from(*millis) * 1_000_000,
+        _ => return None,
+    };
+    let ticks = i64::try_from(nanos.div_euclid(unit)).ok().filter(|ticks| *ticks != i64::MIN)?;
+    Some(if ty.is_nanos() { Value::TimestampNs(ticks) } else { Value::Timestamp(ticks) })
 }
 
 /// The number with the column's scale, where no digit is lost and the precision suffices.
-fn decimal(unscaled: I256, scale: u32, ty: ColumnType) -> Option<Value<'static>> {
+fn decimal(value: &Const, ty: ColumnType) -> Option<Value<'static>> {
+    let (unscaled, scale) = match value {
+        Const::Decimal { unscaled, scale } => (*unscaled, *scale),
+        Const::Integer { value, .. } => (I256::from(*value), 0),
+        Const::Text(text) => match literal::decimal(text.trim_start_matches('-'), text.starts_with('-'))? {
+            Const::Decimal { unscaled, scale } => (unscaled, scale),
+            _ => return None,
+        },
+        _ => return None,
+    };
     let (precision, wanted) = ty.decimal();
-    let raised = unscaled.checked_mul(I256::from(10).checked_pow(wanted.checked_sub(scale)?)?)?;
-    let limit = I256::from(10).checked_pow(precision)?;
+    let ten = I256::from(10);
+    let raised = unscaled.checked_mul(ten.checked_pow(wanted.checked_sub(scale)?)?)?;
+    let limit = ten.checked_pow(precision)?;
     (raised.abs() < limit).then_some(Value::Decimal { unscaled: raised, scale: wanted })
 }

@@ -97,7 +97,7 @@ struct Column<'a> {
 }
 
 impl Compiler<'_> {
-    pub fn filter(&self, filter: &Expr) -> Result<CompiledFilter, NotUnderstood> {
+    pub(super) fn filter(&self, filter: &Expr) -> Result<CompiledFilter, NotUnderstood> {
         Ok(CompiledFilter { root: self.node(filter, false, true)? })
     }
 
@@ -118,7 +118,7 @@ impl Compiler<'_> {
                 let op = if negated { op.negated() } else { *op };
                 self.comparison(left, op, right, top)
             }
-            Expr::In { value, list, negated: not } => self.in_list(value, list, *not != negated),
+            Expr::In { value, list, negated: not } => self.in_list(value, list, *not != negated, top),
             Expr::Between { value, bounds, negated: not } => self.between(value, bounds, *not != negated),
         }
     }
@@ -217,10 +217,18 @@ impl Compiler<'_> {
         Ok(column.test(Test::Moment { op, rhs }, false))
     }
 
-    fn in_list(&self, value: &Operand, list: &[Operand], negated: bool) -> Result<Node, NotUnderstood> {
+    fn in_list(
+        &self,
+        value: &Operand,
+        list: &[Operand],
+        negated: bool,
+        top: bool,
+    ) -> Result<Node, NotUnderstood> {
         let column = self.column(value)?;
-        if let ([only], Tag::Timestamp) = (list, column.ty.tag()) {
-            return self.in_interval(&column, only, negated);
+        match (list, column.ty.tag()) {
+            ([only], Tag::Timestamp) => return self.in_interval(&column, only, negated, top),
+            (_, Tag::Date) => return Err(value.not_understood("IN is not understood of a DATE")),
+            _ => {}
         }
         let op = if negated { Comparison::NotEqual } else { Comparison::Equal };
         let tests =
@@ -239,7 +247,17 @@ impl Compiler<'_> {
     }
 
     /// `ts IN 'interval'`.
-    fn in_interval(&self, column: &Column<'_>, only: &Operand, negated: bool) -> Result<Node, NotUnderstood> {
+    fn in_interval(
+        &self,
+        column: &Column<'_>,
+        only: &Operand,
+        negated: bool,
+        top: bool,
+    ) -> Result<Node, NotUnderstood> {
+        // Elsewhere a compiled filter takes the interval for its first moment.
+        if matches!(self.scope, Scope::Rows { .. }) && !(top && column.designated) {
+            return Err(only.not_understood("an interval is not understood here"));
+        }
         let constant = self.context.constant(only)?.ok_or_else(|| column.refuse(only))?;
         let spans = match &constant.value {
             Const::Text(text) if !constant.bound => time::intervals(text, column.unit()),
@@ -320,15 +338,16 @@ impl Column<'_> {
             (Tag::Double, Const::Integer { value, .. }) if value.unsigned_abs() <= 1 << 53 => {
                 Test::Real { op, rhs: *value as f64 }
             }
-            (Tag::String | Tag::Symbol, Const::Text(text)) => {
-                Test::Text16 { op, rhs: text.encode_utf16().collect() }
+            (Tag::String, Const::Text(text)) => Test::Text16 { op, rhs: text.encode_utf16().collect() },
+            (Tag::String, Const::Char(unit)) => Test::Text16 { op, rhs: vec![*unit] },
+            (Tag::Varchar | Tag::Symbol, Const::Text(text)) => {
+                Test::Text8 { op, rhs: text.as_bytes().to_vec() }
             }
-            (Tag::String | Tag::Symbol, Const::Char(unit)) => Test::Text16 { op, rhs: vec![*unit] },
-            (Tag::Varchar, Const::Text(text)) => Test::Text8 { op, rhs: text.as_bytes().to_vec() },
-            (Tag::Varchar, Const::Char(unit)) => {
+            (Tag::Varchar | Tag::Symbol, Const::Char(unit)) => {
                 Test::Text8 { op, rhs: String::from_utf16(&[*unit]).ok()?.into_bytes() }
             }
-            (Tag::Char, Const::Char(unit)) => Test::Char { op, rhs: *unit },
+            // A compiled filter takes a null CHAR for a character below all others.
+            (Tag::Char, Const::Char(unit)) if equality => Test::Char { op, rhs: *unit },
             (Tag::Uuid, Const::Uuid(value)) if op == Equal => Test::Uuid(*value),
             (
                 Tag::Decimal8
@@ -343,12 +362,12 @@ impl Column<'_> {
         })
     }
 
-    /// Whether a column of integers could hold the number: beyond that QuestDB's answer depends on
+    /// Whether a column of integers could hold the number and its negative: beyond that QuestDB's answer depends on
     /// whether it compiles the filter to machine code.
     fn fits(&self, value: i64) -> bool {
         let (min, max) = match self.ty.tag() {
-            Tag::Byte => (i64::from(i8::MIN), i64::from(i8::MAX)),
-            Tag::Short => (i64::from(i16::MIN), i64::from(i16::MAX)),
+            Tag::Byte => (i64::from(i8::MIN) + 1, i64::from(i8::MAX)),
+            Tag::Short => (i64::from(i16::MIN) + 1, i64::from(i16::MAX)),
             Tag::Int => (i64::from(i32::MIN) + 1, i64::from(i32::MAX)),
             _ => (i64::MIN + 1, i64::MAX),
         };

@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Quoted,
     /// A text literal in single quotes.
     Text,
+    /// Geohashes too.
     Number,
     /// `$1`, `:name`, `@name` or `?`.
     Bind,
@@ -51,17 +52,17 @@ pub(super) fn tokens(sql: &str) -> Result<Vec<Token<'_>>, NotUnderstood> {
 
 impl<'a> Token<'a> {
     /// True if this is the unquoted word `keyword`, in any case.
-    pub fn is(&self, keyword: &str) -> bool {
+    pub(super) fn is(&self, keyword: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(keyword)
     }
 
     /// True if this is the symbol `symbol`.
-    pub fn is_symbol(&self, symbol: &str) -> bool {
+    pub(super) fn is_symbol(&self, symbol: &str) -> bool {
         self.kind == Kind::Symbol && self.text == symbol
     }
 
     /// The word without its quotes; doubled quotes inside become single.
-    pub fn unquoted(&self) -> String {
+    pub(super) fn unquoted(&self) -> String {
         let inner = self.text.get(1..self.text.len().saturating_sub(1)).unwrap_or("");
         match self.kind {
             Kind::Text => inner.replace("''", "'"),
@@ -93,6 +94,10 @@ impl<'a> Lexer<'a> {
             '"' => (Kind::Quoted, self.quoted_len('"')?),
             '`' => (Kind::Quoted, self.quoted_len('`')?),
             '0'..='9' => (Kind::Number, number_len(rest)),
+            // A geohash: letters, or bits after a second #.
+            '#' => {
+                (Kind::Number, rest.find(|c: char| c != '#' && !c.is_alphanumeric()).unwrap_or(rest.len()))
+            }
             '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) => (Kind::Number, number_len(rest)),
             '$' | '?' | '@' => (Kind::Bind, first.len_utf8() + name_len(&rest[first.len_utf8()..])),
             ':' if rest[1..].starts_with(|c: char| c.is_alphanumeric() || c == '_') => {

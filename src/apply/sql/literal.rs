@@ -2,6 +2,7 @@
 
 use super::time::{self, Nanos};
 use super::{NotUnderstood, Operand, OperandKind};
+use crate::table::text::parse;
 use crate::wal::{BindValue, ColumnType, SqlEvent, Tag};
 use bytes::Bytes;
 use ethnum::I256;
@@ -58,6 +59,8 @@ pub struct Context<'a> {
     pub event: &'a SqlEvent,
     /// What `now()` says: the commit time of the record, in microseconds since the epoch.
     pub now_us: i64,
+    /// Whether the table's designated timestamp counts nanoseconds.
+    pub nanos: bool,
 }
 
 impl Context<'_> {
@@ -78,7 +81,10 @@ impl Context<'_> {
                 self.bound(operand, found.map(|(_, value)| value))
             }
             OperandKind::Now => {
-                let moment = time::Moment { nanos: Nanos::from(self.now_us) * 1_000, precise: false };
+                // On a table of nanoseconds the server takes the microseconds of the record for
+                // nanoseconds, so that the clock stands in January 1970.
+                let unit = if self.nanos { 1 } else { 1_000 };
+                let moment = time::Moment { nanos: Nanos::from(self.now_us) * unit, precise: self.nanos };
                 Ok(Some(Constant { value: Const::Moment(moment), bound: false, frozen: true }))
             }
             OperandKind::DateAdd { unit, stride, from } => {
@@ -137,10 +143,17 @@ fn text_constant(text: &str) -> Const {
 fn cast(from: &Const, to: &str) -> Option<Const> {
     match (from, to) {
         (Const::Null, _) => Some(Const::Null),
-        (Const::Integer { value, .. }, "byte" | "short" | "int" | "long") => {
-            let (tag, min, max) = integer_type(to)?;
-            (min < *value && *value <= max).then_some(Const::Integer { value: *value, tag })
+        (Const::Integer { value, .. }, "byte") => {
+            Some(Const::Integer { value: i64::from(*value as i8), tag: Tag::Byte })
         }
+        (Const::Integer { value, .. }, "short") => {
+            Some(Const::Integer { value: i64::from(*value as i16), tag: Tag::Short })
+        }
+        (Const::Integer { value, .. }, "int" | "long") => whole_number(*value, to),
+        (Const::Real { value, .. }, "int" | "long") if value.abs() < 9e15 => whole_number(*value as i64, to),
+        (Const::Char(unit @ 0x30..=0x39), "int" | "long") => whole_number(i64::from(unit - 0x30), to),
+        (Const::Text(text), "int") => whole_number(i64::from(parse::int(text.as_str().into())?), to),
+        (Const::Text(text), "long") => whole_number(parse::long(text.as_str().into())?, to),
         (Const::Integer { value, .. }, "double") if value.unsigned_abs() <= 1 << 53 => {
             Some(Const::Real { value: *value as f64, tag: Tag::Double })
         }
@@ -157,21 +170,20 @@ fn cast(from: &Const, to: &str) -> Option<Const> {
             Some(Const::Moment(time::Moment { nanos: Nanos::from(*value), precise: true }))
         }
         (Const::Integer { value, .. }, "date") => Some(Const::Date(*value)),
-        (Const::Text(text), "string" | "varchar") => Some(Const::Text(text.clone())),
+        (Const::Text(text), "string" | "varchar" | "symbol") => Some(Const::Text(text.clone())),
+        (Const::Text(text), "date") => parse::date(text.as_str().into()).map(Const::Date),
         (Const::Moment(moment), "timestamp") if !moment.precise => Some(from.clone()),
         _ => None,
     }
 }
 
-/// The tag and the bounds of an integer type's values; the lower bound itself is the null of INT and LONG.
-fn integer_type(name: &str) -> Option<(Tag, i64, i64)> {
-    Some(match name {
-        "byte" => (Tag::Byte, -129, 127),
-        "short" => (Tag::Short, -32_769, 32_767),
+/// A number as INT or LONG, where it fits and isn't that type's null.
+fn whole_number(value: i64, to: &str) -> Option<Const> {
+    let (tag, null, max) = match to {
         "int" => (Tag::Int, i64::from(i32::MIN), i64::from(i32::MAX)),
-        "long" => (Tag::Long, i64::MIN, i64::MAX),
-        _ => return None,
-    })
+        _ => (Tag::Long, i64::MIN, i64::MAX),
+    };
+    (null < value && value <= max).then_some(Const::Integer { value, tag })
 }
 
 /// A number as QuestDB's parser types it: the first of INT, LONG, DOUBLE, FLOAT, DECIMAL, LONG256 that takes it.
@@ -180,6 +192,9 @@ fn number(text: &str) -> Option<Const> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
+    if let Some(hash) = digits.strip_prefix('#') {
+        return (!negative).then(|| geohash_literal(hash)).flatten();
+    }
     if let Some(hex) = digits.strip_prefix("0x") {
         return (!negative).then(|| long256(hex)).flatten();
     }
@@ -188,7 +203,11 @@ fn number(text: &str) -> Option<Const> {
     match suffix {
         None => integer(digits, negative).or_else(|| real(digits, negative)),
         Some('l' | 'L') => integer(body, negative).map(|c| as_long(&c)),
-        Some('d' | 'D' | 'f' | 'F') => real(body, negative),
+        Some('d' | 'D') => real(body, negative),
+        Some('f' | 'F') => match real(body, negative)? {
+            Const::Real { .. } => float(body, negative),
+            _ => None,
+        },
         Some('m' | 'M') => decimal(body, negative),
         Some(_) => None,
     }
@@ -214,6 +233,13 @@ fn integer(digits: &str, negative: bool) -> Option<Const> {
     Some(Const::Integer { value: if negative { -magnitude } else { magnitude }, tag })
 }
 
+/// A FLOAT, of text that is known to be a plain number.
+fn float(text: &str, negative: bool) -> Option<Const> {
+    let value = text.parse::<f32>().ok().filter(|v| v.is_finite())?;
+    let value = f64::from(if negative { -value } else { value });
+    Some(Const::Real { value, tag: Tag::Float })
+}
+
 /// Digits, a point, an exponent; nothing else that a parser of floats would take.
 fn real(text: &str, negative: bool) -> Option<Const> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
@@ -223,7 +249,7 @@ fn real(text: &str, negative: bool) -> Option<Const> {
         .then_some(Const::Real { value, tag: Tag::Double })
 }
 
-fn decimal(text: &str, negative: bool) -> Option<Const> {
+pub(super) fn decimal(text: &str, negative: bool) -> Option<Const> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{whole}{fraction}");
     if digits.is_empty() || digits.len() > 76 || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -248,6 +274,29 @@ fn long256(hex: &str) -> Option<Const> {
         *word = u64::from_str_radix(padded.get(i * 16..i * 16 + 16)?, 16).ok()?;
     }
     Some(Const::Long256(words))
+}
+
+/// `#` and up to twelve letters of five bits, or `##` and bits.
+fn geohash_literal(text: &str) -> Option<Const> {
+    let Some(bits) = text.strip_prefix('#') else {
+        let (bits, value) = geohash(text)?;
+        return Some(Const::Geohash { bits, value });
+    };
+    let value = u64::from_str_radix(bits, 2).ok()?;
+    (bits.len() <= 60).then_some(Const::Geohash { bits: u32::try_from(bits.len()).ok()?, value })
+}
+
+/// Bits and value of a geohash's letters.
+pub(super) fn geohash(text: &str) -> Option<(u32, u64)> {
+    const LETTERS: &str = "0123456789bcdefghjkmnpqrstuvwxyz";
+    if text.is_empty() || text.len() > 12 {
+        return None;
+    }
+    let mut value = 0;
+    for letter in text.chars() {
+        value = value << 5 | LETTERS.find(letter.to_ascii_lowercase())? as u64;
+    }
+    Some((5 * u32::try_from(text.len()).ok()?, value))
 }
 
 /// A bind value as the log stores it.

@@ -154,7 +154,7 @@ mod tests {
         let event = SqlEvent { command: 2, sql, seeds: (0, 0), indexed: Vec::new(), named: Vec::new() };
         let table = Partitioning { timestamp: "ts", ty: ColumnType::TIMESTAMP, unit };
         let floors: Vec<i64> = days.iter().map(|d| d * DAY).collect();
-        let context = Context { event: &event, now_us: now_days * DAY };
+        let context = Context { event: &event, now_us: now_days * DAY, nanos: false };
         Ok(choice.select(&table, &floors, context)?.into_iter().map(|ts| ts / DAY).collect())
     }
 

@@ -1,0 +1,283 @@
+//! Statements of the log against the answers of a real QuestDB 9.3.4 (tests/record/probe_sql.py).
+//!
+//! Everything that we understand must do exactly what the server did; how much we understand is
+//! bounded from below, so that it can't silently shrink.
+
+use serde_json::Value as Json;
+use std::io::Read as _;
+use understudy::apply::sql::{
+    Alter, CompiledFilter, CompiledUpdate, Context, Partitioning, Statement, Update, parse,
+};
+use understudy::table::{Value, text};
+use understudy::wal::{ColumnType, PartitionBy, SqlEvent};
+
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sql/answers.json.gz");
+
+#[test]
+fn conditions_find_the_rows_that_the_server_changed() {
+    let answers = answers();
+    let table = TestTable::new(&answers);
+    let (mut exact, mut wrong) = (0, Vec::new());
+    for case in list(&answers["conditions"]) {
+        let condition = case["where"].as_str().unwrap();
+        let Some(expected) = case["rows"].as_str() else { continue };
+        let expected = table.rows(expected);
+        let Ok(found) = table.rows_where(condition) else { continue };
+        // The server may compile the filter or interpret it; where that matters nobody can know.
+        let same = case["interpreted"].is_null() && found == expected;
+        if same {
+            exact += 1;
+        } else {
+            wrong.push(format!("{condition}: server {expected:?} {}, we {found:?}", case["interpreted"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong, {exact} exact:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(exact >= 2_000, "only {exact} conditions are understood");
+}
+
+#[test]
+fn settings_write_what_the_server_wrote() {
+    let answers = answers();
+    let table = TestTable::new(&answers);
+    let (mut exact, mut wrong) = (0, Vec::new());
+    for case in list(&answers["settings"]) {
+        let (column, value) = (case["column"].as_str().unwrap(), case["value"].as_str().unwrap());
+        let sql = format!("update t set {column} = {value}");
+        let Ok(written) = table.written(&sql) else { continue };
+        // What the server refuses never gets into a log.
+        if case.get("refused").is_some() || value.contains("now()") {
+            continue;
+        }
+        match case.get("text") {
+            Some(text) if *text == written => exact += 1,
+            other => wrong.push(format!("{sql}: server {other:?}, we {written}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong, {exact} exact:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(exact >= 250, "only {exact} settings are understood");
+}
+
+#[test]
+fn partitions_go_as_on_the_server() {
+    let (mut exact, mut wrong) = (0, Vec::new());
+    for case in list(&answers()["drops"]) {
+        let unit = case["unit"].as_str().unwrap();
+        let nanos = case["type"] == "timestamp_ns";
+        let choice = case["choice"].as_str().unwrap();
+        let (Some(before), Some(after)) = (case["before"].as_array(), case["after"].as_array()) else {
+            continue;
+        };
+        let Ok(left) = left_after(unit, nanos, choice, before) else { continue };
+        if left == *after {
+            exact += 1;
+        } else {
+            wrong.push(format!("by {unit} {} {choice}: server {after:?}, we {left:?}", case["type"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong, {exact} exact:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(exact >= 300, "only {exact} partition drops are understood");
+}
+
+fn answers() -> Json {
+    let mut json = String::new();
+    let file = std::fs::File::open(FIXTURE).unwrap();
+    flate2::read::GzDecoder::new(file).read_to_string(&mut json).unwrap();
+    serde_json::from_str(&json).unwrap()
+}
+
+fn list(json: &Json) -> &[Json] {
+    json.as_array().unwrap()
+}
+
+fn event(sql: &str) -> SqlEvent {
+    SqlEvent { command: 3, sql: sql.into(), seeds: (0, 0), indexed: Vec::new(), named: Vec::new() }
+}
+
+/// Microseconds since the epoch at which the statements pretend to have been committed.
+const NOW: i64 = 1_780_000_000_000_000;
+
+/// Rows of the probe's table.
+const ROWS: usize = 130;
+
+/// The table of the probe, cells owned.
+struct TestTable {
+    columns: Vec<(String, ColumnType)>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl TestTable {
+    fn new(answers: &Json) -> Self {
+        let mut columns = Vec::new();
+        let mut rows: Vec<Vec<Cell>> = Vec::new();
+        for column in list(&answers["columns"]) {
+            let ty = column_type(column["type"].as_str().unwrap());
+            columns.push((column["name"].as_str().unwrap().to_owned(), ty));
+            // Each column repeats its own values.
+            let values = list(&column["values"]);
+            for (row, value) in (0..ROWS).zip(values.iter().cycle()) {
+                if rows.len() <= row {
+                    rows.push(Vec::new());
+                }
+                rows[row].push(value.as_str().map_or(Cell::Null, |text| cell(text, ty)));
+            }
+        }
+        columns.push(("ts".into(), ColumnType::TIMESTAMP));
+        for (id, row) in rows.iter_mut().enumerate() {
+            row.push(Cell::Fixed(Value::Timestamp(id as i64 * 3_600_000_000)));
+        }
+        Self { columns, rows }
+    }
+
+    fn lookup(&self, name: &str) -> Option<(usize, ColumnType)> {
+        let index = self.columns.iter().position(|(n, _)| n.eq_ignore_ascii_case(name))?;
+        Some((index, self.columns[index].1))
+    }
+
+    /// The rows whose bits are set in a hexadecimal number.
+    fn rows(&self, hex: &str) -> Vec<usize> {
+        let digits: Vec<u32> = hex.chars().rev().map(|c| c.to_digit(16).unwrap()).collect();
+        (0..self.rows.len())
+            .filter(|row| digits.get(row / 4).is_some_and(|d| d >> (row % 4) & 1 == 1))
+            .collect()
+    }
+
+    fn rows_where(&self, condition: &str) -> Result<Vec<usize>, String> {
+        let sql = format!("update sqlprobe set mark = 1 where {condition}");
+        let update = update(&sql)?;
+        let event = event(&sql);
+        let context = Context { event: &event, now_us: NOW, nanos: false };
+        let lookup = |name: &str| self.lookup(name);
+        let filter = CompiledFilter::compile(update.filter.as_ref().unwrap(), &lookup, "ts", context)
+            .map_err(|e| e.to_string())?;
+        let rows = self.rows.iter().enumerate();
+        Ok(rows.filter(|(_, row)| filter.matches(&|i| row[i].value())).map(|(id, _)| id).collect())
+    }
+
+    /// What an UPDATE writes, as `/exec` shows it.
+    fn written(&self, sql: &str) -> Result<Json, String> {
+        let event = event(sql);
+        let context = Context { event: &event, now_us: NOW, nanos: false };
+        let compiled = CompiledUpdate::compile(&update(sql)?, &|name| self.lookup(name), "ts", context)
+            .map_err(|e| e.to_string())?;
+        let (index, literal) = &compiled.assignments[0];
+        let mut json = Vec::new();
+        text::write_json(&mut json, literal.value(), self.columns[*index].1);
+        // The fixture keeps the text of a number with a point.
+        Ok(match serde_json::from_slice(&json).unwrap() {
+            Json::Number(n) if n.is_f64() => Json::String(String::from_utf8(json).unwrap()),
+            other => other,
+        })
+    }
+}
+
+fn update(sql: &str) -> Result<Update, String> {
+    match parse(sql).map_err(|e| e.to_string())? {
+        Statement::Update(update) => Ok(update),
+        Statement::Alter(_) => panic!("{sql} is an UPDATE"),
+    }
+}
+
+fn left_after(unit: &str, nanos: bool, choice: &str, before: &[Json]) -> Result<Vec<Json>, String> {
+    let sql = format!("alter table sqldrop drop partition {choice}");
+    let Statement::Alter(Alter::DropPartitions(choice)) = parse(&sql).map_err(|e| e.to_string())? else {
+        panic!("{sql} drops partitions");
+    };
+    let unit = match unit {
+        "hour" => PartitionBy::Hour,
+        "day" => PartitionBy::Day,
+        "week" => PartitionBy::Week,
+        "month" => PartitionBy::Month,
+        _ => PartitionBy::Year,
+    };
+    let ty = if nanos { ColumnType::TIMESTAMP_NS } else { ColumnType::TIMESTAMP };
+    let at = |json: &Json| text::parse::parse_timestamp(json.as_str().unwrap(), nanos).unwrap();
+    let calendar = understudy::table::Calendar::new(unit, nanos);
+    let mut floors: Vec<i64> = before.iter().map(|row| calendar.floor(at(row))).collect();
+    floors.dedup();
+    let event = event(&sql);
+    let table = Partitioning { timestamp: "ts", ty, unit };
+    let gone = choice
+        .select(&table, &floors, Context { event: &event, now_us: NOW, nanos })
+        .map_err(|e| e.to_string())?;
+    Ok(before.iter().filter(|row| !gone.contains(&calendar.floor(at(row)))).cloned().collect())
+}
+
+enum Cell {
+    Null,
+    Fixed(Value<'static>),
+    Utf16(Vec<u8>),
+    Utf8(Vec<u8>),
+}
+
+impl Cell {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Fixed(value) => *value,
+            Self::Utf16(units) => Value::Utf16(units),
+            Self::Utf8(bytes) => Value::Utf8(bytes),
+        }
+    }
+}
+
+fn column_type(name: &str) -> ColumnType {
+    let code = match name {
+        "boolean" => 1,
+        "byte" => 2,
+        "short" => 3,
+        "char" => 4,
+        "int" => 5,
+        "long" => 6,
+        "date" => 7,
+        "timestamp" => 8,
+        "timestamp_ns" => 8 | 1 << 18,
+        "float" => 9,
+        "double" => 10,
+        "string" => 11,
+        "symbol" => 12,
+        "long256" => 13,
+        "geohash(4c)" => 16 | 20 << 8 | 1 << 16,
+        "uuid" => 19,
+        "ipv4" => 25,
+        "varchar" => 26,
+        "decimal(10,2)" => 31 | 10 << 8 | 2 << 18,
+        _ => panic!("unknown type {name}"),
+    };
+    ColumnType::from_code(code).unwrap()
+}
+
+fn cell(text: &str, ty: ColumnType) -> Cell {
+    use understudy::wal::Tag;
+    let hex = |digits: &str| -> [u64; 4] {
+        let padded = format!("{digits:0>64}");
+        std::array::from_fn(|i| u64::from_str_radix(&padded[48 - 16 * i..64 - 16 * i], 16).unwrap())
+    };
+    Cell::Fixed(match ty.tag() {
+        Tag::Boolean => Value::Boolean(text == "true"),
+        Tag::Byte => Value::Byte(text.parse().unwrap()),
+        Tag::Short => Value::Short(text.parse().unwrap()),
+        Tag::Char => Value::Char(text.encode_utf16().next().unwrap()),
+        Tag::Int => Value::Int(text.parse().unwrap()),
+        Tag::Long => Value::Long(text.parse().unwrap()),
+        Tag::Date => Value::Date(text.parse().unwrap()),
+        Tag::Timestamp if ty.is_nanos() => Value::TimestampNs(text.parse().unwrap()),
+        Tag::Timestamp => Value::Timestamp(text.parse().unwrap()),
+        Tag::Float => Value::Float(text.parse().unwrap()),
+        Tag::Double => Value::Double(text.parse().unwrap()),
+        Tag::String => return Cell::Utf16(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        Tag::Symbol | Tag::Varchar => return Cell::Utf8(text.as_bytes().to_vec()),
+        Tag::Long256 => Value::Long256(hex(text.trim_start_matches("0x"))),
+        Tag::GeoInt => Value::Geohash { bits: 20, value: geohash(text) },
+        Tag::Uuid => Value::Uuid(u128::from_str_radix(&text.replace('-', ""), 16).unwrap()),
+        Tag::Ipv4 => {
+            Value::Ipv4(text.split('.').fold(0, |all, octet| all << 8 | octet.parse::<u32>().unwrap()))
+        }
+        Tag::Decimal64 => Value::Decimal { unscaled: text.replace('.', "").parse().unwrap(), scale: 2 },
+        other => panic!("no cells of {other:?}"),
+    })
+}
+
+fn geohash(text: &str) -> u64 {
+    let letters = "0123456789bcdefghjkmnpqrstuvwxyz";
+    text.chars().fold(0, |all, c| all << 5 | letters.find(c).unwrap() as u64)
+}
