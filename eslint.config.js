@@ -14,6 +14,7 @@ export default tseslint.config(
       },
     },
     rules: {
+      "no-var": "off",
       "no-restricted-properties": [
         "error",
         ...MARKUP.map((property) => ({ property, message: "use textContent" })),

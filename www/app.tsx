@@ -24,6 +24,7 @@ import { Tabs } from "./views/tabs.js";
 
 export function mount(start: Start): void {
   const stage = new Stage(start.engine, start.opening);
+  globalThis.understudy = stage;
   bindAddress(stage);
   bindPlayback(stage);
   bindKeys(stage);

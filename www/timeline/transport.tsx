@@ -94,12 +94,13 @@ function Speed() {
       >
         {all.map((s) => (
           <option key={s} value={String(s)}>
-            {axis === "txn"
-              ? `${s}× (${Number((s * TXN_PER_SECOND).toPrecision(3))} txn/s)`
-              : `${s}× real time`}
+            {s}×
           </option>
         ))}
       </select>
+      <span class="quiet speed-rate">
+        {axis === "txn" ? `${Number((speed * TXN_PER_SECOND).toPrecision(3))} txn/s` : "real time"}
+      </span>
     </label>
   );
 }

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { gatherPick } from "../engine/files.js";
-import { directoryUrl } from "../engine/source.js";
+import { BUNDLED, directoryUrl } from "../engine/source.js";
 import { COMMANDS, keyWords } from "../model/command.js";
 import { count, counted, mebibytes, size } from "../model/format.js";
 import { CommandButton, Fact } from "./bits.js";
@@ -152,12 +152,44 @@ function Real() {
             </Fact>
           </>
         ) : null}
+        {bundled ? <Recorded /> : null}
         <Fact name="Modelled">nothing</Fact>
         <Fact name="Digest">
           computed from the rows that the engine holds at this moment, never read from a file
         </Fact>
       </dl>
     </Modal>
+  );
+}
+
+/** What the server itself said of its tables when the recording was made, beside what the replay has. */
+interface Recording {
+  questdb: string;
+  description: string;
+  tables: { name: string; seqTxn: number; rows: number }[];
+}
+
+function Recorded() {
+  const [recording, set] = useState<Recording | null>(null);
+  const table = useSnapshot((s) => s.shown.table);
+  useEffect(() => {
+    fetch(new URL(`${BUNDLED}recording.json`, document.baseURI))
+      .then((response) => response.json() as Promise<Recording>)
+      .then(set, () => undefined);
+  }, []);
+  if (!recording) return null;
+  const answer = recording.tables.find((t) => t.name === table?.name && t.seqTxn === table.seqTxn);
+  return (
+    <>
+      <Fact name="Recorded">
+        from QuestDB {recording.questdb}. {recording.description}
+      </Fact>
+      <Fact name="The server’s answer">
+        {answer && table
+          ? `${counted(answer.rows, "row")} in ${answer.name} at txn ${count(answer.seqTxn)}; the replay has ${count(table.rows)}`
+          : `known for the end of each table’s log: ${recording.tables.map((t) => `${t.name} ${counted(t.rows, "row")}`).join(", ")}`}
+      </Fact>
+    </>
   );
 }
 

@@ -4,8 +4,10 @@ import { CommandButton, CopyButton, Icon } from "./bits.js";
 import { useSnapshot, useDispatch } from "./hooks.js";
 
 export function Header({ onTheme }: { onTheme: () => void }) {
-  const title = useSnapshot((s) => s.state.overview?.title ?? s.opening.title);
   const bundled = useSnapshot((s) => s.opening.bundled);
+  const title = useSnapshot((s) =>
+    bundled ? s.opening.title : (s.state.overview?.title ?? s.opening.title),
+  );
   return (
     <header class="head">
       <p class="wordmark">Understudy</p>

@@ -15,7 +15,7 @@ export function Now() {
         {table.name} <span class="quiet">after</span>
       </p>
       <h2 id="now-title" class="now-title">
-        {table.seqTxn === 0 ? "the first cue" : `txn ${count(table.seqTxn)}`}
+        {table.seqTxn === 0 ? "before the first txn" : `txn ${count(table.seqTxn)}`}
         <span class="quiet"> of {count(table.txnCount)}</span>
       </h2>
       {txn ? (
@@ -39,7 +39,7 @@ function TransactionFacts({ txn }: { txn: Transaction }) {
       ) : null}
       <dl class="facts">
         <Fact name="Committed">
-          {clock(txn.commitUs)} <span class="quiet">{day(txn.commitUs)} UTC</span>
+          <span class="quiet">{day(txn.commitUs)}</span> {clock(txn.commitUs)} <span class="quiet">UTC</span>
         </Fact>
         {txn.wal === null ? null : (
           <Fact name="Writer">
