@@ -10,7 +10,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 
-all_parts=(setup format lint docs rust wasm module size page e2e live)
+all_parts=(setup format lint docs rust wasm module size pkg page e2e live)
 
 main() {
   local parts=("$@")
@@ -56,6 +56,12 @@ part_module() {
 }
 
 part_size() { scripts/wasm.sh size; }
+
+# The npm package in node, against real HTTP servers.
+part_pkg() {
+  [ -f pkg/understudy_bg.wasm ] || scripts/wasm.sh build
+  node --test tests/pkg/
+}
 
 part_page() {
   scripts/setup.sh node

@@ -12,5 +12,5 @@ mod timeline;
 
 pub use compare::{Difference, UNLOGGED_CAUSES, compare};
 pub use history::{History, tables};
-pub use player::{Player, PlayerOptions, WORK_PER_TXN};
+pub use player::{Player, PlayerOptions, Spent, WORK_PER_TXN};
 pub use timeline::{Kind, Mark, timeline};

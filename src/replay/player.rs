@@ -28,6 +28,7 @@ pub struct Player {
     work: u64,
     work_at_checkpoint: u64,
     options: PlayerOptions,
+    spent: Spent,
 }
 
 /// How a [`Player`] spends memory and time.
@@ -43,6 +44,17 @@ pub struct PlayerOptions {
     pub block_txns: usize,
     /// Transactions to ask for ahead when bytes have to be waited for.
     pub ahead: u64,
+    /// Milliseconds on the driver's clock, for [`Player::spent`]; without one everything takes no time.
+    pub clock: fn() -> f64,
+}
+
+/// Milliseconds spent since the player was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    /// Reading and validating transactions.
+    pub decode: f64,
+    /// Changing the table.
+    pub apply: f64,
 }
 
 /// Work is counted in rows written; reading and planning a transaction costs about as much as this
@@ -57,6 +69,7 @@ impl Default for PlayerOptions {
             block_rows: 1 << 20,
             block_txns: 4_096,
             ahead: 256,
+            clock: || 0.0,
         }
     }
 }
@@ -86,6 +99,7 @@ impl Player {
             work: 0,
             work_at_checkpoint: 0,
             options,
+            spent: Spent::default(),
         })
     }
 
@@ -135,6 +149,11 @@ impl Player {
         self.checkpoints.memory()
     }
 
+    /// Time spent so far, by the clock of the options.
+    pub fn spent(&self) -> Spent {
+        self.spent
+    }
+
     /// Number of checkpoints held.
     pub fn checkpoints(&self) -> usize {
         self.checkpoints.len()
@@ -157,15 +176,22 @@ impl Player {
     /// Applies the next block of transactions, none beyond `limit`.
     fn advance(&mut self, files: &dyn Files, limit: u64) -> Result<()> {
         let first = self.table.seq_txn + 1;
+        let begun = (self.options.clock)();
         let transaction = self.read(files, first).inspect_err(|error| {
             if error.is_pending() {
                 self.ask_ahead(files, first + 1);
             }
-        })?;
+        });
+        let mut decoded = (self.options.clock)();
+        self.spent.decode += decoded - begun;
+        let transaction = transaction?;
         let mut waiting = None;
         let effect = match transaction {
             Transaction::Rows(commit) => {
                 let commits = self.gather(files, commit, limit, &mut waiting);
+                let gathered = (self.options.clock)();
+                self.spent.decode += gathered - decoded;
+                decoded = gathered;
                 let rows: usize = commits.iter().map(|commit| commit.rows).sum();
                 self.work += rows as u64 + WORK_PER_TXN * commits.len() as u64;
                 self.checkpoints.built(commits.iter().map(Commit::bytes).sum());
@@ -187,6 +213,7 @@ impl Player {
             self.work_at_checkpoint = self.work;
         }
         self.checkpoints.fit(&self.table, self.work, self.options.memory);
+        self.spent.apply += (self.options.clock)() - decoded;
         waiting.map_or(Ok(()), Err)
     }
 

@@ -19,3 +19,13 @@ fn every_recording_replays_to_the_servers_answers() {
     assert!(compared > 0, "nothing was compared");
     println!("{compared} answers of the server compared");
 }
+
+/// Cargo can't list a folder for a test that runs in a browser.
+#[test]
+fn the_tests_in_webassembly_leave_no_recording_out() {
+    let listed = include_str!("../wasm/recordings.rs");
+    let (_, listed) = listed.split_once("recordings! {").expect("the list of recordings");
+    for (name, _) in recordings() {
+        assert!(listed.lines().any(|line| line.trim() == name), "tests/wasm/recordings.rs lacks {name}");
+    }
+}

@@ -1,0 +1,374 @@
+//! The cache of files, and what is wanted of them.
+
+use super::extents::Extents;
+use super::failure::Failure;
+use super::http::Answer;
+use super::origin::Origin;
+use crate::wal::{Error, Files, Result};
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+
+/// Requests at a time. Browsers allow six connections to a server that speaks HTTP/1.1.
+const PARALLEL: usize = 6;
+/// Files up to this size are fetched whole.
+const SMALL: u64 = 512 << 10;
+/// Parts begin and end at multiples of this, so that neighbouring requests don't overlap.
+const ALIGN: u64 = 64 << 10;
+/// A part is at least this long; each one that follows on the last is twice as long, up to
+/// [`AHEAD_MAX`]: a cursor that moves on through a file soon has what it needs next.
+const AHEAD_MIN: u64 = 256 << 10;
+/// See [`AHEAD_MIN`].
+const AHEAD_MAX: u64 = 4 << 20;
+
+/// A `db` directory whose bytes arrive while the engine waits: a cache, and the list of what is wanted.
+///
+/// A handle: clones share the cache.
+#[derive(Clone)]
+pub struct WebFiles(Rc<Shared>);
+
+struct Shared {
+    origin: Origin,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Every file with its size, where that is known beforehand.
+    listing: Option<BTreeMap<String, u64>>,
+    files: BTreeMap<String, File>,
+    wants: BTreeMap<String, Want>,
+    /// Why a file could not be read, until the next call.
+    failures: BTreeMap<String, Failure>,
+    /// Counts the engine's attempts, so that nothing which the last one used is let go.
+    attempt: u64,
+    limit: usize,
+    ranges_honoured: Option<bool>,
+    files_read: u32,
+    bytes_read: u64,
+}
+
+#[derive(Default)]
+struct File {
+    size: Size,
+    extents: Extents,
+    /// True once any of it arrived.
+    read: bool,
+    /// Where the last fetch ended, and how long the next one that follows on it is.
+    reached: u64,
+    ahead: u64,
+}
+
+#[derive(Default, Clone, Copy, PartialEq)]
+enum Size {
+    #[default]
+    Unknown,
+    Known(u64),
+    Absent,
+}
+
+#[derive(Default)]
+struct Want {
+    size: bool,
+    ranges: Vec<Range<u64>>,
+}
+
+/// One request to make.
+struct Job {
+    path: String,
+    range: Option<Range<u64>>,
+    /// Bytes that it will bring, where known.
+    expected: Option<u64>,
+}
+
+/// What was really read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fetched {
+    /// Files of which anything was read.
+    pub files: u32,
+    /// Bytes that arrived.
+    pub bytes: u64,
+    /// Whether the server answers requests for parts with parts; `None` while not known.
+    pub ranges_honoured: Option<bool>,
+    /// Bytes held in the cache.
+    pub held: usize,
+}
+
+/// Told while bytes arrive: loaded so far of what is being fetched, and expected in all where that is
+/// known; the file that came last.
+pub type OnProgress = Rc<dyn Fn(u64, Option<u64>, &str)>;
+
+impl WebFiles {
+    /// Opens a directory; `limit` bounds the bytes that the cache holds beyond those in use.
+    ///
+    /// # Errors
+    /// Those of [`Origin::listing`].
+    pub async fn open(origin: Origin, limit: usize) -> std::result::Result<Self, Failure> {
+        let listing = origin.listing().await?;
+        let state = State { listing, limit, ..State::default() };
+        Ok(Self(Rc::new(Shared { origin, state: RefCell::new(state) })))
+    }
+
+    /// Where the bytes come from.
+    pub fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    /// True if every file is known beforehand.
+    pub fn has_listing(&self) -> bool {
+        self.0.state.borrow().listing.is_some()
+    }
+
+    /// What was read so far.
+    pub fn fetched(&self) -> Fetched {
+        let state = self.0.state.borrow();
+        Fetched {
+            files: state.files_read,
+            bytes: state.bytes_read,
+            ranges_honoured: state.ranges_honoured,
+            held: state.held(),
+        }
+    }
+
+    /// Begins an attempt of the engine; what the last one did not use may go from now on.
+    pub fn begin_attempt(&self) {
+        self.0.state.borrow_mut().attempt += 1;
+    }
+
+    /// Forgets which files could not be read, so that they are asked for again.
+    pub fn forget_failures(&self) {
+        self.0.state.borrow_mut().failures.clear();
+    }
+
+    /// Why a file could not be read.
+    pub fn failure(&self, path: &str) -> Option<Failure> {
+        self.0.state.borrow().failures.get(path).cloned()
+    }
+
+    /// Fetches all that was asked for; false if nothing was.
+    ///
+    /// A file that can't be had does not stop the others: the engine hears of it when it asks again.
+    pub async fn fetch_wanted(&self, on_progress: Option<OnProgress>) -> bool {
+        let jobs = self.0.state.borrow_mut().jobs();
+        if jobs.is_empty() {
+            return false;
+        }
+        let expected = jobs.iter().map(|job| job.expected).sum::<Option<u64>>();
+        let before = self.fetched().bytes;
+        let queue = Rc::new(RefCell::new(VecDeque::from(jobs)));
+        let lanes = js_sys::Array::new();
+        for _ in 0..PARALLEL.min(queue.borrow().len()) {
+            let (files, queue, on_progress) = (self.clone(), queue.clone(), on_progress.clone());
+            lanes.push(&future_to_promise(async move {
+                loop {
+                    let Some(job) = queue.borrow_mut().pop_front() else { return Ok(JsValue::UNDEFINED) };
+                    files.fetch(&job).await;
+                    if let Some(tell) = &on_progress {
+                        tell(files.fetched().bytes - before, expected, &job.path);
+                    }
+                }
+            }));
+        }
+        // The lanes keep their failures to themselves.
+        let _ = JsFuture::from(js_sys::Promise::all(&lanes)).await;
+        self.0.state.borrow_mut().evict();
+        true
+    }
+
+    async fn fetch(&self, job: &Job) {
+        let shared = &*self.0;
+        let answer = shared.origin.get(&job.path, job.range.clone()).await;
+        // Without the size in the answer it takes a second question.
+        let size = match &answer {
+            Ok(Answer::Part { total: None, .. } | Answer::Beyond { total: None }) => {
+                shared.origin.size(&job.path).await.map(|size| size.map_or(Size::Absent, Size::Known))
+            }
+            Ok(Answer::Part { total: Some(total), .. } | Answer::Beyond { total: Some(total) }) => {
+                Ok(Size::Known(*total))
+            }
+            Ok(Answer::Whole(bytes)) => Ok(Size::Known(bytes.len() as u64)),
+            Ok(Answer::Absent) => Ok(Size::Absent),
+            Err(failure) => Err(failure.clone()),
+        };
+        let mut state = shared.state.borrow_mut();
+        match (answer, size) {
+            (Ok(answer), Ok(size)) => state.take(job, answer, size),
+            (_, Err(failure)) | (Err(failure), _) => state.refused(&job.path, failure),
+        }
+    }
+}
+
+impl Files for WebFiles {
+    fn read(&self, path: &str, offset: u64, len: u64) -> Result<Bytes> {
+        let mut state = self.0.state.borrow_mut();
+        let attempt = state.attempt;
+        let wanted = offset.saturating_add(len);
+        let file = state.file(path)?;
+        match file.size {
+            Size::Absent => return Err(Error::Absent { file: path.into() }),
+            Size::Known(size) if wanted > size => {
+                return Err(Error::Short { file: path.into(), len: size, wanted });
+            }
+            _ => {}
+        }
+        if let Some(bytes) = file.extents.read(offset..wanted, attempt) {
+            return Ok(bytes);
+        }
+        state.want(path).ranges.push(offset..wanted);
+        Err(Error::Pending)
+    }
+
+    fn len(&self, path: &str) -> Result<u64> {
+        let mut state = self.0.state.borrow_mut();
+        match state.file(path)?.size {
+            Size::Known(size) => Ok(size),
+            Size::Absent => Err(Error::Absent { file: path.into() }),
+            Size::Unknown => {
+                state.want(path).size = true;
+                Err(Error::Pending)
+            }
+        }
+    }
+
+    fn list(&self, dir: &str) -> Result<Option<Vec<String>>> {
+        let state = self.0.state.borrow();
+        let Some(listing) = &state.listing else { return Ok(None) };
+        let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
+        let below = listing.range(prefix.clone()..).map_while(|(path, _)| path.strip_prefix(&prefix));
+        let mut names: Vec<String> =
+            below.filter_map(|rest| rest.split('/').next()).map(str::to_owned).collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(Some(names))
+    }
+}
+
+impl State {
+    /// The file, known or new.
+    fn file(&mut self, path: &str) -> Result<&mut File> {
+        if let Some(failure) = self.failures.get(path) {
+            return Err(Error::Io { file: path.into(), message: failure.message.as_str().into() });
+        }
+        if !self.files.contains_key(path) {
+            let size = match &self.listing {
+                Some(listing) => listing.get(path).map_or(Size::Absent, |&size| Size::Known(size)),
+                None => Size::Unknown,
+            };
+            self.files.insert(path.to_owned(), File { size, ..File::default() });
+        }
+        self.files.get_mut(path).ok_or(Error::Pending)
+    }
+
+    fn want(&mut self, path: &str) -> &mut Want {
+        self.wants.entry(path.to_owned()).or_default()
+    }
+
+    /// The requests that bring what is wanted.
+    fn jobs(&mut self) -> Vec<Job> {
+        let ranges_work = self.ranges_honoured != Some(false);
+        let mut jobs = Vec::new();
+        for (path, want) in std::mem::take(&mut self.wants) {
+            let Some(file) = self.files.get_mut(&path) else { continue };
+            let whole = match file.size {
+                Size::Absent => continue,
+                Size::Known(size) => size <= SMALL || !ranges_work,
+                Size::Unknown => !ranges_work,
+            };
+            if whole {
+                let expected = if let Size::Known(size) = file.size { Some(size) } else { None };
+                jobs.push(Job { path, range: None, expected });
+                continue;
+            }
+            for range in file.aligned(want) {
+                let expected = (file.size != Size::Unknown).then_some(range.end - range.start);
+                jobs.push(Job { path: path.clone(), range: Some(range), expected });
+            }
+        }
+        jobs
+    }
+
+    fn take(&mut self, job: &Job, answer: Answer, size: Size) {
+        let attempt = self.attempt;
+        if let (Answer::Part { .. }, Some(_)) | (Answer::Beyond { .. }, _) = (&answer, &job.range) {
+            self.ranges_honoured = Some(true);
+        } else if let (Answer::Whole(bytes), Some(range)) = (&answer, &job.range)
+            // A server may well answer with the whole of a file that is no longer than the part.
+            && range.end < bytes.len() as u64
+        {
+            self.ranges_honoured = Some(false);
+        }
+        let Some(file) = self.files.get_mut(&job.path) else { return };
+        file.size = size;
+        let (offset, bytes) = match answer {
+            Answer::Part { bytes, .. } => (job.range.as_ref().map_or(0, |range| range.start), bytes),
+            Answer::Whole(bytes) => (0, bytes),
+            Answer::Beyond { .. } | Answer::Absent => return,
+        };
+        file.extents.insert(offset, &bytes, attempt);
+        self.files_read += u32::from(!std::mem::replace(&mut file.read, true));
+        self.bytes_read += bytes.len() as u64;
+    }
+
+    /// Notes a failure. Buckets that hide their listing answer 403 for what does not exist; once
+    /// anything could be read, it is taken for that.
+    fn refused(&mut self, path: &str, failure: Failure) {
+        match self.files.get_mut(path) {
+            Some(file) if failure.status == Some(403) && self.files_read > 0 => file.size = Size::Absent,
+            _ => drop(self.failures.insert(path.to_owned(), failure)),
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.files.values().map(|file| file.extents.held()).sum()
+    }
+
+    /// Lets go of what was not used for longest, until the rest fits the limit.
+    fn evict(&mut self) {
+        let mut held = self.held();
+        if held <= self.limit {
+            return;
+        }
+        let mut old: Vec<(u64, String, u64)> = Vec::new();
+        for (path, file) in &self.files {
+            let unused = file.extents.parts().filter(|&(_, used, _)| used < self.attempt);
+            old.extend(unused.map(|(offset, used, _)| (used, path.clone(), offset)));
+        }
+        old.sort_unstable();
+        for (_, path, offset) in old {
+            if held <= self.limit {
+                return;
+            }
+            held -= self.files.get_mut(&path).map_or(0, |file| file.extents.remove(offset));
+        }
+    }
+}
+
+impl File {
+    /// The missing parts of what is wanted, aligned, joined, and with what will be wanted next.
+    fn aligned(&mut self, want: Want) -> Vec<Range<u64>> {
+        let size = if let Size::Known(size) = self.size { size } else { u64::MAX };
+        let mut wanted = want.ranges;
+        if want.size && self.size == Size::Unknown && wanted.is_empty() {
+            wanted.push(0..1);
+        }
+        wanted.sort_unstable_by_key(|range| range.start);
+        let mut joined: Vec<Range<u64>> = Vec::new();
+        for range in wanted {
+            let start = range.start / ALIGN * ALIGN;
+            let follows = start <= self.reached && range.end > self.reached && self.reached > 0;
+            self.ahead = if follows { (self.ahead * 2).min(AHEAD_MAX) } else { AHEAD_MIN };
+            let ahead = start.saturating_add(self.ahead);
+            let end = range.end.max(ahead).checked_next_multiple_of(ALIGN).unwrap_or(u64::MAX).min(size);
+            self.reached = end;
+            match joined.last_mut() {
+                Some(last) if start <= last.end => last.end = last.end.max(end),
+                _ => joined.push(start..end),
+            }
+        }
+        joined.into_iter().flat_map(|range| self.extents.missing(range)).collect()
+    }
+}
