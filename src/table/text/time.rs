@@ -110,7 +110,7 @@ pub(super) fn year_start(year: i32, day: i64) -> i64 {
 }
 
 /// The year that QuestDB prints for a TIMESTAMP.
-pub(super) fn year_of<const PER_SECOND: i64>(value: i64) -> i32 {
+fn year_of<const PER_SECOND: i64>(value: i64) -> i32 {
     let day = DAY_SECONDS * PER_SECOND;
     // 365.2425 days.
     let average = day / 400 * 146_097;

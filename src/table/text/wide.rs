@@ -37,12 +37,14 @@ pub(super) fn long256(out: &mut Vec<u8>, words: [u64; 4]) {
 }
 
 pub(super) fn uuid(out: &mut Vec<u8>, value: u128) {
-    for (shift, digits) in [(96, 8), (80, 4), (64, 4), (48, 4), (0, 12)] {
-        if shift != 96 {
-            out.push(b'-');
+    let mut text = [b'-'; 36];
+    let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
+    for (i, at) in places.enumerate() {
+        if let Some(slot) = text.get_mut(at) {
+            *slot = hex_digit((value >> (124 - 4 * i)) as u8);
         }
-        hex(out, (value >> shift) as u64, digits);
     }
+    out.extend_from_slice(&text);
 }
 
 pub(super) fn ipv4(out: &mut Vec<u8>, value: u32) {

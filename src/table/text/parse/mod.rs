@@ -1,23 +1,23 @@
-//! Values out of text, as QuestDB 9.3.4 reads them in conversions and literals.
+//! Values out of text, as QuestDB 9.3.4 reads them when a column changes its type.
+//!
+//! SQL literals are another matter: they keep what overflows a column, and follow the column's resolution.
 
-mod interval;
 mod net;
 mod number;
 mod real;
 mod time;
 
-pub use interval::{parse_interval, parse_intervals};
 pub use net::{ipv4, uuid};
 pub use number::{int, long};
 pub use real::{double, float};
-pub use time::{date, parse_timestamp, timestamp};
+pub use time::{date, timestamp};
 
 /// Text as QuestDB's parsers see it: a row of 16-bit characters.
 ///
 /// A VARCHAR is read byte by byte, each byte a character of its own.
 #[derive(Debug, Clone, Copy)]
 pub enum Chars<'a> {
-    /// VARCHAR, SYMBOL, literals.
+    /// VARCHAR, and SYMBOL where only ASCII is of use.
     Bytes(&'a [u8]),
     /// STRING: UTF-16LE units.
     Units(&'a [u8]),

@@ -14,17 +14,6 @@ pub fn timestamp(text: Chars<'_>, nanos: bool) -> Option<i64> {
     Reader { text, at: 0, unit: unit(nanos) }.instant()
 }
 
-/// As [`timestamp`], from SQL text.
-pub fn parse_timestamp(text: &str, nanos: bool) -> Option<i64> {
-    timestamp(text.into(), nanos)
-}
-
-/// The first and the last instant of what the text names: `2024-01` is a month, `2024-01-02T03` an hour,
-/// `2024-W05` a week. Stricter than [`timestamp`]: no zone, `T` before the time.
-pub(super) fn span(text: &str, nanos: bool) -> Option<(i64, i64)> {
-    Reader { text: text.into(), at: 0, unit: unit(nanos) }.interval()
-}
-
 /// What a second is in, and how many digits of its fraction are read.
 #[derive(Clone, Copy)]
 struct Unit {
@@ -57,108 +46,71 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn instant(&mut self) -> Option<i64> {
-        let (year, leap) = self.year()?;
-        let start = year_start(year, self.unit.day());
-        let time = match self.date(year, leap, false)? {
-            Part::Whole(span) => start.wrapping_add(span.start),
-            Part::Week(day) => return self.week_time(start.wrapping_add(day), false).map(|(low, _)| low),
-            Part::Day(day) => {
-                let (time, full) = self.time(":")?;
-                let zone = if full { self.zone()? } else { 0 };
-                start.wrapping_add(day).wrapping_add(time.start).wrapping_add(zone)
-            }
-        };
-        // The null's own number.
-        Some(time).filter(|&t| t != i64::MIN)
-    }
-
-    fn interval(&mut self) -> Option<(i64, i64)> {
-        let (year, leap) = self.year()?;
-        let start = year_start(year, self.unit.day());
-        let (base, span) = match self.date(year, leap, true)? {
-            Part::Whole(span) => (start, span),
-            Part::Week(day) => return self.week_time(start.wrapping_add(day), true),
-            Part::Day(day) => (start.wrapping_add(day), self.time_span()?),
-        };
-        let low = base.wrapping_add(span.start);
-        Some((low, low.wrapping_add(span.len - 1)))
-    }
-
-    /// Four characters, of which one may be a sign.
-    fn year(&mut self) -> Option<(i32, bool)> {
         let year = self.int(4)?;
-        Some((year, is_leap(year)))
+        let start = year_start(year, self.unit.day());
+        let in_year = if !self.more(3)? {
+            0
+        } else {
+            self.expect("-")?;
+            if self.unit.weeks && self.peek(b'W') { self.week(year)? } else { self.month(is_leap(year))? }
+        };
+        // Sums wrap as in Java; the null's own number is null.
+        Some(start.wrapping_add(in_year)).filter(|&t| t != i64::MIN)
     }
 
-    /// Month and day, as time since the start of the year; [`Part::Day`] if a time of day follows.
-    fn date(&mut self, year: i32, leap: bool, strict: bool) -> Option<Part> {
+    /// Month, day and time, as time since the start of the year.
+    fn month(&mut self, leap: bool) -> Option<i64> {
         let day = self.unit.day();
+        let (before, days) = month_days(self.ranged(2, 1, 12)?, leap)?;
         if !self.more(3)? {
-            return Some(Part::Whole(Span { start: 0, len: day * (365 + i64::from(leap)) }));
+            return Some(before * day);
         }
         self.expect("-")?;
-        if self.unit.weeks && self.peek(b'W') {
-            return self.week(year);
-        }
-        let month = self.ranged(2, 1, 12)?;
-        let (before, days) = month_days(month, leap)?;
+        let date = (before + i64::from(self.ranged(2, 1, days)?) - 1) * day;
         if !self.more(3)? {
-            return Some(Part::Whole(Span { start: before * day, len: days * day }));
+            return Some(date);
         }
-        self.expect("-")?;
-        let of_month = i64::from(self.ranged(2, 1, i32::try_from(days).ok()?)?) - 1;
-        let start = (before + of_month) * day;
-        if !self.more(3)? {
-            return Some(Part::Whole(Span { start, len: day }));
-        }
-        self.expect(if strict { "T" } else { "T " })?;
-        Some(Part::Day(start))
+        self.expect("T ")?;
+        let (time, to_the_second) = self.time()?;
+        Some(date + time + if to_the_second { self.zone()? } else { 0 })
     }
 
-    /// Time of day; the flag says whether it went down to seconds.
-    fn time(&mut self, colon: &str) -> Option<(Span, bool)> {
+    /// Time of day, and whether it went down to seconds.
+    fn time(&mut self) -> Option<(i64, bool)> {
         let second = self.unit.per_second;
-        let hour = i64::from(self.ranged(2, 0, 23)?);
+        let mut time = i64::from(self.ranged(2, 0, 23)?) * 3600 * second;
         if !self.more(3)? {
-            return Some((Span { start: hour * 3600 * second, len: 3600 * second }, false));
+            return Some((time, false));
         }
-        self.expect(colon)?;
-        let minute = i64::from(self.ranged(2, 0, 59)?);
-        let start = (hour * 60 + minute) * 60 * second;
+        self.expect(":")?;
+        time += i64::from(self.ranged(2, 0, 59)?) * 60 * second;
         if !self.more(3)? {
-            return Some((Span { start, len: 60 * second }, false));
+            return Some((time, false));
         }
-        self.expect(colon)?;
-        let start = start + i64::from(self.ranged(2, 0, 59)?) * second;
-        if !self.peek(b'.') {
-            return Some((Span { start, len: second }, true));
-        }
-        self.at += 1;
-        let fraction = self.fraction()?;
-        let spare = self.at + self.unit.spare;
-        while self.at < spare && self.digit().is_some() {
+        self.expect(":")?;
+        time += i64::from(self.ranged(2, 0, 59)?) * second;
+        if self.peek(b'.') {
             self.at += 1;
+            time += self.fraction()?;
+            let spare = self.at + self.unit.spare;
+            while self.at < spare && self.digit().is_some() {
+                self.at += 1;
+            }
         }
-        Some((Span { start: start + fraction.start, len: fraction.len }, true))
+        Some((time, true))
     }
 
-    /// As [`Self::time`], but nothing may follow.
-    fn time_span(&mut self) -> Option<Span> {
-        let (span, _) = self.time(":")?;
-        (self.at == self.text.len()).then_some(span)
-    }
-
-    /// Digits of a second's fraction, with the length of what they leave open.
-    fn fraction(&mut self) -> Option<Span> {
-        let (mut value, mut open) = (0, self.unit.per_second);
+    /// Digits of a second's fraction.
+    fn fraction(&mut self) -> Option<i64> {
+        let (mut value, mut rest) = (0, self.unit.per_second);
         for _ in 0..self.unit.digits {
             let Some(digit) = self.digit() else { break };
             value = value * 10 + digit;
-            open /= 10;
+            rest /= 10;
             self.at += 1;
         }
         // QuestDB has no power of ten for nine missing digits.
-        (open < 1_000_000_000).then_some(Span { start: value * open, len: open })
+        (rest < 1_000_000_000).then_some(value * rest)
     }
 
     /// `Z`, or `+hh`, `+hhmm`, `+hh:mm`, as what has to be added to get UTC.
@@ -184,29 +136,21 @@ impl Reader<'_> {
         Some(sign * (hours * 60 + minutes) * 60 * self.unit.per_second)
     }
 
-    fn week(&mut self, year: i32) -> Option<Part> {
+    /// An ISO week, a day of it and a time. Whatever else follows is not looked at.
+    fn week(&mut self, year: i32) -> Option<i64> {
         self.at += 1;
         let week = i64::from(self.ranged(2, 1, weeks_of(year))?);
-        Some(Part::Week((week_offset(year) + (week - 1) * 7) * self.unit.day()))
-    }
-
-    /// What may follow a week: a day of it and a time. Whatever else follows is not looked at, unless `strict`.
-    fn week_time(&mut self, monday: i64, strict: bool) -> Option<(i64, i64)> {
-        let day = self.unit.day();
-        let done = |reader: &Self, start: i64, len: i64| {
-            (!strict || reader.at == reader.text.len()).then(|| (start, start.wrapping_add(len - 1)))
-        };
-        if !self.peek(b'-') {
-            return done(self, monday, 7 * day);
+        let mut days = week_offset(year) + (week - 1) * 7;
+        let mut time = 0;
+        if self.peek(b'-') {
+            self.at += 1;
+            days += i64::from(self.ranged(1, 1, 7)?) - 1;
+            if self.peek(b'T') || self.peek(b' ') {
+                self.at += 1;
+                (time, _) = self.time()?;
+            }
         }
-        self.at += 1;
-        let start = monday.wrapping_add((i64::from(self.ranged(1, 1, 7)?) - 1) * day);
-        if !self.peek(b'T') && !self.peek(b' ') {
-            return done(self, start, day);
-        }
-        self.at += 1;
-        let (span, _) = self.time(":")?;
-        done(self, start.wrapping_add(span.start), span.len)
+        Some(days * self.unit.day() + time)
     }
 
     /// Whether there is more: `None` if it is shorter than `least` characters.
@@ -246,29 +190,14 @@ impl Reader<'_> {
     }
 }
 
-/// Time since some start, and its length.
-#[derive(Clone, Copy)]
-struct Span {
-    start: i64,
-    len: i64,
-}
-
-enum Part {
-    /// Nothing follows.
-    Whole(Span),
-    /// The start of a day in the year, whose time follows.
-    Day(i64),
-    /// The start of a week in the year.
-    Week(i64),
-}
-
 /// Days before a month, and days in it.
-pub(super) fn month_days(month: i32, leap: bool) -> Option<(i64, i64)> {
-    const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+fn month_days(month: i32, leap: bool) -> Option<(i64, i32)> {
+    const DAYS: [i32; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let index = usize::try_from(month).ok()?.checked_sub(1)?;
-    let before: i64 = DAYS.iter().take(index).sum();
-    let leap = i64::from(leap);
-    Some((before + if index > 1 { leap } else { 0 }, DAYS.get(index)? + if index == 1 { leap } else { 0 }))
+    let before: i32 = DAYS.iter().take(index).sum();
+    let leap = i32::from(leap);
+    let before = before + if index > 1 { leap } else { 0 };
+    Some((before.into(), DAYS.get(index)? + if index == 1 { leap } else { 0 }))
 }
 
 /// Days from the first of January to the Monday of ISO week 1.
@@ -294,7 +223,7 @@ mod tests {
 
     #[test]
     fn instants() {
-        let micros = |text: &str| parse_timestamp(text, false);
+        let micros = |text: &str| timestamp(text.into(), false);
         assert_eq!(micros("1970"), Some(0));
         assert_eq!(micros("1970-02"), Some(31 * DAY));
         assert_eq!(micros("2024-02-29"), Some(1_709_164_800_000_000));
@@ -310,17 +239,8 @@ mod tests {
         assert_eq!(micros("2024-W01-1"), Some(1_704_067_200_000_000));
         assert_eq!(micros("abc"), None);
         assert_eq!(micros(""), None);
-        assert_eq!(parse_timestamp("1970-01-01T00:00:00.1", true), Some(100_000_000));
+        assert_eq!(timestamp("1970-01-01T00:00:00.1".into(), true), Some(100_000_000));
         assert_eq!(date("2024-01-02T03:04:05.678901Z".into()), Some(1_704_164_645_678));
         assert_eq!(date("2024-W01".into()), None);
-    }
-
-    #[test]
-    fn spans() {
-        let micros = |text: &str| span(text, false);
-        assert_eq!(micros("1970"), Some((0, 365 * DAY - 1)));
-        assert_eq!(micros("1970-01-01T00"), Some((0, 3_600_000_000 - 1)));
-        assert_eq!(micros("1970-01-01T00:00:00.12"), Some((120_000, 129_999)));
-        assert_eq!(micros("1970-01-01 00"), None);
     }
 }
