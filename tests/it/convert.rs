@@ -1,12 +1,13 @@
 //! Conversions between column types against a real QuestDB's (`tests/record/probe_convert.py`).
 
 use ethnum::I256;
+use proptest::prelude::*;
 use understudy::apply::convert::{self, Suspends};
 use understudy::table::Value;
 use understudy::table::text::{self, CSV_LINE_END};
 use understudy::wal::{ColumnType, Tag};
 
-use crate::text::{Column, compare_rows, fixture};
+use crate::text::{Column, any_type, any_value, compare_rows, fixture};
 
 #[test]
 fn every_pair_of_types_ends_as_on_the_server() {
@@ -117,6 +118,22 @@ fn literal(text: &str, ty: ColumnType) -> Value<'static> {
         _ => {
             let unscaled: String = digits.chars().filter(|c| c.is_ascii_digit() || *c == '-').collect();
             Value::Decimal { unscaled: unscaled.parse::<I256>().expect("digits"), scale: ty.decimal().1 }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_value_is_too_odd_to_convert(value in any_value(), from in any_type(), to in any_type()) {
+        if let Ok(converter) = convert::converter(from, to) {
+            let mut scratch = Vec::new();
+            for value in value.values() {
+                if let Ok(converted) = converter.convert(value, &mut scratch) {
+                    let mut out = Vec::new();
+                    text::write_csv(&mut out, converted, to);
+                    prop_assert!(out.len() <= 6_000);
+                }
+            }
         }
     }
 }
