@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// The files of `tests/data/NAME.tar.gz`.
 pub fn fixture(name: &str) -> Files {
-    let path = data().join(format!("{name}.tar.gz"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(format!("{name}.tar.gz"));
     let packed = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&packed[..]));
     let mut files = Files::new();
@@ -31,11 +31,6 @@ pub fn fixture(name: &str) -> Files {
         files.insert(name, bytes);
     }
     files
-}
-
-fn data() -> PathBuf {
-    std::env::var_os("UNDERSTUDY_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"), PathBuf::from)
 }
 
 /// A column as QuestDB's own files hold it: `NAME/type`, `NAME/d`, `NAME/i`, `NAME/symbols`.
