@@ -5,7 +5,9 @@ use super::test::Test;
 use super::time::{self, Nanos};
 use super::{Comparison, Context, Expr, NotUnderstood, Operand, OperandKind};
 use crate::table::Value;
+use crate::table::text::parse;
 use crate::wal::{ColumnType, Tag};
+use ethnum::I256;
 
 /// A column by name: writer index and type.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<(usize, ColumnType)>;
@@ -148,6 +150,10 @@ impl Compiler<'_> {
             (None, Some(constant)) => self.compare(&self.column(left)?, op, right, &constant, top),
             (Some(constant), None) => self.compare(&self.column(right)?, op.mirrored(), left, &constant, top),
             (None, None) => Err(right.not_understood("a comparison of two columns is not understood")),
+            (
+                Some(Constant { value: Const::Integer { value: a, .. }, bound: false, .. }),
+                Some(Constant { value: Const::Integer { value: b, .. }, bound: false, .. }),
+            ) => Ok(Node::Always(op.holds(Some(a.cmp(&b))))),
             (Some(_), Some(_)) => Err(left.not_understood("a comparison of two constants is not understood")),
         }
     }
@@ -185,7 +191,14 @@ impl Compiler<'_> {
                 }
                 _ => None,
             },
-            _ => column.test_of(op, constant),
+            _ => match column.identity(constant) {
+                // These are compared for equality alone.
+                Some(same) if matches!(op, Equal | NotEqual) => {
+                    return Ok(column.test(same, op == NotEqual));
+                }
+                Some(_) => None,
+                None => column.test_of(op, constant),
+            },
         };
         test.map(|test| column.test(test, false)).ok_or_else(|| column.refuse(operand))
     }
@@ -269,8 +282,10 @@ impl Compiler<'_> {
 
     fn between(&self, value: &Operand, bounds: &[Operand; 2], negated: bool) -> Result<Node, NotUnderstood> {
         let column = self.column(value)?;
-        if column.ty.tag() != Tag::Timestamp {
-            return Err(value.not_understood("BETWEEN is understood of timestamps only"));
+        match column.ty.tag() {
+            Tag::Timestamp => {}
+            Tag::Int | Tag::Long => return self.integer_range(&column, bounds, negated),
+            _ => return Err(value.not_understood("BETWEEN is not understood of this column's type")),
         }
         let mut ends = [0; 2];
         for (end, bound) in ends.iter_mut().zip(bounds) {
@@ -283,6 +298,23 @@ impl Compiler<'_> {
         }
         ends.sort_unstable();
         Ok(column.test(Test::Within(vec![(ends[0], ends[1])]), negated))
+    }
+
+    fn integer_range(
+        &self,
+        column: &Column<'_>,
+        bounds: &[Operand; 2],
+        negated: bool,
+    ) -> Result<Node, NotUnderstood> {
+        let mut ends = [0; 2];
+        for (end, bound) in ends.iter_mut().zip(bounds) {
+            *end = match self.context.constant(bound)? {
+                Some(Constant { value: Const::Integer { value, .. }, bound: false, .. }) => value,
+                _ => return Err(column.refuse(bound)),
+            };
+        }
+        ends.sort_unstable();
+        Ok(column.test(Test::Range(ends[0], ends[1]), negated))
     }
 }
 
@@ -326,6 +358,25 @@ impl Column<'_> {
         }
     }
 
+    /// Whether the cell is the constant, for types that have no order here.
+    fn identity(&self, constant: &Constant) -> Option<Test> {
+        let text = match &constant.value {
+            Const::Text(text) => Some(text.as_str()),
+            _ => None,
+        };
+        match (self.ty.tag(), &constant.value) {
+            (Tag::Uuid, Const::Uuid(value)) => Some(Test::Uuid(*value)),
+            (Tag::Uuid, _) => parse::uuid(text?.into()).map(Test::Uuid),
+            (Tag::Ipv4, Const::Ipv4(address)) => Some(Test::Ipv4(*address)),
+            (Tag::Ipv4, _) => parse::ipv4(text?.into()).filter(|a| *a != 0).map(Test::Ipv4),
+            (Tag::Long256, Const::Long256(words)) => Some(Test::Long256(*words)),
+            (Tag::GeoByte | Tag::GeoShort | Tag::GeoInt | Tag::GeoLong, Const::Geohash { bits, value }) => {
+                (*bits == self.ty.geohash_bits()).then_some(Test::Geohash(*value))
+            }
+            _ => None,
+        }
+    }
+
     /// The test for a column that is neither BOOLEAN nor a time.
     fn test_of(&self, op: Comparison, constant: &Constant) -> Option<Test> {
         use Comparison::{Equal, NotEqual};
@@ -338,6 +389,13 @@ impl Column<'_> {
             (Tag::Double, Const::Integer { value, .. }) if value.unsigned_abs() <= 1 << 53 => {
                 Test::Real { op, rhs: *value as f64 }
             }
+            // A compiled filter rounds the number to the column's own width.
+            (Tag::Float, Const::Real { value, .. }) if f64::from(*value as f32) == *value => {
+                Test::Real { op, rhs: *value }
+            }
+            (Tag::Float, Const::Integer { value, .. }) if value.unsigned_abs() <= 1 << 24 => {
+                Test::Real { op, rhs: *value as f64 }
+            }
             (Tag::String, Const::Text(text)) => Test::Text16 { op, rhs: text.encode_utf16().collect() },
             (Tag::String, Const::Char(unit)) => Test::Text16 { op, rhs: vec![*unit] },
             (Tag::Varchar | Tag::Symbol, Const::Text(text)) => {
@@ -348,18 +406,22 @@ impl Column<'_> {
             }
             // A compiled filter takes a null CHAR for a character below all others.
             (Tag::Char, Const::Char(unit)) if equality => Test::Char { op, rhs: *unit },
-            (Tag::Uuid, Const::Uuid(value)) if op == Equal => Test::Uuid(*value),
-            (
-                Tag::Decimal8
-                | Tag::Decimal16
-                | Tag::Decimal32
-                | Tag::Decimal64
-                | Tag::Decimal128
-                | Tag::Decimal256,
-                Const::Decimal { unscaled, scale },
-            ) if equality => Test::Decimal { op, unscaled: *unscaled, scale: *scale },
+            (tag, Const::Decimal { unscaled, scale }) if tag >= Tag::Decimal8 => {
+                self.decimal(op, *unscaled, *scale)?
+            }
+            (tag, Const::Integer { value, .. }) if tag >= Tag::Decimal8 => {
+                self.decimal(op, (*value).into(), 0)?
+            }
             _ => return None,
         })
+    }
+
+    /// A number that the column could hold; with any other QuestDB takes nulls for numbers.
+    fn decimal(&self, op: Comparison, unscaled: I256, scale: u32) -> Option<Test> {
+        let (precision, own_scale) = self.ty.decimal();
+        let ten = I256::from(10);
+        let raised = unscaled.checked_mul(ten.checked_pow(own_scale.checked_sub(scale)?)?)?;
+        (raised.abs() < ten.checked_pow(precision)?).then_some(Test::Decimal { op, unscaled: raised })
     }
 
     /// Whether a column of integers could hold the number and its negative: beyond that QuestDB's answer depends on

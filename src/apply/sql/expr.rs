@@ -98,6 +98,20 @@ pub enum OperandKind {
         /// From when.
         from: Box<Operand>,
     },
+    /// `to_timestamp(text, pattern)`.
+    ToTimestamp {
+        /// The moment.
+        text: String,
+        /// How it is written.
+        pattern: String,
+    },
+    /// `moment + ticks`, `moment - ticks`.
+    Shift {
+        /// From when.
+        from: Box<Operand>,
+        /// In the unit of the moment.
+        ticks: i64,
+    },
     /// `cast(value as type)`, `value::type` or `type 'value'`.
     Cast {
         /// What is cast.
@@ -348,6 +362,12 @@ impl<'a> Parser<'a> {
             self.advance();
             self.advance();
             self.dateadd(depth)?
+        } else if token.is("to_timestamp") {
+            self.advance();
+            self.advance();
+            let text = self.text()?;
+            self.expect_symbol(",")?;
+            OperandKind::ToTimestamp { text, pattern: self.text()? }
         } else if token.is("cast") {
             self.advance();
             self.advance();
@@ -358,7 +378,36 @@ impl<'a> Parser<'a> {
             return Err(self.refuse("this function is not understood"));
         };
         self.expect_symbol(")")?;
-        self.casts(self.make(&token, kind))
+        let value = self.casts(self.make(&token, kind))?;
+        self.shifted(value)
+    }
+
+    /// A moment with a number added or taken off.
+    fn shifted(&mut self, value: Operand) -> Result<Operand, NotUnderstood> {
+        let sign = self.peek();
+        let moment = matches!(value.kind, OperandKind::Now | OperandKind::DateAdd { .. });
+        if !moment || !(sign.is_symbol("-") || sign.is_symbol("+")) {
+            return Ok(value);
+        }
+        let number = self.peek_after();
+        let digits = number.text.trim_end_matches(['l', 'L']);
+        let Some(ticks) = digits.parse::<i64>().ok().filter(|_| number.kind == Kind::Number) else {
+            return Err(self.refuse("arithmetic is not understood"));
+        };
+        self.advance();
+        self.advance();
+        let ticks = if sign.is_symbol("-") { -ticks } else { ticks };
+        let (position, word) = (value.position, value.word.clone());
+        Ok(Operand { kind: OperandKind::Shift { from: Box::new(value), ticks }, position, word })
+    }
+
+    fn text(&mut self) -> Result<String, NotUnderstood> {
+        let token = self.peek();
+        if token.kind != Kind::Text {
+            return Err(self.refuse("a text was expected"));
+        }
+        self.advance();
+        Ok(token.unquoted())
     }
 
     fn dateadd(&mut self, depth: usize) -> Result<OperandKind, NotUnderstood> {

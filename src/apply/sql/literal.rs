@@ -90,6 +90,12 @@ impl Context<'_> {
             OperandKind::DateAdd { unit, stride, from } => {
                 self.dateadd(operand, *unit, *stride, from).map(Some)
             }
+            OperandKind::ToTimestamp { text, pattern } => {
+                let nanos = time::by_pattern(text, pattern)
+                    .ok_or_else(|| operand.not_understood("this pattern of time is not understood"))?;
+                literal(Const::Moment(time::Moment { nanos, precise: false }))
+            }
+            OperandKind::Shift { from, ticks } => self.shifted(operand, from, *ticks).map(Some),
             OperandKind::Cast { value, to } => self.cast(operand, value, to).map(Some),
         }
     }
@@ -119,6 +125,17 @@ impl Context<'_> {
             .ok_or_else(|| operand.not_understood("this step in time is not understood"))?;
         let frozen = from_value.is_some_and(|c| c.frozen);
         Ok(Constant { value: Const::Moment(time::Moment { nanos, ..moment }), bound: false, frozen })
+    }
+
+    fn shifted(&self, operand: &Operand, from: &Operand, ticks: i64) -> Result<Constant, NotUnderstood> {
+        match self.constant(from)? {
+            Some(Constant { value: Const::Moment(moment), bound, frozen }) => {
+                let unit = if moment.precise { 1 } else { 1_000 };
+                let nanos = moment.nanos + Nanos::from(ticks) * unit;
+                Ok(Constant { value: Const::Moment(time::Moment { nanos, ..moment }), bound, frozen })
+            }
+            _ => Err(operand.not_understood("a moment was expected")),
+        }
     }
 
     fn cast(&self, operand: &Operand, inner: &Operand, to: &str) -> Result<Constant, NotUnderstood> {

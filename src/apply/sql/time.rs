@@ -41,6 +41,39 @@ pub(super) fn intervals(text: &str, unit: Nanos) -> Option<Vec<(Nanos, Nanos)>> 
     }
 }
 
+/// `to_timestamp(text, pattern)` for patterns of fixed width: `yyyy`, `MM`, `dd`, `HH`, `mm`, `ss` and
+/// whatever stands between them.
+pub(super) fn by_pattern(text: &str, pattern: &str) -> Option<Nanos> {
+    let mut fields = [1_970, 1, 1, 0, 0, 0];
+    let (mut text, mut pattern) = (text, pattern);
+    while let Some(first) = pattern.chars().next() {
+        let len = pattern.chars().take_while(|c| *c == first).count();
+        let field = match (first, len) {
+            ('y', 4) => 0,
+            ('M', 2) => 1,
+            ('d', 2) => 2,
+            ('H', 2) => 3,
+            ('m', 2) => 4,
+            ('s', 2) => 5,
+            (c, _) if !c.is_ascii_alphanumeric() || c == 'T' => {
+                text = text.strip_prefix(c)?;
+                pattern = pattern.get(c.len_utf8()..)?;
+                continue;
+            }
+            _ => return None,
+        };
+        let (digits, rest) = text.split_at_checked(len)?;
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        *fields.get_mut(field)? = digits.parse().ok()?;
+        (text, pattern) = (rest, pattern.get(len..)?);
+    }
+    let [year, month, dom, hour, minute, second] = fields;
+    let plain = format!("{year:04}-{month:02}-{dom:02}T{hour:02}:{minute:02}:{second:02}");
+    if text.is_empty() { floor(&plain).map(|moment| moment.nanos) } else { None }
+}
+
 /// The most intervals that one literal may unfold to.
 const MAX_INTERVALS: i32 = 10_000;
 
