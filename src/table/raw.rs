@@ -39,9 +39,12 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn text(code: i32, raw: RawValue<'_>) -> String {
+        raw_text(ColumnType::from_code(code).expect("a type"), raw)
+    }
+
     #[test]
     fn shows_values_and_nulls() {
-        let text = |code, raw| raw_text(ColumnType::from_code(code).expect("a type"), raw);
         assert_eq!(text(5, RawValue::Fixed(&7i32.to_le_bytes())), "7");
         assert_eq!(text(5, RawValue::Fixed(&i32::MIN.to_le_bytes())), "null");
         assert_eq!(text(8, RawValue::Fixed(&0i64.to_le_bytes())), "1970-01-01T00:00:00.000000Z");

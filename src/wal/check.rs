@@ -245,3 +245,143 @@ fn i64_at(bytes: &[u8], at: usize) -> i64 {
 fn i32_at(bytes: &[u8], at: usize) -> i32 {
     bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |chunk| i32::from_le_bytes(*chunk))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(row_lo: u64, min_ts: i64, max_ts: i64) -> DataEvent {
+        DataEvent {
+            row_lo,
+            row_hi: row_lo,
+            min_ts,
+            max_ts,
+            out_of_order: false,
+            symbols: Vec::new(),
+            dedup_mode: 0,
+            replace: None,
+            mat_view: None,
+        }
+    }
+
+    fn longs(numbers: &[i64]) -> Vec<u8> {
+        numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+    }
+
+    /// Where an error blames the file.
+    fn offset(result: Result<()>) -> Option<u64> {
+        match result {
+            Err(Error::Damaged { offset, .. }) => Some(offset),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn timestamps_keep_what_the_event_says() {
+        let rows = longs(&[10, 5, 20, 6, 20, 7]);
+        assert_eq!(designated("f", 80, &rows, &event(5, 10, 20)), Ok(()));
+        assert_eq!(offset(designated("f", 80, &rows, &event(4, 10, 20))), Some(88));
+        assert_eq!(offset(designated("f", 80, &rows, &event(5, 11, 20))), Some(80));
+        let mut late = event(0, 10, 20);
+        let rows = longs(&[20, 0, 10, 1]);
+        assert!(designated("f", 0, &rows, &late).is_err());
+        late.out_of_order = true;
+        assert_eq!(designated("f", 0, &rows, &late), Ok(()));
+        late.replace = Some((10, 21));
+        assert_eq!(designated("f", 0, &rows, &late), Ok(()));
+        late.replace = Some((10, 20));
+        assert!(designated("f", 0, &rows, &late).is_err());
+    }
+
+    #[test]
+    fn symbol_keys_are_clean_or_new_or_null() {
+        let diff = SymbolDiff { column: 0, has_null: true, clean: 2, entries: vec!["x".into()] };
+        let keys = |keys: &[i32]| keys.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>();
+        assert_eq!(symbol_keys("f", 0, &keys(&[0, 1, 2, SYMBOL_NULL]), Some(&diff)), Ok(()));
+        assert_eq!(offset(symbol_keys("f", 40, &keys(&[0, 3]), Some(&diff))), Some(44));
+        assert_eq!(offset(symbol_keys("f", 40, &keys(&[-1]), Some(&diff))), Some(40));
+        assert_eq!(symbol_keys("f", 0, &keys(&[SYMBOL_NULL]), None), Ok(()));
+        assert!(symbol_keys("f", 0, &keys(&[0]), None).is_err(), "without a diff there are only nulls");
+    }
+
+    fn var(check: fn(&Aux<'_>, &Aux<'_>) -> Result<()>, aux: &[u8], start: u64, data: &[u8]) -> Result<()> {
+        let aux = Aux { file: "i", offset: 0, bytes: aux };
+        check(&aux, &Aux { file: "d", offset: start, bytes: data })
+    }
+
+    #[test]
+    fn strings_and_binaries_end_where_the_next_begins() {
+        let data = [&2i32.to_le_bytes()[..], &[b'a', 0, b'b', 0], &(-1i32).to_le_bytes()].concat();
+        assert_eq!(var(strings, &longs(&[100, 108, 112]), 100, &data), Ok(()));
+        assert_eq!(offset(var(strings, &longs(&[100, 106, 112]), 100, &data)), Some(8));
+        assert_eq!(offset(var(strings, &longs(&[100, 108, 113]), 100, &data)), Some(16));
+        assert!(var(strings, &longs(&[100, 108, 50]), 100, &data).is_err());
+        let data = [&longs(&[1])[..], &[7], &longs(&[-1])].concat();
+        assert_eq!(var(binaries, &longs(&[0, 9, 17]), 0, &data), Ok(()));
+        assert!(var(binaries, &longs(&[0, 8, 17]), 0, &data).is_err());
+        let huge = longs(&[i64::MAX]);
+        assert!(var(binaries, &longs(&[0, 8]), 0, &huge).is_err());
+    }
+
+    fn varchar(head: u32, prefix: &[u8], offset: u64) -> Vec<u8> {
+        let mut out = head.to_le_bytes().to_vec();
+        out.extend(prefix);
+        out.resize(10, 0);
+        out.extend(&offset.to_le_bytes()[..6]);
+        out
+    }
+
+    #[test]
+    fn varchars_lie_one_after_the_other() {
+        let entries = [
+            varchar(10 << 4 | 2, b"012345", 30),
+            varchar(VARCHAR_NULL, b"", 40),
+            varchar(3 << 4 | 3, b"", 40),
+            varchar(11 << 4 | 2, b"abcdef", 40),
+        ];
+        let aux = entries.concat();
+        let data = b"0123456789abcdefghijk";
+        assert_eq!(var(varchars, &aux, 30, data), Ok(()));
+        assert_eq!(data_range(ColumnType::VARCHAR, "i", 0, &aux), Ok((30, 51)));
+        assert_eq!(offset(var(varchars, &aux, 30, b"0123456789abcdeXghijk")), Some(48), "another prefix");
+        assert_eq!(offset(var(varchars, &aux, 30, &data[..20])), Some(48), "too short");
+        let mut gap = aux.clone();
+        gap[26] = 41;
+        assert_eq!(offset(var(varchars, &gap, 30, data)), Some(16));
+        let mut inlined = aux;
+        inlined[32] = 0xf0 | 3;
+        assert_eq!(offset(var(varchars, &inlined, 30, data)), Some(32), "too long for inlined");
+        assert!(
+            data_range(ColumnType::VARCHAR, "i", 0, &[varchar(0, b"", 9), varchar(4, b"", 8)].concat())
+                .is_err()
+        );
+    }
+
+    fn array(offset: i64, size: i32) -> Vec<u8> {
+        [&offset.to_le_bytes()[..], &size.to_le_bytes(), &[0; 4]].concat()
+    }
+
+    #[test]
+    fn arrays_have_the_dimensions_of_their_column() {
+        let check = |aux: &[u8], data: &[u8], dims| {
+            let aux = Aux { file: "i", offset: 0, bytes: aux };
+            arrays(&aux, &Aux { file: "d", offset: 0, bytes: data }, dims)
+        };
+        // Two dimensions 1 x 2, then null, then an empty one.
+        let mut data: Vec<u8> = [1i32, 2].iter().flat_map(|n| n.to_le_bytes()).collect();
+        data.extend(longs(&[0, 0]));
+        data.extend([0, 0, 0, 0, 5, 0, 0, 0]);
+        let aux = [array(0, 24), array(24, 0), array(24, 8)].concat();
+        assert_eq!(check(&aux, &data, 2), Ok(()));
+        // What rnd_double_array(3) writes into a DOUBLE[][][] column: values of two dimensions.
+        assert_eq!(offset(check(&aux, &data, 3)), Some(0));
+        assert!(check(&[array(0, 16)].concat(), &data, 2).is_err());
+        // One dimension is padded to 8 bytes.
+        let one = [&1i32.to_le_bytes()[..], &[0; 12]].concat();
+        assert_eq!(check(&array(0, 16), &one, 1), Ok(()));
+        let hostile = [[0xff; 4], [0xff; 4]].concat();
+        assert!(check(&array(0, 8), &hostile, 2).is_err());
+        let overflow = [i32::MAX.to_le_bytes(), i32::MAX.to_le_bytes()].concat();
+        assert!(check(&array(0, 8), &overflow, 2).is_err());
+    }
+}

@@ -213,3 +213,156 @@ fn decode_view(cursor: &mut Cursor<'_>) -> Result<Event> {
     }
     Ok(Event::ViewDefinition { sql, dependencies })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wal::{BindValue, MemoryFiles};
+
+    /// A payload being written.
+    #[derive(Default)]
+    struct Payload(Vec<u8>);
+
+    impl Payload {
+        fn ints(mut self, numbers: &[i32]) -> Self {
+            numbers.iter().for_each(|n| self.0.extend(n.to_le_bytes()));
+            self
+        }
+        fn longs(mut self, numbers: &[i64]) -> Self {
+            numbers.iter().for_each(|n| self.0.extend(n.to_le_bytes()));
+            self
+        }
+        fn byte(mut self, byte: u8) -> Self {
+            self.0.push(byte);
+            self
+        }
+        fn text(self, text: &str) -> Self {
+            let units: Vec<u16> = text.encode_utf16().collect();
+            let mut out = self.ints(&[units.len() as i32]);
+            units.iter().for_each(|unit| out.0.extend(unit.to_le_bytes()));
+            out
+        }
+        fn record(&self, kind: u8) -> Vec<u8> {
+            let mut out = ((RECORD_HEAD + self.0.len()) as i32).to_le_bytes().to_vec();
+            out.extend(4i64.to_le_bytes());
+            out.push(kind);
+            out.extend(&self.0);
+            out
+        }
+        fn decode(&self, kind: u8) -> Result<Event> {
+            RawEvent { file: "f".to_owned(), offset: 100, bytes: self.record(kind).into() }.decode(4)
+        }
+    }
+
+    fn rows() -> Payload {
+        Payload::default().longs(&[10, 12, 100, 200]).byte(1)
+    }
+
+    #[test]
+    fn decodes_rows_with_symbols() {
+        let payload = rows()
+            .ints(&[3])
+            .byte(1)
+            .ints(&[5, 2, 5])
+            .text("a")
+            .ints(&[6])
+            .text("")
+            .ints(&[-1])
+            .ints(&[7])
+            .byte(0)
+            .ints(&[1, 0, -1])
+            .ints(&[-1]);
+        let Ok(Event::Data(event)) = payload.decode(0) else { panic!("not rows") };
+        assert_eq!((event.row_lo, event.row_hi, event.min_ts, event.max_ts), (10, 12, 100, 200));
+        assert!(event.out_of_order);
+        let first =
+            SymbolDiff { column: 3, has_null: true, clean: 5, entries: vec!["a".into(), String::new()] };
+        let second = SymbolDiff { column: 7, has_null: false, clean: 1, entries: Vec::new() };
+        assert_eq!(event.symbols, [first, second]);
+        assert_eq!((event.dedup_mode, event.replace, event.mat_view), (0, None, None));
+    }
+
+    #[test]
+    fn decodes_a_refresh_that_replaces_a_range() {
+        let payload = rows().longs(&[77, 88]).ints(&[-1]).longs(&[i64::MIN, 50, 300]).byte(3);
+        let Ok(Event::Data(event)) = payload.decode(3) else { panic!("not rows") };
+        assert_eq!((event.mat_view, event.replace, event.dedup_mode), (Some((77, 88)), Some((50, 300)), 3));
+        let empty = rows().longs(&[77, 88]).ints(&[-1]).longs(&[i64::MIN, 300, 300]).byte(3);
+        assert!(matches!(empty.decode(3), Err(Error::Damaged { .. })));
+        let unknown = rows().ints(&[-1]).longs(&[0, 0, 1]).byte(9);
+        assert!(matches!(unknown.decode(0), Err(Error::Unsupported { .. })));
+    }
+
+    #[test]
+    fn decodes_statements_with_bind_values() {
+        let payload = Payload::default()
+            .ints(&[3])
+            .text("UPDATE t SET x = $1")
+            .longs(&[1, 2])
+            .ints(&[1, 5, 42])
+            .ints(&[1])
+            .text("who")
+            .ints(&[11])
+            .text("me");
+        let Ok(Event::Sql(sql)) = payload.decode(1) else { panic!("not SQL") };
+        assert_eq!((sql.command, sql.sql.as_str(), sql.seeds), (3, "UPDATE t SET x = $1", (1, 2)));
+        let number = BindValue { type_code: 5, bytes: Some(Bytes::from_static(&[42, 0, 0, 0])) };
+        assert_eq!(sql.indexed, [number]);
+        let text = BindValue { type_code: 11, bytes: Some(Bytes::from_static(&[b'm', 0, b'e', 0])) };
+        assert_eq!(sql.named, [("who".to_owned(), text)]);
+    }
+
+    #[test]
+    fn decodes_what_has_no_rows() {
+        assert_eq!(Payload::default().decode(2), Ok(Event::Truncate));
+        let reason = Payload::default().longs(&[5, 6]).byte(1).text("base table dropped");
+        let event = Event::MatViewInvalidate {
+            base_txn: 5,
+            refresh_ts: 6,
+            invalid: true,
+            reason: Some("base table dropped".into()),
+        };
+        assert_eq!(reason.decode(4), Ok(event.clone()));
+        let intervals = Payload(reason.0).longs(&[1, 2]).ints(&[2]).longs(&[3, 4]);
+        assert_eq!(intervals.decode(4), Ok(event));
+        let view = Payload::default().text("SELECT a FROM t").ints(&[1]).text("t").ints(&[1]).text("a");
+        let dependencies = vec![("t".to_owned(), vec!["a".to_owned()])];
+        assert_eq!(view.decode(5), Ok(Event::ViewDefinition { sql: "SELECT a FROM t".into(), dependencies }));
+    }
+
+    #[test]
+    fn refuses_what_contradicts_itself() {
+        assert!(matches!(Payload::default().decode(6), Err(Error::Unsupported { offset: 112, .. })));
+        assert!(matches!(Payload::default().byte(0).decode(2), Err(Error::Damaged { offset: 113, .. })));
+        let key = rows().ints(&[3]).byte(0).ints(&[5, 1, 9]).text("a").ints(&[-1, -1]);
+        assert!(matches!(key.decode(0), Err(Error::Damaged { .. })), "keys count up from the clean ones");
+        let order = rows().ints(&[3]).byte(0).ints(&[0, 0, -1, 3]).byte(0).ints(&[0, 0, -1, -1]);
+        assert!(matches!(order.decode(0), Err(Error::Damaged { .. })), "a column comes once");
+        let backwards = Payload::default().longs(&[10, 9, 0, 0]).byte(0).ints(&[-1]);
+        assert!(matches!(backwards.decode(0), Err(Error::Damaged { .. })));
+        let raw = RawEvent { file: "f".to_owned(), offset: 100, bytes: Payload::default().record(2).into() };
+        assert!(matches!(raw.decode(5), Err(Error::Damaged { offset: 104, .. })), "another transaction's");
+    }
+
+    #[test]
+    fn finds_a_record_by_the_index_and_not_by_the_files_length() {
+        let record = Payload::default().record(2);
+        let mut events = [0i32.to_le_bytes(), 0i32.to_le_bytes()].concat();
+        events.extend(&record);
+        let end = events.len() as i64;
+        events.resize(4096, 0);
+        let mut index: Vec<u8> = vec![0; 32];
+        index.extend(8i64.to_le_bytes());
+        index.extend(end.to_le_bytes());
+        index.resize(4096, 0);
+        let id = SegmentId { wal: 1, segment: 0 };
+        let mut files = MemoryFiles::default();
+        files.insert("t/wal1/0/_event", events.clone());
+        files.insert("t/wal1/0/_event.i", index);
+        assert_eq!(read_event(&files, "t", id, 4), Ok(Event::Truncate));
+        assert!(matches!(read_event(&files, "t", id, 5), Err(Error::Damaged { .. })), "an index of zeros");
+        events[4] = 3;
+        files.insert("t/wal1/0/_event", events);
+        assert!(matches!(read_event(&files, "t", id, 4), Err(Error::Unsupported { offset: 4, .. })));
+    }
+}

@@ -1,11 +1,11 @@
 //! Every transaction of every recording can be read, and means what the server made of it.
 
-use crate::common::{Recording, recordings};
+use crate::common::{Recording, recording, recordings};
 use std::collections::{BTreeMap, HashSet};
 use understudy::wal::{
-    Applied, Commit, Event, Files, Layout, LayoutOptions, RawValue, Registry, SequencerLog, SequencerMeta,
-    SqlEvent, Survey, TableKind, TableMeta, TableToken, Transaction, TxnRecord, read_clean_symbols,
-    read_transaction,
+    Applied, Cause, Commit, Event, Files, Layout, LayoutOptions, RawValue, Registry, SequencerLog,
+    SequencerMeta, SqlEvent, Survey, TableKind, TableMeta, TableToken, Transaction, TxnRecord,
+    read_clean_symbols, read_transaction,
 };
 
 /// The command of an UPDATE in the log.
@@ -183,4 +183,44 @@ fn links_hold_the_clean_symbols_of_commits() {
         }
     }
     assert!(checked > 0);
+}
+
+/// The ordinary case of a server that purges: the first segments are gone, the log is whole.
+#[test]
+fn purged_segments_are_told_from_missing_ones() {
+    let recording = recording("trading_day");
+    let mut seen = 0;
+    for token in wal_tables(&recording) {
+        let log = SequencerLog::open(&recording.files, &token.dir).expect("a log");
+        let records = log.records(&recording.files, 1..=log.max_txn).expect("records");
+        let Some((first, _)) = records.iter().find_map(TxnRecord::segment) else { continue };
+        let mut files = recording.files.clone();
+        let gone: Vec<_> = files.iter().map(|(path, _)| path.to_owned()).collect();
+        let dir = format!("{}/", first.dir(&token.dir));
+        for path in gone.iter().filter(|path| path.starts_with(&dir)) {
+            files.remove(path);
+        }
+        let expected: Vec<_> = records
+            .iter()
+            .filter(|record| record.segment().is_some_and(|(segment, _)| segment == first))
+            .map(|record| record.seq_txn)
+            .collect();
+        let survey = Survey::read(&files, &log).expect("a survey");
+        assert!(survey.missing.is_empty());
+        for record in &records {
+            let purged = survey.purged.iter().any(|range| range.contains(&record.seq_txn));
+            assert_eq!(purged, expected.contains(&record.seq_txn) || record.segment().is_none() && purged);
+            if let Err(error) = read_transaction(&files, &token.dir, record) {
+                assert_eq!(survey.cause(record.seq_txn, &error), Cause::Purged);
+                seen += 1;
+            }
+        }
+        assert_eq!(Some(survey.first_readable - 1), survey.purged.last().map(|range| *range.end()));
+        // The same is damage where nothing has been applied.
+        files.insert(format!("{}/_txn", token.dir), vec![0; 300]);
+        let survey = Survey::read(&files, &log).expect("a survey");
+        assert_eq!((survey.applied, survey.purged_count()), (Some(0), 0));
+        assert_eq!(survey.missing.first().map(|range| *range.start()), expected.first().copied());
+    }
+    assert!(seen > 5);
 }
