@@ -8,14 +8,15 @@
  * `--double` builds into dist-dev/ with the stand-in engine of www/test, for work on views; it is never shipped.
  */
 import { createHash } from "node:crypto";
-import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 
 const FIRST_PAINT_BYTES_MAX = 50 * 1024;
+const INDEX = "understudy-index.json";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const double = process.argv.includes("--double");
@@ -67,8 +68,28 @@ async function build() {
   for (const [mark, file] of Object.entries(first)) html = html.replace(mark, `assets/${file}`);
   await writeFile(join(out, "index.html"), html);
   if (existsSync(join(root, "www/public"))) await cp(join(root, "www/public"), out, { recursive: true });
+  await indexRecordings();
   const early = [first["%THEME%"], first["%SHELL_CSS%"], ...importsOf(main, first["%MAIN%"])];
   await report(["index.html", ...early.map((f) => `assets/${f}`)], started);
+}
+
+/** Static hosts can't list: each recording gets what `understudy index` would write. */
+async function indexRecordings() {
+  const recordings = join(out, "recordings");
+  if (!existsSync(recordings)) return;
+  for (const name of await readdir(recordings)) {
+    const db = join(recordings, name, "db");
+    const entries = await readdir(db, { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((e) => e.isFile() && e.name !== INDEX)
+      .map((e) => join(e.parentPath ?? e.path, e.name));
+    const sized = files.sort().map(async (file) => {
+      const path = relative(db, file).split(sep).join("/");
+      return JSON.stringify({ path, size: (await stat(file)).size });
+    });
+    const lines = (await Promise.all(sized)).join(",\n");
+    await writeFile(join(db, INDEX), `{"understudy_index":1,"files":[\n${lines}\n]}\n`);
+  }
 }
 
 /** The worker's script and the module beside it. */
