@@ -33,10 +33,10 @@ fuzz: ## every decoder's fuzz target for a minute each (SECONDS_EACH=60, TARGETS
 	@scripts/fuzz.sh $(TARGETS)
 
 bench: ## the native benchmarks
-	cargo bench --no-default-features --bench apply -- $(ARGS)
+	cargo bench --no-default-features --bench apply --bench replay
 
 bench-wasm: ## the same in node, as a ratio to native
-	@scripts/bench-wasm.sh
+	@scripts/bench-wasm.sh $(ARGS)
 
 clean: ## remove everything that was built, the set-up's tools included
 	cargo clean

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The benchmark of benches/apply natively and in node, side by side: rows per second, and how much
-# slower the module is.
+# The benchmarks natively and in node, side by side, and how much slower the module is:
+# benches/apply (transactions in memory) and benches/replay (a whole recording, from reading its
+# files on; `scripts/bench-wasm.sh DB...` takes others than the bundled one).
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 say "natively"
@@ -17,3 +18,9 @@ awk -F '\t' '
     if (!headed++) printf "%-34s %14s %14s %8s\n", "workload", "native rows/s", "wasm rows/s", "slower"
     printf "%-34s %14d %14d %7.2fx\n", $1, native[$1], rate($2), native[$1] / rate($2)
   }' "$logs_dir/bench-native.txt" "$logs_dir/bench-node.txt"
+
+say "replaying, natively"
+"$root/scripts/wasm.sh" build --profile release
+(cd "$root" && cargo bench --quiet --no-default-features --bench replay -- "$@") >"$logs_dir/bench-replay.txt"
+say "replaying, in node"
+(cd "$root" && node benches/replay/node.mjs "$logs_dir/bench-replay.txt")

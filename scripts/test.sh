@@ -9,6 +9,7 @@
 # UNDERSTUDY_REQUIRE_LIVE=1 makes the part `live` fail, rather than be skipped, without Java and Maven.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
+export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
 all_parts=(setup format lint docs rust wasm module size pkg page e2e live)
 
@@ -60,7 +61,7 @@ part_size() { scripts/wasm.sh size; }
 # The npm package in node, against real HTTP servers.
 part_pkg() {
   [ -f pkg/understudy_bg.wasm ] || scripts/wasm.sh build
-  node --test tests/pkg/
+  node --test --test-reporter=spec tests/pkg/
 }
 
 part_page() {
