@@ -56,6 +56,9 @@ pub fn read_changes(files: &dyn Files, table_dir: &str, from: i64, to: i64) -> R
         if let Some(change) = gather.add(read_change(files, table_dir, version))? {
             out.push(change);
         }
+        if gather.is_full() {
+            break;
+        }
     }
     gather.done()?;
     Ok(out)

@@ -155,8 +155,11 @@ pub fn utf16_lossy(units: &[u8]) -> String {
 /// fetch them at once.
 #[derive(Debug, Default)]
 pub(super) struct Gather {
-    pending: bool,
+    pending: usize,
 }
+
+/// More questions than this are asked in another round: what is asked for can come from hostile bytes.
+const WAITING_MAX: usize = 1024;
 
 impl Gather {
     /// The value if it is here, `None` if it is on its way; other errors end the reading.
@@ -164,7 +167,7 @@ impl Gather {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(Error::Pending) => {
-                self.pending = true;
+                self.pending += 1;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -173,7 +176,12 @@ impl Gather {
 
     /// [`Error::Pending`] if anything is on its way.
     pub(super) fn done(&self) -> Result<()> {
-        if self.pending { Err(Error::Pending) } else { Ok(()) }
+        if self.pending > 0 { Err(Error::Pending) } else { Ok(()) }
+    }
+
+    /// True if enough was asked for: the caller should go on to [`done`](Self::done).
+    pub(super) fn is_full(&self) -> bool {
+        self.pending >= WAITING_MAX
     }
 }
 

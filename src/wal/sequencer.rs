@@ -113,6 +113,9 @@ impl SequencerLog {
             if let Some(bytes) = gather.add(files.read(&file, offset, (to - from + 1) * V2_RECORD))? {
                 pieces.push((file, offset, from, bytes));
             }
+            if gather.is_full() {
+                break;
+            }
         }
         gather.done()?;
         let mut out = Vec::new();

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use understudy::wal::{
     Error, Files, Layout, LayoutOptions, MemoryFiles, RawValue, Registry, Result, SequencerLog, Survey,
-    TableKind, read_transaction,
+    TableKind, read_changes, read_transaction,
 };
 
 /// Answers [`Error::Pending`] the first time that something is asked for, as a browser has to.
@@ -98,4 +98,23 @@ fn a_transaction_takes_four_round_trips_and_its_own_rows() {
             }
         }
     }
+}
+
+/// A log that promises more parts than anybody can ask for.
+#[test]
+fn hostile_counts_do_not_ask_for_ever() {
+    let mut header = 1i32.to_le_bytes().to_vec();
+    header.extend((1i64 << 56).to_le_bytes());
+    header.extend(0i64.to_le_bytes());
+    header.extend(1i32.to_le_bytes());
+    header.resize(76, 0);
+    let mut files = MemoryFiles::default();
+    files.insert("t/txn_seq/_txnlog", header);
+    let log = SequencerLog::open(&files, "t").expect("a log");
+    let remote = Remote::new(&files);
+    let (records, waits) = remote.run(|| log.records(&remote, 1..=log.max_txn));
+    assert!(matches!(records, Err(Error::Absent { .. })) && waits == 1);
+    let remote = Remote::new(&files);
+    let (changes, waits) = remote.run(|| read_changes(&remote, "t", 0, i64::MAX));
+    assert!(matches!(changes, Err(Error::Absent { .. })) && waits == 1);
 }
