@@ -7,7 +7,7 @@ import { test as base, expect, type Page } from "@playwright/test";
 import { startStatic } from "./static.mjs";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
-export const DIST = join(ROOT, "dist");
+export const DIST = join(ROOT, process.env["UNDERSTUDY_PAGE"] ?? "dist");
 export const BUNDLED = join(DIST, "recordings/trading-day");
 
 /** What the server answered when the bundled recording was made. */

@@ -68,8 +68,8 @@ async function settled(stage: Stage): Promise<void> {
 }
 
 test("opens where the link says", async () => {
-  const stage = await open("#table=quotes~8&t=txn:400");
-  assert.equal(stage.shown.table?.dir, "quotes~8");
+  const stage = await open("#table=quotes~6&t=txn:400");
+  assert.equal(stage.shown.table?.dir, "quotes~6");
   assert.equal(stage.shown.table.seqTxn, 400);
   assert.ok(stage.shown.rows?.changed.includes(true), "the rows shown hold what changed");
 });
@@ -122,7 +122,7 @@ test("density counts every row once, and marks name the event", async () => {
 test("search finds tables, places, events and commands", async () => {
   const stage = await open("#table=trades~7&t=txn:20");
   const find = (text: string) => search(text, stage.state, stage.shown.table?.partitions ?? [], COMMANDS);
-  assert.deepEqual(find("quotes")[0]?.command, { do: "table", dir: "quotes~8" });
+  assert.deepEqual(find("quotes")[0]?.command, { do: "table", dir: "quotes~6" });
   assert.deepEqual(find("txn 1 200")[0]?.command, { do: "toTxn", txn: 1200 });
   assert.equal(find("09:30")[0]?.command.do, "toTime");
   assert.equal(

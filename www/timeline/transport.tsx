@@ -87,8 +87,11 @@ function Speed() {
     : [...SPEEDS, speed].sort((a, b) => a - b);
   return (
     <label class="speed">
-      <span class="quiet">Speed</span>
+      <span class="quiet" aria-hidden="true">
+        Speed
+      </span>
       <select
+        aria-label="Speed"
         value={String(speed)}
         onChange={(event) => dispatch({ do: "speed", speed: Number(event.currentTarget.value) })}
       >

@@ -62,7 +62,7 @@ export function CommandButton(props: {
       onClick={() => dispatch(props.command)}
     >
       <Icon name={props.icon} />
-      {props.worded ? <span>{props.label}</span> : null}
+      {props.worded ? <span class="button-words">{props.label}</span> : null}
     </button>
   );
 }
@@ -113,9 +113,11 @@ export function CopyButton({ text, label, icon }: { text: () => string; label: s
     setTimeout(() => say(null), 2500);
   };
   return (
-    <button type="button" class="button" onClick={copy}>
+    <button type="button" class="button" title={said ?? label} onClick={copy}>
       {icon ? <Icon name={icon} /> : null}
-      <span aria-live="polite">{said ?? label}</span>
+      <span class="button-words" aria-live="polite">
+        {said ?? label}
+      </span>
     </button>
   );
 }

@@ -32,8 +32,13 @@ export function Modal(props: { title: string; class?: string; bare?: boolean; ch
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = ref.current;
+    const before = document.activeElement;
     element?.showModal();
-    return () => element?.close();
+    return () => {
+      element?.close();
+      // The dialog is already gone from the page, so that the browser no longer gives the focus back.
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   return (
     <dialog

@@ -40,8 +40,8 @@ export class Double {
     this.#tables = new Map(
       [
         make("trades", 7, 2400, 1),
-        make("quotes", 8, 5200, 2),
-        make("orders", 9, 900, 3),
+        make("quotes", 6, 5200, 2),
+        make("orders", 8, 900, 3),
         make("<img src=x onerror=alert(1)>", 10, 12, 4),
         make("ohlc_1m", 11, 60, 5, "materialized view"),
       ].map((t) => [t.info.dir, t]),

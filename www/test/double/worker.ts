@@ -7,6 +7,11 @@ const double = new Double();
 onmessage = async (event: MessageEvent<Request>) => {
   const { id, method, args } = event.data;
   try {
+    const source = method === "open" ? args[0] : null;
+    if (source?.kind === "url" && !source.url.includes("/recordings/")) {
+      postMessage({ id, error: { kind: "network", message: "the stand-in reads nothing", url: source.url } });
+      return;
+    }
     const ok =
       method === "open"
         ? await double.open((progress) => postMessage({ id, progress }))
