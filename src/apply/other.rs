@@ -2,7 +2,7 @@
 
 use super::change::apply_change;
 use super::effect::Effect;
-use super::{ChangeError, remove, statement, ttl};
+use super::{remove, statement, ttl};
 use crate::table::{Standing, Table};
 use crate::wal::{Event, Transaction, TxnRecord};
 
@@ -30,22 +30,27 @@ pub fn apply_other(table: &mut Table, transaction: &Transaction, record: &TxnRec
                 rewrite.work = if effect.partitions.is_empty() { 0 } else { table.rows() };
                 rewrite.effect = effect;
             }
-            Err(error) => suspend(table, before, record, &error),
+            Err(error) => suspend(table, before, record, error.to_string()),
         },
         Transaction::Drop => {
             rewrite.effect = remove::truncate(table);
             table.standing = Standing::Dropped { seq_txn: record.seq_txn };
         }
         Transaction::Event(Event::Truncate) => rewrite.effect = remove::truncate(table),
-        Transaction::Event(Event::Sql(sql)) => rewrite = statement::execute(table, sql, record),
+        Transaction::Event(Event::Sql(sql)) => match statement::execute(table, sql, record) {
+            Ok(done) => rewrite = done,
+            Err(reason) => suspend(table, before, record, reason.into()),
+        },
         // A view's own events change no row.
         _ => {}
     }
-    rewrite.effect.then(ttl::evict(table, record.commit_ts));
+    if !matches!(table.standing, Standing::Suspended { .. }) {
+        rewrite.effect.then(ttl::evict(table, record.commit_ts));
+    }
     rewrite
 }
 
-fn suspend(table: &mut Table, before: u64, record: &TxnRecord, error: &ChangeError) {
+fn suspend(table: &mut Table, before: u64, record: &TxnRecord, reason: String) {
     table.seq_txn = before;
-    table.standing = Standing::Suspended { seq_txn: record.seq_txn, reason: error.to_string() };
+    table.standing = Standing::Suspended { seq_txn: record.seq_txn, reason };
 }

@@ -11,13 +11,31 @@ use crate::wal::{ColumnType, SqlEvent, TxnRecord};
 use std::sync::Arc;
 
 /// Executes a statement exactly, or marks the table as diverged.
-pub(super) fn execute(table: &mut Table, event: &SqlEvent, record: &TxnRecord) -> Rewrite {
-    match parse(&event.sql).and_then(|statement| run(table, &statement, event, record)) {
-        Ok(rewrite) => rewrite,
-        Err(cause) => {
-            diverge(table, event, record, &cause);
-            Rewrite::default()
-        }
+///
+/// # Errors
+/// Why the server suspends the table at this statement; nothing has changed then.
+pub(super) fn execute(table: &mut Table, event: &SqlEvent, record: &TxnRecord) -> Result<Rewrite, Box<str>> {
+    let cause = match parse(&event.sql) {
+        Ok(statement) => match run(table, &statement, event, record) {
+            Ok(rewrite) => return Ok(rewrite),
+            Err(Stop::Suspends(reason)) => return Err(reason),
+            Err(Stop::NotUnderstood(cause)) => cause,
+        },
+        Err(cause) => cause,
+    };
+    diverge(table, event, record, &cause);
+    Ok(Rewrite::default())
+}
+
+/// Why a statement is not executed.
+enum Stop {
+    NotUnderstood(NotUnderstood),
+    Suspends(Box<str>),
+}
+
+impl From<NotUnderstood> for Stop {
+    fn from(cause: NotUnderstood) -> Self {
+        Self::NotUnderstood(cause)
     }
 }
 
@@ -26,13 +44,13 @@ fn run(
     statement: &Statement,
     event: &SqlEvent,
     record: &TxnRecord,
-) -> Result<Rewrite, NotUnderstood> {
+) -> Result<Rewrite, Stop> {
     // The server freezes now() at the record's commit time.
     let context = Context { event, now_us: record.commit_ts, nanos: table.schema.nanos() };
     match statement {
         Statement::Alter(Alter::SetTtl(ttl)) => Arc::make_mut(&mut table.schema).ttl = *ttl,
         Statement::Alter(Alter::DropPartitions(choice)) => {
-            return drop_partitions(table, choice, context).map(|effect| Rewrite { effect, work: 0 });
+            return Ok(Rewrite { effect: drop_partitions(table, choice, context)?, work: 0 });
         }
         Statement::Alter(Alter::RowsUnchanged(_)) => {}
         Statement::Update(update) => return run_update(table, update, context),
@@ -65,11 +83,15 @@ fn drop_partitions(
     Ok(remove_partitions(table, choice.select(&partitioning, &floors, context)?))
 }
 
-fn run_update(table: &mut Table, update: &Update, context: Context<'_>) -> Result<Rewrite, NotUnderstood> {
+fn run_update(table: &mut Table, update: &Update, context: Context<'_>) -> Result<Rewrite, Stop> {
     let schema = table.schema.clone();
     let Some(timestamp) = schema.columns.get(schema.timestamp) else { return Ok(Rewrite::default()) };
     let lookup = |name: &str| schema.find(name).map(|(index, column)| (index, column.ty));
     let compiled = CompiledUpdate::compile(update, &lookup, &timestamp.name, context)?;
+    if let Some(reason) = &compiled.unwritable {
+        let any = table.blocks().any(|block| !matching(&compiled, &schema, block, &table.symbols).is_empty());
+        return if any { Err(Stop::Suspends(reason.clone())) } else { Ok(Rewrite::default()) };
+    }
     let mut rewrite = Rewrite::default();
     let floors: Vec<i64> = table.partitions.keys().copied().collect();
     for floor in floors {

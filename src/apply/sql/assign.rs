@@ -17,6 +17,8 @@ pub struct CompiledUpdate {
     pub assignments: Vec<(usize, OwnedLiteral)>,
     /// The rows to change; all if there is none.
     pub filter: Option<CompiledFilter>,
+    /// Why the server suspends the table as soon as there is a row to change.
+    pub unwritable: Option<Box<str>>,
 }
 
 /// A value of a column's type that owns its bytes.
@@ -43,12 +45,18 @@ impl CompiledUpdate {
         context: Context<'_>,
     ) -> Result<Self, NotUnderstood> {
         let mut assignments = Vec::with_capacity(update.assignments.len());
+        let mut unwritable = None;
         for assignment in &update.assignments {
             let (index, ty) = lookup(&assignment.column).ok_or_else(|| NotUnderstood {
                 position: assignment.position,
                 word: assignment.column.as_str().into(),
                 reason: "the table has no such column".into(),
             })?;
+            // Accepted into the log, but the server has no way to write it.
+            if ty.tag() == Tag::Long256 {
+                unwritable = Some(format!("QuestDB can't update the LONG256 {}", assignment.column).into());
+                continue;
+            }
             let constant = context.constant(&assignment.value)?;
             let constant = constant.ok_or_else(|| {
                 assignment.value.not_understood("a value taken from another column is not understood")
@@ -57,7 +65,7 @@ impl CompiledUpdate {
         }
         let compiler = Compiler { lookup, context, scope: Scope::Rows { timestamp } };
         let filter = update.filter.as_ref().map(|filter| compiler.filter(filter)).transpose()?;
-        Ok(Self { assignments, filter })
+        Ok(Self { assignments, filter, unwritable })
     }
 }
 
@@ -83,8 +91,6 @@ fn owned(operand: &Operand, constant: &Constant, ty: ColumnType) -> Result<Owned
 fn convert(constant: &Constant, ty: ColumnType) -> Option<Owned> {
     let value = &constant.value;
     let fixed = match ty.tag() {
-        // The server suspends a table whose LONG256 is updated.
-        Tag::Long256 => return None,
         _ if *value == Const::Null => Value::absent(ty),
         Tag::String | Tag::Symbol | Tag::Varchar => return owned_text(value, ty),
         Tag::Binary => match value {
