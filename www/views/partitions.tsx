@@ -22,7 +22,7 @@ const TOUCH_SIGNS: Record<Touch, string> = {
 /** Bricks drawn at most; around what was touched. */
 const BRICKS_MAX = 240;
 const MARKS_MAX = 48;
-const BRICK_PX_MIN = 84;
+const BRICK_PX_MIN = 96;
 const BRICK_PX_MAX = 230;
 
 export function Partitions() {
