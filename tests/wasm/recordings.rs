@@ -29,6 +29,8 @@ recordings! {
     ns
     ooo
     partitions_by
+    questdb_8_2_0
+    questdb_9_0_3
     rename_drop
     rollover
     suspended
