@@ -19,6 +19,9 @@ const RAW_MAX: u64 = 1 << 20;
 /// Rows that one call of `rows` gives, at most.
 const ROWS_MAX: usize = 1_000_000;
 
+/// Work between checkpoints: a step back is applied again from the last one, and has to fit a frame.
+const CHECKPOINT_WORK: u64 = 20_000;
+
 type Outcome<T> = std::result::Result<T, Failure>;
 type JsOutcome = std::result::Result<JsValue, JsValue>;
 
@@ -494,7 +497,9 @@ impl Engine {
 impl Slot {
     fn player(&mut self, memory: usize) -> crate::wal::Result<&mut Player> {
         if self.player.is_none() {
-            let options = PlayerOptions { memory, clock: js::now, ..PlayerOptions::default() };
+            let checkpoint_work = CHECKPOINT_WORK;
+            let options =
+                PlayerOptions { memory, checkpoint_work, clock: js::now, ..PlayerOptions::default() };
             self.player = Some(Player::with_options(self.history.clone(), options)?);
         }
         self.player.as_mut().ok_or(Error::Pending)

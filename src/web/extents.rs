@@ -67,17 +67,15 @@ impl Extents {
         missing
     }
 
-    /// Adds bytes; what is here already stays.
-    pub fn insert(&mut self, offset: u64, bytes: &Bytes, attempt: u64) {
+    /// Adds bytes and returns how many are new; what is here already stays.
+    pub fn insert(&mut self, offset: u64, bytes: &Bytes, attempt: u64) -> usize {
+        let mut added = 0;
         for gap in self.missing(offset..offset + bytes.len() as u64) {
             let part = bytes.slice((gap.start - offset) as usize..(gap.end - offset) as usize);
+            added += part.len();
             self.parts.insert(gap.start, Part { bytes: part, used: attempt });
         }
-    }
-
-    /// Bytes held.
-    pub fn held(&self) -> usize {
-        self.parts.values().map(|part| part.bytes.len()).sum()
+        added
     }
 
     /// Offset, attempt that used it last and size of each part.

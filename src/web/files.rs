@@ -1,13 +1,14 @@
 //! The cache of files, and what is wanted of them.
 
 use super::extents::Extents;
-use super::failure::Failure;
+use super::failure::{Failure, FailureKind};
 use super::http::Answer;
 use super::origin::Origin;
 use crate::wal::{Error, Files, Result};
 use bytes::Bytes;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::ops::Range;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
@@ -40,7 +41,8 @@ struct Shared {
 struct State {
     /// Every file with its size, where that is known beforehand.
     listing: Option<BTreeMap<String, u64>>,
-    files: BTreeMap<String, File>,
+    /// Looked up for every column of every transaction, so not by comparing long paths.
+    files: HashMap<String, File, BuildHasherDefault<DefaultHasher>>,
     wants: BTreeMap<String, Want>,
     /// Why a file could not be read, until the next call.
     failures: BTreeMap<String, Failure>,
@@ -50,6 +52,8 @@ struct State {
     ranges_honoured: Option<bool>,
     files_read: u32,
     bytes_read: u64,
+    /// Bytes in all extents.
+    held: usize,
 }
 
 #[derive(Default)]
@@ -98,8 +102,8 @@ pub struct Fetched {
     pub held: usize,
 }
 
-/// Told while bytes arrive: loaded so far of what is being fetched, and expected in all where that is
-/// known; the file that came last.
+/// Told while bytes arrive: loaded so far since the directory was opened, and how many there will be once
+/// all that is wanted now is here, where that is known; the file that came last.
 pub type OnProgress = Rc<dyn Fn(u64, Option<u64>, &str)>;
 
 impl WebFiles {
@@ -130,7 +134,7 @@ impl WebFiles {
             files: state.files_read,
             bytes: state.bytes_read,
             ranges_honoured: state.ranges_honoured,
-            held: state.held(),
+            held: state.held,
         }
     }
 
@@ -157,8 +161,8 @@ impl WebFiles {
         if jobs.is_empty() {
             return false;
         }
-        let expected = jobs.iter().map(|job| job.expected).sum::<Option<u64>>();
         let before = self.fetched().bytes;
+        let expected = jobs.iter().map(|job| job.expected).sum::<Option<u64>>().map(|bytes| before + bytes);
         let queue = Rc::new(RefCell::new(VecDeque::from(jobs)));
         let lanes = js_sys::Array::new();
         for _ in 0..PARALLEL.min(queue.borrow().len()) {
@@ -168,7 +172,7 @@ impl WebFiles {
                     let Some(job) = queue.borrow_mut().pop_front() else { return Ok(JsValue::UNDEFINED) };
                     files.fetch(&job).await;
                     if let Some(tell) = &on_progress {
-                        tell(files.fetched().bytes - before, expected, &job.path);
+                        tell(files.fetched().bytes, expected, &job.path);
                     }
                 }
             }));
@@ -181,7 +185,18 @@ impl WebFiles {
 
     async fn fetch(&self, job: &Job) {
         let shared = &*self.0;
-        let answer = shared.origin.get(&job.path, job.range.clone()).await;
+        let ranges = shared.state.borrow().ranges_honoured;
+        if ranges == Some(false) && shared.state.borrow().has(job) {
+            return;
+        }
+        let range = job.range.clone().filter(|_| ranges != Some(false));
+        let mut asked_again = false;
+        let mut answer = shared.origin.get(&job.path, range.clone()).await;
+        if range.is_some() && ranges.is_none() && answer.as_ref().is_err_and(is_silence) {
+            asked_again = true;
+            // Some hosts forbid other pages to ask for parts, and allow the whole.
+            answer = shared.origin.get(&job.path, None).await;
+        }
         // Without the size in the answer it takes a second question.
         let size = match &answer {
             Ok(Answer::Part { total: None, .. } | Answer::Beyond { total: None }) => {
@@ -196,10 +211,15 @@ impl WebFiles {
         };
         let mut state = shared.state.borrow_mut();
         match (answer, size) {
-            (Ok(answer), Ok(size)) => state.take(job, answer, size),
+            (Ok(answer), Ok(size)) => state.take(job, answer, size, asked_again),
             (_, Err(failure)) | (Err(failure), _) => state.refused(&job.path, failure),
         }
     }
+}
+
+/// No answer at all, not even a refusal.
+fn is_silence(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Network && failure.status.is_none()
 }
 
 impl Files for WebFiles {
@@ -250,7 +270,9 @@ impl Files for WebFiles {
 impl State {
     /// The file, known or new.
     fn file(&mut self, path: &str) -> Result<&mut File> {
-        if let Some(failure) = self.failures.get(path) {
+        if !self.failures.is_empty()
+            && let Some(failure) = self.failures.get(path)
+        {
             return Err(Error::Io { file: path.into(), message: failure.message.as_str().into() });
         }
         if !self.files.contains_key(path) {
@@ -291,13 +313,19 @@ impl State {
         jobs
     }
 
-    fn take(&mut self, job: &Job, answer: Answer, size: Size) {
+    /// True if another request brought what this one is to bring.
+    fn has(&self, job: &Job) -> bool {
+        let (Some(range), Some(file)) = (&job.range, self.files.get(&job.path)) else { return false };
+        matches!(file.size, Size::Known(size) if file.extents.missing(range.start..range.end.min(size)).is_empty())
+    }
+
+    fn take(&mut self, job: &Job, answer: Answer, size: Size, asked_again: bool) {
         let attempt = self.attempt;
         if let (Answer::Part { .. }, Some(_)) | (Answer::Beyond { .. }, _) = (&answer, &job.range) {
             self.ranges_honoured = Some(true);
         } else if let (Answer::Whole(bytes), Some(range)) = (&answer, &job.range)
             // A server may well answer with the whole of a file that is no longer than the part.
-            && range.end < bytes.len() as u64
+            && (range.end < bytes.len() as u64 || asked_again)
         {
             self.ranges_honoured = Some(false);
         }
@@ -308,7 +336,7 @@ impl State {
             Answer::Whole(bytes) => (0, bytes),
             Answer::Beyond { .. } | Answer::Absent => return,
         };
-        file.extents.insert(offset, &bytes, attempt);
+        self.held += file.extents.insert(offset, &bytes, attempt);
         self.files_read += u32::from(!std::mem::replace(&mut file.read, true));
         self.bytes_read += bytes.len() as u64;
     }
@@ -322,27 +350,23 @@ impl State {
         }
     }
 
-    fn held(&self) -> usize {
-        self.files.values().map(|file| file.extents.held()).sum()
-    }
-
     /// Lets go of what was not used for longest, until the rest fits the limit.
     fn evict(&mut self) {
-        let mut held = self.held();
-        if held <= self.limit {
+        if self.held <= self.limit {
             return;
         }
         let mut old: Vec<(u64, String, u64)> = Vec::new();
+        #[expect(clippy::iter_over_hash_type, reason = "sorted below")]
         for (path, file) in &self.files {
             let unused = file.extents.parts().filter(|&(_, used, _)| used < self.attempt);
             old.extend(unused.map(|(offset, used, _)| (used, path.clone(), offset)));
         }
         old.sort_unstable();
         for (_, path, offset) in old {
-            if held <= self.limit {
+            if self.held <= self.limit {
                 return;
             }
-            held -= self.files.get_mut(&path).map_or(0, |file| file.extents.remove(offset));
+            self.held -= self.files.get_mut(&path).map_or(0, |file| file.extents.remove(offset));
         }
     }
 }

@@ -58,6 +58,8 @@ pub struct Client {
     counts: Cell<Counts>,
     /// True once any request was answered.
     reached: Cell<bool>,
+    /// True once a request for a part was answered: browsers may ask the server's leave for those alone.
+    reached_by_range: Cell<bool>,
 }
 
 impl Client {
@@ -115,7 +117,8 @@ impl Client {
                 Err(Trouble::Lasting(failure)) => return Err(failure),
                 Err(Trouble::Passing(failure, asked)) => (failure, asked),
             };
-            let tries = if self.reached.get() { TRIES } else { TRIES_UNSEEN };
+            let seen = if range.is_some() { &self.reached_by_range } else { &self.reached };
+            let tries = if seen.get() { TRIES } else { TRIES_UNSEEN };
             if tried >= tries {
                 return Err(failure);
             }
@@ -134,6 +137,7 @@ impl Client {
             Err(thrown) => return Err(Trouble::Passing(self.unanswered(url, &thrown), None)),
         };
         self.reached.set(true);
+        self.reached_by_range.set(self.reached_by_range.get() || range.is_some());
         let refused = |message: &str| {
             let message = format!("the server answered {}: {message}", response.status());
             let failure = Failure::new(FailureKind::Network, message).at_url(url);

@@ -76,6 +76,16 @@ test("a server that ignores ranges is read whole, each file once", async () => {
   assert.equal(new Set(bodies).size, bodies.length);
 });
 
+test("a server that never answers a question for a part is read whole", async () => {
+  const interfere = ({ request }, response) => {
+    if (!request.headers.range) return false;
+    response.socket.destroy();
+    return true;
+  };
+  const { fetched } = await sameDigests(files, { interfere });
+  assert.equal(fetched.rangesHonoured, false);
+});
+
 test("a server that hides sizes is asked for them", async () => {
   await sameDigests(files, { tellsSize: false });
 });
