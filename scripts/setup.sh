@@ -42,6 +42,7 @@ main() {
 setup_compiler() {
   have cargo || die "Rust is missing: install it with rustup, see https://rustup.rs"
   local env_file=$tools_dir/wasm.env want
+  [ -f "$env_file" ] || may_install "a compiler for wasm32"
   if [ "${UNDERSTUDY_WASM:-}" != debian ] && can_build_wasm cargo; then
     want="# The toolchain at hand."$'\n''wasm_cargo=(cargo)'
   elif [ "${UNDERSTUDY_WASM:-}" != debian ] && fetch_wasm_target && can_build_wasm cargo; then
