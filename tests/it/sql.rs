@@ -3,13 +3,14 @@
 //! Everything that we understand must do exactly what the server did; how much we understand is
 //! bounded from below, so that it can't silently shrink.
 
+use proptest::prelude::*;
 use serde_json::Value as Json;
 use std::io::Read as _;
 use understudy::apply::sql::{
     Alter, CompiledFilter, CompiledUpdate, Context, Partitioning, Statement, Update, parse,
 };
 use understudy::table::{Value, text};
-use understudy::wal::{ColumnType, PartitionBy, SqlEvent};
+use understudy::wal::{BindValue, ColumnType, PartitionBy, SqlEvent};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sql/answers.json.gz");
 
@@ -22,7 +23,7 @@ fn conditions_find_the_rows_that_the_server_changed() {
         let condition = case["where"].as_str().unwrap();
         let Some(expected) = case["rows"].as_str() else { continue };
         let expected = table.rows(expected);
-        let Ok(found) = table.rows_where(condition) else { continue };
+        let Ok(found) = table.rows_where(condition, Vec::new()) else { continue };
         // The server may compile the filter or interpret it; where that matters nobody can know.
         let same = case["interpreted"].is_null() && found == expected;
         if same {
@@ -43,7 +44,7 @@ fn settings_write_what_the_server_wrote() {
     for case in list(&answers["settings"]) {
         let (column, value) = (case["column"].as_str().unwrap(), case["value"].as_str().unwrap());
         let sql = format!("update t set {column} = {value}");
-        let Ok(written) = table.written(&sql) else { continue };
+        let Ok(written) = table.written(&sql, Vec::new()) else { continue };
         // What the server refuses never gets into a log.
         if case.get("refused").is_some() || value.contains("now()") {
             continue;
@@ -56,6 +57,51 @@ fn settings_write_what_the_server_wrote() {
     }
     assert!(wrong.is_empty(), "{} wrong, {exact} exact:\n{}", wrong.len(), wrong.join("\n"));
     assert!(exact >= 250, "only {exact} settings are understood");
+}
+
+#[test]
+fn bind_variables_compare_as_on_the_server() {
+    let answers = answers();
+    let table = TestTable::new(&answers);
+    let (mut exact, mut wrong) = (0, Vec::new());
+    for case in list(&answers["bound_conditions"]) {
+        let Some(expected) = case["rows"].as_str() else { continue };
+        let condition = format!("{} {} $1", case["column"].as_str().unwrap(), case["op"].as_str().unwrap());
+        let Ok(found) = table.rows_where(&condition, vec![bind(case)]) else { continue };
+        if found == table.rows(expected) {
+            exact += 1;
+        } else {
+            wrong.push(format!(
+                "{condition} {} {}: server {expected}, we {found:?}",
+                case["type"], case["value"]
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong, {exact} exact:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(exact >= 300, "only {exact} conditions are understood");
+}
+
+#[test]
+fn bind_variables_are_written_as_on_the_server() {
+    let answers = answers();
+    let table = TestTable::new(&answers);
+    let (mut exact, mut wrong) = (0, Vec::new());
+    for case in list(&answers["bound_settings"]) {
+        let sql = format!("update t set {} = $1", case["column"].as_str().unwrap());
+        let Ok(written) = table.written(&sql, vec![bind(case)]) else { continue };
+        // What the server refuses never gets into a log.
+        if case.get("refused").is_some() {
+            continue;
+        }
+        match case.get("text") {
+            Some(text) if *text == written => exact += 1,
+            None if written == "suspended" && case["suspended"] == true => exact += 1,
+            other => wrong
+                .push(format!("{sql} {} {}: server {other:?}, we {written}", case["type"], case["value"])),
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong, {exact} exact:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(exact >= 100, "only {exact} settings are understood");
 }
 
 #[test]
@@ -92,6 +138,34 @@ fn list(json: &Json) -> &[Json] {
 
 fn event(sql: &str) -> SqlEvent {
     SqlEvent { command: 3, sql: sql.into(), seeds: (0, 0), indexed: Vec::new(), named: Vec::new() }
+}
+
+/// A bind value as the log holds it.
+fn bind(case: &Json) -> BindValue {
+    let value = case["value"].as_str();
+    let number = |null: i64| value.map_or(null, |text| text.parse().unwrap());
+    let (type_code, bytes) = match case["type"].as_str().unwrap() {
+        "bool" => (1, vec![u8::from(value == Some("true"))]),
+        "int2" => (3, (number(0) as i16).to_le_bytes().to_vec()),
+        "int4" => (5, (number(i32::MIN.into()) as i32).to_le_bytes().to_vec()),
+        "int8" => (6, number(i64::MIN).to_le_bytes().to_vec()),
+        "float4" => (9, value.map_or(f32::NAN, |v| v.parse().unwrap()).to_le_bytes().to_vec()),
+        "float8" => (10, value.map_or(f64::NAN, |v| v.parse().unwrap()).to_le_bytes().to_vec()),
+        "text" | "varchar" => {
+            let units = value.map(|text| text.encode_utf16().flat_map(u16::to_le_bytes).collect());
+            return BindValue { type_code: 11, bytes: units };
+        }
+        "timestamp" => {
+            let ticks = value.map_or(i64::MIN, |v| text::parse::timestamp(v.into(), false).unwrap());
+            (8, ticks.to_le_bytes().to_vec())
+        }
+        "uuid" => {
+            let null = (1_u128 << 63) << 64 | 1 << 63;
+            (19, value.map_or(null, |v| text::parse::uuid(v.into()).unwrap()).to_le_bytes().to_vec())
+        }
+        other => panic!("no bind values of {other}"),
+    };
+    BindValue { type_code, bytes: Some(bytes.into()) }
 }
 
 /// Microseconds since the epoch at which the statements pretend to have been committed.
@@ -142,10 +216,10 @@ impl TestTable {
             .collect()
     }
 
-    fn rows_where(&self, condition: &str) -> Result<Vec<usize>, String> {
+    fn rows_where(&self, condition: &str, binds: Vec<BindValue>) -> Result<Vec<usize>, String> {
         let sql = format!("update sqlprobe set mark = 1 where {condition}");
         let update = update(&sql)?;
-        let event = event(&sql);
+        let event = SqlEvent { indexed: binds, ..event(&sql) };
         let context = Context { event: &event, now_us: NOW, nanos: false };
         let lookup = |name: &str| self.lookup(name);
         let filter = CompiledFilter::compile(update.filter.as_ref().unwrap(), &lookup, "ts", context)
@@ -155,8 +229,8 @@ impl TestTable {
     }
 
     /// What an UPDATE writes, as `/exec` shows it; `suspended` if it suspends the table.
-    fn written(&self, sql: &str) -> Result<Json, String> {
-        let event = event(sql);
+    fn written(&self, sql: &str, binds: Vec<BindValue>) -> Result<Json, String> {
+        let event = SqlEvent { indexed: binds, ..event(sql) };
         let context = Context { event: &event, now_us: NOW, nanos: false };
         let compiled = CompiledUpdate::compile(&update(sql)?, &|name| self.lookup(name), "ts", context)
             .map_err(|e| e.to_string())?;
@@ -284,4 +358,103 @@ fn cell(text: &str, ty: ColumnType) -> Cell {
 fn geohash(text: &str) -> u64 {
     let letters = "0123456789bcdefghjkmnpqrstuvwxyz";
     text.chars().fold(0, |all, c| all << 5 | letters.find(c).unwrap() as u64)
+}
+
+/// Words that statements are made of, and some that they aren't.
+const WORDS: [&str; 60] = [
+    "update",
+    "alter",
+    "table",
+    "set",
+    "where",
+    "drop",
+    "partition",
+    "list",
+    "ts",
+    "i",
+    "sy",
+    "v",
+    "b",
+    "u",
+    "de",
+    "g",
+    "=",
+    "!=",
+    "<",
+    ">=",
+    "(",
+    ")",
+    ",",
+    "and",
+    "or",
+    "not",
+    "in",
+    "between",
+    "is",
+    "null",
+    "true",
+    "'a'",
+    "'2024-01;1d;1d;9'",
+    "'2024-01-01'",
+    "5",
+    "-1",
+    "1.5e3",
+    "5L",
+    "0x05",
+    "#u33d",
+    "1.5m",
+    "$1",
+    ":x",
+    "now()",
+    "dateadd('d', 1, now())",
+    "cast(",
+    "as",
+    "::",
+    "timestamp",
+    "int",
+    "ttl",
+    "3h",
+    "'",
+    "\"",
+    "/*",
+    "--",
+    ";",
+    ".",
+    "é",
+    "😀",
+];
+
+fn statement() -> impl Strategy<Value = String> {
+    let words = proptest::collection::vec(proptest::sample::select(&WORDS[..]), 0..30);
+    let free = words.prop_map(|words| words.join(" "));
+    let condition = proptest::collection::vec(proptest::sample::select(&WORDS[8..]), 1..20)
+        .prop_map(|words| format!("update t set i = 1 where {}", words.join(" ")));
+    prop_oneof![any::<String>(), free, condition]
+}
+
+proptest! {
+    #[test]
+    fn no_statement_breaks_the_parser(sql in statement(), cut in 0_usize..200) {
+        let sql: String = sql.chars().take(cut).collect();
+        let units = sql.encode_utf16().count();
+        match parse(&sql) {
+            Err(error) => prop_assert!(error.position <= units, "{error}"),
+            Ok(Statement::Update(update)) => compile_anything(&sql, &update),
+            Ok(Statement::Alter(_)) => {}
+        }
+    }
+}
+
+/// Binds against a table that has a column of any name, of each type in turn, and asks it about nulls.
+fn compile_anything(sql: &str, update: &Update) {
+    let event = event(sql);
+    let context = Context { event: &event, now_us: NOW, nanos: false };
+    for code in [1, 2, 5, 6, 8, 10, 11, 12, 13, 19, 25, 26, 31 | 10 << 8 | 2 << 18] {
+        let lookup = |_: &str| ColumnType::from_code(code).map(|ty| (0, ty));
+        if let Ok(compiled) = CompiledUpdate::compile(update, &lookup, "ts", context)
+            && let Some(filter) = compiled.filter
+        {
+            filter.matches(&|_| Value::Null);
+        }
+    }
 }

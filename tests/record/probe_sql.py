@@ -15,9 +15,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from probe_sql_cases import COLUMNS, ROWS, VALUES, conditions, drops, settings
+from pgwire import Pg, PgError
+from probe_sql_cases import COLUMNS, OIDS, ROWS, VALUES, bound_conditions, bound_settings, conditions, drops, settings
 
 BASE = ""
+PG = None
 MARKS = 32
 ROUND = 0
 
@@ -123,6 +125,53 @@ def mark(some):
     ]
 
 
+def probe_bound_conditions():
+    """As probe_conditions, with a bind variable: through PostgreSQL's protocol, always as UPDATE."""
+    fill_values("sqlprobe")
+    chosen = bound_conditions()
+    out = []
+    for start in range(0, len(chosen), MARKS):
+        some = chosen[start : start + MARKS]
+        answers = [bound(f"update sqlprobe set m{n} = {start + 1} where {column} {op} $1", kind, value) for n, (column, op, kind, value) in enumerate(some)]
+        if not applied("sqlprobe"):
+            # One of them suspended the table; each alone would take too long.
+            fill_values("sqlprobe")
+            continue
+        rows = must("select id, " + ", ".join(f"m{n}" for n in range(len(some))) + " from sqlprobe")["dataset"]
+        for n, ((column, op, kind, value), answer) in enumerate(zip(some, answers)):
+            case = {"column": column, "op": op, "type": kind, "value": value}
+            out.append(case | answer if answer else case | {"rows": mask(row[0] for row in rows if row[n + 1] == start + 1)})
+    return out
+
+
+def probe_bound_settings():
+    """As probe_settings, with a bind variable."""
+    out = []
+    for column, kind in COLUMNS:
+        mine = [case for case in bound_settings() if case[0] == column]
+        for _, oid, value in mine:
+            case = {"column": column, "type": oid, "value": value}
+            make("sqlset", f"(id int, {column} {kind}, ts timestamp) timestamp(ts) partition by day wal")
+            must("insert into sqlset values (0, null, 0)")
+            refused = bound(f"update sqlset set {column} = $1", oid, value)
+            if refused:
+                out.append(case | refused)
+            elif not applied("sqlset"):
+                out.append(case | {"suspended": True})
+            else:
+                out.append(case | {"text": must(f"select {column} from sqlset")["dataset"][0][0]})
+    return out
+
+
+def bound(sql, kind, value):
+    """Runs a statement with one bind value; the refusal if there is one."""
+    try:
+        PG.run(sql, value, types=(OIDS[kind],))
+    except PgError as refused:
+        return {"refused": str(refused)}
+    return {}
+
+
 def probe_settings():
     """For each `SET column = value` the text of what the column then holds."""
     chosen = settings()
@@ -183,14 +232,16 @@ def probe_drops():
 
 
 def main():
-    global BASE
+    global BASE, PG
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--port", type=int, default=9000)
     options.add_argument("-o", "--output", default="tests/data/sql/answers.json.gz")
-    options.add_argument("--parts", default="settings,drops,conditions")
+    options.add_argument("--pg", type=int, default=8812)
+    options.add_argument("--parts", default="settings,drops,bound_settings,bound_conditions,conditions")
     options.add_argument("--only", help="conditions that contain this, printed instead of stored")
     chosen = options.parse_args()
     BASE = f"http://127.0.0.1:{chosen.port}"
+    PG = Pg(chosen.pg)
     if chosen.only:
         for answer in probe_conditions([one for one in conditions() if chosen.only in one]):
             print(answer)
@@ -199,7 +250,7 @@ def main():
         "build": must("select build()")["dataset"][0][0],
         "columns": [{"name": name, "type": kind, "values": [value for _, value in VALUES[name]]} for i, (name, kind) in enumerate(COLUMNS)],
     }
-    parts = {"settings": probe_settings, "drops": probe_drops, "conditions": lambda: probe_conditions(conditions())}
+    parts = {"bound_settings": probe_bound_settings, "bound_conditions": probe_bound_conditions, "settings": probe_settings, "drops": probe_drops, "conditions": lambda: probe_conditions(conditions())}
     for part in chosen.parts.split(","):
         started = time.time()
         answers[part] = parts[part]()

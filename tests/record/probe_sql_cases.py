@@ -164,3 +164,38 @@ def drops():
                     continue
                 out.append({"unit": unit, "type": kind, "rows": _HOURS, "choice": choice})
     return out
+
+
+# PostgreSQL's numbers of types, and how the log names what arrives as them.
+OIDS = {"bool": 16, "int8": 20, "int2": 21, "int4": 23, "text": 25, "float4": 700, "float8": 701, "varchar": 1043, "timestamp": 1114, "uuid": 2950}
+
+
+def bound_conditions():
+    """(column, operator, type of $1, value); a value of None is null."""
+    values = {
+        "int2": ["0", "5", "77", None], "int4": ["0", "5", "-1", "300", None], "int8": ["0", "5", "77", "300", "4294967296", None],
+        "float8": ["0.0", "5.0", "0.3", "77.5", "1e-11", None], "float4": ["5.0", "2.5", None], "bool": ["true", "false"],
+        "text": ["a", "abc", "", "5", "é", "2024-01-01", "11111111-2222-3333-4444-555555555555", "1.1.1.1", None], "varchar": ["a", "abc", "", None],
+        "timestamp": ["2024-01-01 00:00:00.000001", "1970-01-01 05:00:00", "2024-01-01 00:00:00", None], "uuid": ["11111111-2222-3333-4444-555555555555", None],
+    }
+    beside = {
+        "int2": ["by", "sh", "i", "l", "f", "db", "de"], "int4": ["by", "sh", "i", "l", "f", "db", "de"], "int8": ["sh", "i", "l", "f", "db", "ts", "de"], "float8": ["i", "f", "db"], "float4": ["f", "db"], "bool": ["b"],
+        "text": ["st", "sy", "v", "ch", "u", "ip", "ts", "t", "tn", "d", "i", "l", "db"], "varchar": ["st", "sy", "v", "ch", "ts"], "timestamp": ["ts", "t", "tn", "d"], "uuid": ["u", "st"],
+    }
+    out = []
+    for kind, columns in beside.items():
+        for column in columns:
+            for value in values[kind]:
+                for op in ("=", "!=", "<", ">="):
+                    # An ordering of UUIDs aborts the server.
+                    if column == "u" and op not in ("=", "!="):
+                        continue
+                    out.append((column, op, kind, value))
+    return out
+
+
+def bound_settings():
+    """(column, type of $1, value)."""
+    values = [("int2", "77"), ("int4", "77"), ("int4", "-5"), ("int8", "77"), ("int8", "300"), ("float8", "1.5"), ("float8", "77.0"), ("float4", "1.5"), ("bool", "true"), ("text", "abc"), ("text", "5"), ("text", ""), ("text", "2024-01-01"), ("text", "2024-01-01T00:00:00.123456Z"),
+              ("text", "1.1.1.1"), ("text", "11111111-2222-3333-4444-555555555555"), ("text", None), ("varchar", "abc"), ("varchar", "x"), ("timestamp", "2024-01-01 00:00:00.123456"), ("uuid", "11111111-2222-3333-4444-555555555555"), ("int4", None), ("int8", None), ("float8", None), ("timestamp", None), ("uuid", None), ("text", "u33d"), ("text", "1.5")]
+    return [(column, kind, value) for column, _ in COLUMNS for kind, value in values]

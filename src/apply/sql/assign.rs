@@ -90,6 +90,12 @@ fn owned(operand: &Operand, constant: &Constant, ty: ColumnType) -> Result<Owned
 /// The constant as QuestDB stores it in a column of type `ty`, where that is certain.
 fn convert(constant: &Constant, ty: ColumnType) -> Option<Owned> {
     let value = &constant.value;
+    // QuestDB takes the ticks of a bind variable as they are, and a null UUID for a text it can't have.
+    match (constant.bound, value) {
+        (Some(Tag::Timestamp), Const::Moment(moment)) if moment.precise != ty.is_nanos() => return None,
+        (Some(Tag::Uuid), Const::Null) if ty.tag() != Tag::Uuid => return None,
+        _ => {}
+    }
     let fixed = match ty.tag() {
         _ if *value == Const::Null => Value::absent(ty),
         Tag::String | Tag::Symbol | Tag::Varchar => return owned_text(value, ty),

@@ -128,7 +128,7 @@ impl Compiler<'_> {
     fn truth(&self, operand: &Operand, negated: bool) -> Result<Node, NotUnderstood> {
         if let Some(constant) = self.context.constant(operand)? {
             return match constant.value {
-                Const::Boolean(answer) if !constant.bound => Ok(Node::Always(answer != negated)),
+                Const::Boolean(answer) if constant.bound.is_none() => Ok(Node::Always(answer != negated)),
                 _ => Err(operand.not_understood("a condition was expected")),
             };
         }
@@ -151,8 +151,8 @@ impl Compiler<'_> {
             (Some(constant), None) => self.compare(&self.column(right)?, op.mirrored(), left, &constant, top),
             (None, None) => Err(right.not_understood("a comparison of two columns is not understood")),
             (
-                Some(Constant { value: Const::Integer { value: a, .. }, bound: false, .. }),
-                Some(Constant { value: Const::Integer { value: b, .. }, bound: false, .. }),
+                Some(Constant { value: Const::Integer { value: a, .. }, bound: None, .. }),
+                Some(Constant { value: Const::Integer { value: b, .. }, bound: None, .. }),
             ) => Ok(Node::Always(op.holds(Some(a.cmp(&b))))),
             (Some(_), Some(_)) => Err(left.not_understood("a comparison of two constants is not understood")),
         }
@@ -220,8 +220,8 @@ impl Compiler<'_> {
             && op == Comparison::NotEqual
             && let Const::Text(text) = &constant.value
         {
-            let spans = time::intervals(text, column.unit()).ok_or_else(|| column.refuse(operand))?;
-            return Ok(column.test(Test::Within(spans), true));
+            let span = time::interval(text, column.unit()).ok_or_else(|| column.refuse(operand))?;
+            return Ok(column.test(Test::Within(span), true));
         }
         // A moment finer than the column: what QuestDB makes of it depends on how it compiles.
         if rows && rhs.rem_euclid(column.unit()) != 0 {
@@ -272,12 +272,12 @@ impl Compiler<'_> {
             return Err(only.not_understood("an interval is not understood here"));
         }
         let constant = self.context.constant(only)?.ok_or_else(|| column.refuse(only))?;
-        let spans = match &constant.value {
-            Const::Text(text) if !constant.bound => time::intervals(text, column.unit()),
+        let span = match &constant.value {
+            Const::Text(text) if constant.bound.is_none() => time::interval(text, column.unit()),
             _ => None,
         };
-        let spans = spans.ok_or_else(|| column.refuse(only))?;
-        Ok(column.test(Test::Within(spans), negated))
+        let span = span.ok_or_else(|| column.refuse(only))?;
+        Ok(column.test(Test::Within(span), negated))
     }
 
     fn between(&self, value: &Operand, bounds: &[Operand; 2], negated: bool) -> Result<Node, NotUnderstood> {
@@ -297,7 +297,7 @@ impl Compiler<'_> {
             *end = moment;
         }
         ends.sort_unstable();
-        Ok(column.test(Test::Within(vec![(ends[0], ends[1])]), negated))
+        Ok(column.test(Test::Within(time::Interval::new(ends[0], ends[1])), negated))
     }
 
     fn integer_range(
@@ -309,7 +309,7 @@ impl Compiler<'_> {
         let mut ends = [0; 2];
         for (end, bound) in ends.iter_mut().zip(bounds) {
             *end = match self.context.constant(bound)? {
-                Some(Constant { value: Const::Integer { value, .. }, bound: false, .. }) => value,
+                Some(Constant { value: Const::Integer { value, .. }, bound: None, .. }) => value,
                 _ => return Err(column.refuse(bound)),
             };
         }
@@ -339,10 +339,13 @@ impl Column<'_> {
     /// A constant as the moment that QuestDB compares this timestamp with.
     fn moment(&self, constant: &Constant) -> Option<Nanos> {
         match &constant.value {
+            // Beside another unit QuestDB takes the ticks of a bind variable as they are.
+            Const::Moment(moment) if constant.bound.is_some() && moment.precise != self.ty.is_nanos() => None,
+            Const::Moment(_) if constant.bound.is_some() && self.ty.tag() == Tag::Date => None,
             Const::Moment(moment) => Some(moment.nanos),
-            Const::Text(text) if !constant.bound => time::floor(text).map(|m| m.nanos),
+            Const::Text(text) if constant.bound.is_none() => time::floor(text).map(|m| m.nanos),
             // A plain number counts in the column's own unit.
-            Const::Integer { value, tag: Tag::Int | Tag::Long } if !constant.bound => {
+            Const::Integer { value, tag: Tag::Int | Tag::Long } if constant.bound.is_none() => {
                 Some(Nanos::from(*value) * self.unit())
             }
             _ => None,
@@ -406,6 +409,7 @@ impl Column<'_> {
             }
             // A compiled filter takes a null CHAR for a character below all others.
             (Tag::Char, Const::Char(unit)) if equality => Test::Char { op, rhs: *unit },
+            (tag, _) if tag >= Tag::Decimal8 && constant.bound.is_some() => return None,
             (tag, Const::Decimal { unscaled, scale }) if tag >= Tag::Decimal8 => {
                 self.decimal(op, *unscaled, *scale)?
             }

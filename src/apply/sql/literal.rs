@@ -46,8 +46,9 @@ pub(super) enum Const {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Constant {
     pub value: Const,
-    /// From a bind variable: QuestDB picks some comparisons by whether a value is known when it compiles.
-    pub bound: bool,
+    /// The type of the bind variable that it comes from: QuestDB picks some comparisons by whether a
+    /// value is known when it compiles.
+    pub bound: Option<Tag>,
     /// From `now()`.
     pub frozen: bool,
 }
@@ -66,7 +67,7 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// The value of an operand that is the same for all rows; `None` if it is a column.
     pub(super) fn constant(&self, operand: &Operand) -> Result<Option<Constant>, NotUnderstood> {
-        let literal = |value| Ok(Some(Constant { value, bound: false, frozen: false }));
+        let literal = |value| Ok(Some(Constant { value, bound: None, frozen: false }));
         match &operand.kind {
             OperandKind::Column(_) => Ok(None),
             OperandKind::Null => literal(Const::Null),
@@ -85,7 +86,7 @@ impl Context<'_> {
                 // nanoseconds, so that the clock stands in January 1970.
                 let unit = if self.nanos { 1 } else { 1_000 };
                 let moment = time::Moment { nanos: Nanos::from(self.now_us) * unit, precise: self.nanos };
-                Ok(Some(Constant { value: Const::Moment(moment), bound: false, frozen: true }))
+                Ok(Some(Constant { value: Const::Moment(moment), bound: None, frozen: true }))
             }
             OperandKind::DateAdd { unit, stride, from } => {
                 self.dateadd(operand, *unit, *stride, from).map(Some)
@@ -102,9 +103,11 @@ impl Context<'_> {
 
     fn bound(&self, operand: &Operand, value: Option<&BindValue>) -> Result<Option<Constant>, NotUnderstood> {
         let value = value.ok_or_else(|| operand.not_understood("the log has no value for this variable"))?;
-        let value =
-            bind(value).ok_or_else(|| operand.not_understood("a value of this type is not understood"))?;
-        Ok(Some(Constant { value, bound: true, frozen: false }))
+        let tag = ColumnType::from_code(value.type_code).map(ColumnType::tag);
+        let (Some(tag), Some(value)) = (tag, bind(value)) else {
+            return Err(operand.not_understood("a value of this type is not understood"));
+        };
+        Ok(Some(Constant { value, bound: Some(tag), frozen: false }))
     }
 
     fn dateadd(
@@ -117,14 +120,14 @@ impl Context<'_> {
         let from_value = self.constant(from)?;
         let moment = match &from_value {
             Some(Constant { value: Const::Moment(moment), .. }) => Some(*moment),
-            Some(Constant { value: Const::Text(text), bound: false, .. }) => time::floor(text),
+            Some(Constant { value: Const::Text(text), bound: None, .. }) => time::floor(text),
             _ => None,
         };
         let moment = moment.ok_or_else(|| from.not_understood("a moment was expected"))?;
         let nanos = time::add(moment.nanos, unit, stride)
             .ok_or_else(|| operand.not_understood("this step in time is not understood"))?;
         let frozen = from_value.is_some_and(|c| c.frozen);
-        Ok(Constant { value: Const::Moment(time::Moment { nanos, ..moment }), bound: false, frozen })
+        Ok(Constant { value: Const::Moment(time::Moment { nanos, ..moment }), bound: None, frozen })
     }
 
     fn shifted(&self, operand: &Operand, from: &Operand, ticks: i64) -> Result<Constant, NotUnderstood> {
@@ -139,8 +142,8 @@ impl Context<'_> {
     }
 
     fn cast(&self, operand: &Operand, inner: &Operand, to: &str) -> Result<Constant, NotUnderstood> {
-        let Some(from) = self.constant(inner)? else {
-            return Err(inner.not_understood("an expression over a column is not understood"));
+        let Some(from) = self.constant(inner)?.filter(|constant| constant.bound.is_none()) else {
+            return Err(inner.not_understood("only a literal is understood here"));
         };
         let value = cast(&from.value, to)
             .ok_or_else(|| operand.not_understood(format!("this cast to {to} is not understood")))?;

@@ -1,7 +1,7 @@
 //! Comparisons of one cell with a constant.
 
 use super::Comparison;
-use super::time::Nanos;
+use super::time::{Interval, Nanos};
 use crate::table::Value;
 use std::cmp::Ordering;
 
@@ -34,8 +34,8 @@ pub(super) enum Test {
         op: Comparison,
         rhs: Nanos,
     },
-    /// In one of the intervals, both ends included; a null is in none.
-    Within(Vec<(Nanos, Nanos)>),
+    /// A null is in no interval.
+    Within(Interval),
     Char {
         op: Comparison,
         rhs: u16,
@@ -70,9 +70,7 @@ impl Test {
                 _ => None,
             }),
             Self::Moment { op, rhs } => op.holds(nanos(cell).map(|lhs| lhs.cmp(rhs))),
-            Self::Within(intervals) => {
-                nanos(cell).is_some_and(|at| intervals.iter().any(|(low, high)| *low <= at && at <= *high))
-            }
+            Self::Within(interval) => nanos(cell).is_some_and(|at| interval.holds(at)),
             Self::Char { op, rhs } => op.holds(match cell {
                 Value::Char(unit) => Some(unit.cmp(rhs)),
                 _ => None,

@@ -23,20 +23,42 @@ pub(super) fn floor(text: &str) -> Option<Moment> {
     reader.rest.is_empty().then_some(Moment { nanos: span.low, precise: span.precise })
 }
 
+/// A span of time, both ends included, that may come again at a fixed distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interval {
+    low: Nanos,
+    high: Nanos,
+    period: Nanos,
+    /// How often it comes again.
+    repeats: Nanos,
+}
+
+impl Interval {
+    pub(super) fn new(low: Nanos, high: Nanos) -> Self {
+        Self { low, high, period: 1, repeats: 0 }
+    }
+
+    pub(super) fn holds(&self, at: Nanos) -> bool {
+        // The last one that has begun by then is the one that ends latest.
+        let begun = ((at - self.low) / self.period).min(self.repeats) * self.period;
+        self.low <= at && at <= self.high + begun
+    }
+}
+
 /// An interval literal: a partial moment and all it covers, or `moment;duration[;period;count]`.
 ///
-/// `unit` is the resolution of the column in nanoseconds; the ends are inclusive.
-pub(super) fn intervals(text: &str, unit: Nanos) -> Option<Vec<(Nanos, Nanos)>> {
-    let parts: Vec<&str> = text.split(';').collect();
-    let (&start, rest) = parts.split_first()?;
-    let Some((&length, repeat)) = rest.split_first() else {
-        return whole(start, unit).map(|span| vec![span]);
+/// `unit` is the resolution of the column in nanoseconds.
+pub(super) fn interval(text: &str, unit: Nanos) -> Option<Interval> {
+    let mut parts = text.split(';');
+    let start = parts.next()?;
+    let Some(length) = parts.next() else {
+        return whole(start, unit);
     };
     let low = interval_start(start)?;
-    let high = add_duration(low, length)?.checked_sub(unit)?;
-    match repeat {
-        [] => Some(vec![(low, high)]),
-        [period, count] => repeated(low, high, period, count),
+    let once = Interval::new(low, add_duration(low, length)?.checked_sub(unit)?);
+    match (parts.next(), parts.next(), parts.next()) {
+        (None, ..) => Some(once),
+        (Some(period), Some(count), None) => repeated(once, period, count),
         _ => None,
     }
 }
@@ -74,33 +96,28 @@ pub(super) fn by_pattern(text: &str, pattern: &str) -> Option<Nanos> {
     if text.is_empty() { floor(&plain).map(|moment| moment.nanos) } else { None }
 }
 
-/// The most intervals that one literal may unfold to.
-const MAX_INTERVALS: i32 = 10_000;
-
-fn repeated(low: Nanos, high: Nanos, period: &str, count: &str) -> Option<Vec<(Nanos, Nanos)>> {
+fn repeated(once: Interval, period: &str, count: &str) -> Option<Interval> {
     let (digits, letter) = period.split_at_checked(period.len().checked_sub(1)?)?;
     let letter = letter.chars().next()?;
     let period: i32 = digits.parse().ok()?;
     let count: i32 = count.parse().ok()?;
-    if !(1..=MAX_INTERVALS).contains(&count) || period <= 0 || !matches!(letter, 'h' | 'm' | 's' | 'd') {
+    if count < 1 || period < 1 || !matches!(letter, 'h' | 'm' | 's' | 'd') {
         return None;
     }
-    let shift = |at: Nanos, n: i32| add(at, letter, period.checked_mul(n)?);
-    (0..count).map(|n| Some((shift(low, n)?, shift(high, n)?))).collect()
+    Some(Interval { period: add(0, letter, period)?, repeats: Nanos::from(count) - 1, ..once })
 }
 
 /// A partial moment as an interval; a moment with a zone is one point.
-fn whole(text: &str, unit: Nanos) -> Option<(Nanos, Nanos)> {
+fn whole(text: &str, unit: Nanos) -> Option<Interval> {
     let mut reader = Reader { rest: text.as_bytes() };
     if let Some(span) = reader.moment(false)
         && reader.rest.is_empty()
     {
         let low = span.low.div_euclid(unit) * unit;
-        return Some((low, (span.end - unit).max(low)));
+        return Some(Interval::new(low, (span.end - unit).max(low)));
     }
-    let moment = floor(text)?;
-    let low = moment.nanos.div_euclid(unit) * unit;
-    Some((low, low))
+    let low = floor(text)?.nanos.div_euclid(unit) * unit;
+    Some(Interval::new(low, low))
 }
 
 fn interval_start(text: &str) -> Option<Nanos> {
@@ -332,14 +349,20 @@ mod tests {
 
     #[test]
     fn reads_intervals() {
-        let day = |text| intervals(text, 1_000).unwrap();
-        assert_eq!(day("2024-01-01"), [(T2024, T2024 + DAY - 1_000)]);
-        assert_eq!(day("2024-01-01T00;2h"), [(T2024, T2024 + 7_200 * SECOND - 1_000)]);
-        assert_eq!(day("2024-01-01T00:00:00.000Z"), [(T2024, T2024)]);
-        assert_eq!(day("2024-01-01T00:00:00.1"), [(T2024 + SECOND / 10, T2024 + SECOND / 5 - 1_000)]);
-        assert_eq!(day("2024-01-01T00:00:00;1s;1d;2")[1], (T2024 + DAY, T2024 + DAY + SECOND - 1_000));
+        let read = |text| interval(text, 1_000).unwrap();
+        let ends = |text| (read(text).low, read(text).high);
+        assert_eq!(ends("2024-01-01"), (T2024, T2024 + DAY - 1_000));
+        assert_eq!(ends("2024-01-01T00;2h"), (T2024, T2024 + 7_200 * SECOND - 1_000));
+        assert_eq!(ends("2024-01-01T00:00:00.000Z"), (T2024, T2024));
+        assert_eq!(ends("2024-01-01T00:00:00.1"), (T2024 + SECOND / 10, T2024 + SECOND / 5 - 1_000));
         for bad in ["2024;", "2024;x", "2024;1h;1d", "[2024]", "$today", "2024-01-01#Mon", ""] {
-            assert_eq!(intervals(bad, 1_000), None, "{bad}");
+            assert_eq!(interval(bad, 1_000), None, "{bad}");
+        }
+        let repeated = read("2024-01-01T00:00:00;1s;1d;2");
+        for (at, inside) in
+            [(-1, false), (0, true), (SECOND, false), (DAY, true), (DAY + SECOND, false), (2 * DAY, false)]
+        {
+            assert_eq!(repeated.holds(T2024 + at), inside, "{at}");
         }
     }
 
