@@ -5,7 +5,7 @@ use understudy::table::{Column, Schema, Table};
 use understudy::wal::{ColumnType, Commit, PartitionBy, SymbolDiff, WalColumn};
 
 /// Bytes per row in the table: the timestamp, two symbols, and what [`fixed`] writes.
-pub const ROW_BYTES: usize = 8 + 4 + 4 + 8 + 8 + 8 + 16 + 4 + 8;
+pub(crate) const ROW_BYTES: usize = 8 + 4 + 4 + 8 + 8 + 8 + 16 + 4 + 8;
 
 const DAY: i64 = 86_400_000_000;
 const HOUR: i64 = 3_600_000_000;
@@ -19,7 +19,7 @@ const UUID: i32 = 19;
 
 /// How the rows of a workload arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
+pub(crate) enum Arrival {
     /// Each row newer than the one before.
     InOrder,
     /// One row in ten up to an hour late.
@@ -31,7 +31,7 @@ pub enum Arrival {
 }
 
 /// A named sequence of transactions and the number of them that one block takes.
-pub struct Workload {
+pub(crate) struct Workload {
     pub name: &'static str,
     pub arrival: Arrival,
     pub rows: usize,
@@ -40,7 +40,7 @@ pub struct Workload {
 }
 
 /// What is measured.
-pub const WORKLOADS: &[Workload] = &[
+pub(crate) const WORKLOADS: &[Workload] = &[
     workload("in order", Arrival::InOrder, 2_000_000, 10_000, 50),
     workload("10 % late", Arrival::TenPercentLate, 2_000_000, 10_000, 50),
     workload("shuffled", Arrival::Shuffled, 2_000_000, 10_000, 50),
@@ -62,7 +62,7 @@ const fn workload(
 
 impl Workload {
     /// The empty table that the transactions apply to.
-    pub fn table(&self) -> Table {
+    pub(crate) fn table(&self) -> Table {
         let names = ["ts", "symbol", "side", "price", "amount", "order_id", "trade", "venue", "sequence"];
         let types = [8, 12, 12, DOUBLE, DOUBLE, LONG, UUID, INT, LONG];
         let key = |name: &str| self.arrival == Arrival::Dedup && (name == "ts" || name == "symbol");
@@ -86,7 +86,7 @@ impl Workload {
     }
 
     /// All transactions, the same ones each time.
-    pub fn commits(&self) -> Vec<Commit> {
+    pub(crate) fn commits(&self) -> Vec<Commit> {
         let mut random = Random(7);
         let mut clock = Clock { now: START, step: 2 * DAY / self.rows as i64 };
         (0..self.rows / self.rows_per_commit)

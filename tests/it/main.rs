@@ -1,7 +1,13 @@
 //! Integration tests: one program, a module per matter.
 #![cfg(not(target_arch = "wasm32"))]
-// The bans are for the pure rooms; a test reads files and starts programs.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
+// The bans are for the pure rooms; a test reads files and starts programs, and fails by panicking.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    clippy::unwrap_used
+)]
+#![allow(unreachable_pub, reason = "modules that other test programs share")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -42,6 +42,7 @@ pub enum Statement {
 /// What an ALTER of the log does to what one can see of a table.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
 pub enum Alter {
     /// The rows of whole partitions go.
     DropPartitions(PartitionChoice),
