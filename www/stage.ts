@@ -10,6 +10,7 @@ import { memoryDefault } from "./engine/source.js";
 import type { Command, Fact } from "./model/command.js";
 import { historyOf } from "./model/history.js";
 import type { Condition, RowsWindow, Shown } from "./model/shown.js";
+import { rowToShow } from "./model/rows.js";
 import { reduce } from "./model/reduce.js";
 import type { State } from "./model/state.js";
 import { START } from "./model/state.js";
@@ -24,8 +25,6 @@ const NOTHING: Shown = {
   busySince: null,
   failed: null,
 };
-/** Rows kept above the first changed one when the table follows what changed. */
-const ROWS_ABOVE = 3;
 const ROWS_AROUND = 6;
 /** Logs longer than this in all are read only for the table on show. */
 const ACCOUNT_MS_MIN = 500;
@@ -44,6 +43,8 @@ export class Stage {
   #window: RowsWindow = { first: 0, count: 40 };
   #follow = true;
   #pumping = false;
+  /** Something may have changed since the pump last looked. */
+  #wished = false;
   #traps = 0;
   #accountedMs = -Infinity;
   /** The last rows asked for, so that an answer shorter than hoped for is not asked for again. */
@@ -188,15 +189,24 @@ export class Stage {
   }
 
   async #pump(): Promise<void> {
+    this.#wished = true;
     if (this.#pumping || !this.#isReady()) return;
     this.#pumping = true;
     try {
-      while (this.#isReady() && (await this.#advance()));
+      while (this.#isReady() && this.#takeWish()) {
+        if (await this.#advance()) this.#wished = true;
+      }
     } finally {
       this.#pumping = false;
     }
     if (this.shown.busySince !== null) this.#show({ busySince: null });
     if (this.#isReady()) void this.#readAhead();
+  }
+
+  #takeWish(): boolean {
+    const wished = this.#wished;
+    this.#wished = false;
+    return wished;
   }
 
   /** Makes the one call that is needed most; false when there is none. */
@@ -228,7 +238,11 @@ export class Stage {
       const table = await this.engine.call("seek", [dir, txn]);
       const last = this.shown.table;
       const before = last?.dir === dir && last.seqTxn === table.seqTxn - 1 ? last : null;
-      if (this.#follow) this.#window = { ...this.#window, first: this.#rowsToShow(table) };
+      if (this.#follow)
+        this.#window = {
+          ...this.#window,
+          first: rowToShow(table, this.state.selected) ?? this.#window.first,
+        };
       const rows = await this.#rowsOf(dir, table.rows);
       this.#show({ asked: { dir, txn }, table, before, rows, failed: null });
       return true;
@@ -259,16 +273,6 @@ export class Stage {
     const count = this.#window.count + 2 * ROWS_AROUND;
     const first = Math.max(0, Math.min(this.#window.first - ROWS_AROUND, total - count));
     return this.engine.call("rowsText", [dir, first, count]);
-  }
-
-  /** Around what changed, in the chosen partition if it was touched; else the table's end. */
-  #rowsToShow(table: TableState): number {
-    const part = table.partitions.find((p) => p.name === this.state.selected);
-    const [from, to] = part ? [part.firstRow, part.firstRow + part.rows] : [0, table.rows];
-    const range = table.changed.find(([first, n]) => first + n > from && first < to) ?? table.changed[0];
-    if (!range) return this.#window.first;
-    const first = range[0] < to ? Math.max(range[0], from) : range[0];
-    return Math.max(0, first - ROWS_ABOVE);
   }
 
   /** Other tables' logs, one by one, while nothing else is to do and they are few. */

@@ -82,6 +82,18 @@ test("while it is busy only the newest wish counts", async () => {
   assert.ok(DoublePort.seeks.length <= 4, `${DoublePort.seeks.length} seeks`);
 });
 
+test("a wish made at any moment is not lost", async () => {
+  const stage = await open("#table=trades~7&t=txn:5");
+  for (let i = 0; i < 40; i++) {
+    stage.dispatch({ do: "table", dir: i % 2 === 0 ? "quotes~6" : "trades~7" });
+    // After as many turns of the event loop's small wheel as the pump may be in.
+    for (let turns = 0; turns < i % 8; turns++) await Promise.resolve();
+    stage.dispatch({ do: "toTxn", txn: 10 + i });
+    await settled(stage);
+    assert.equal(stage.shown.table?.seqTxn, 10 + i);
+  }
+});
+
 test("rows that were scrolled to are fetched, and kept while nothing moves", async () => {
   const stage = await open("#table=trades~7&t=txn:1000");
   stage.look({ first: 5, count: 20 });

@@ -41,7 +41,7 @@ export function useVirtual(total: number, lineHeight: number, headHeight: number
   useEffect(() => {
     const element = scroller.current;
     if (!element) return;
-    const measure = () => setLines(Math.max(4, Math.ceil((element.clientHeight - headHeight) / lineHeight)));
+    const measure = () => setLines(Math.max(4, Math.floor((element.clientHeight - headHeight) / lineHeight)));
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     measure();

@@ -1,0 +1,18 @@
+/** Where to look among a table's rows. */
+import type { TableState } from "../../pkg/types.js";
+
+/** Rows kept above the first changed one. */
+const ROWS_ABOVE = 3;
+
+/**
+ * The first row to show so that what the transaction wrote is in sight: in the chosen partition if it
+ * wrote there. Null if it wrote nothing.
+ */
+export function rowToShow(table: TableState, selected: string | null): number | null {
+  const part = table.partitions.find((p) => p.name === selected);
+  const [from, to] = part ? [part.firstRow, part.firstRow + part.rows] : [0, table.rows];
+  const range = table.changed.find(([first, n]) => first + n > from && first < to) ?? table.changed[0];
+  if (!range) return null;
+  const first = range[0] < to ? Math.max(range[0], from) : range[0];
+  return Math.max(0, first - ROWS_ABOVE);
+}
