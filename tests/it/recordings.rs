@@ -1,6 +1,6 @@
 //! Every recording of a real QuestDB replays to that server's own answers.
 
-use crate::common::recordings;
+use crate::common::{recording, recordings};
 
 #[test]
 fn every_recording_replays_to_the_servers_answers() {
@@ -18,6 +18,11 @@ fn every_recording_replays_to_the_servers_answers() {
     assert!(wrong.is_empty(), "{} tables differ:\n{}", wrong.len(), wrong.join("\n"));
     assert!(compared > 0, "nothing was compared");
     println!("{compared} answers of the server compared");
+}
+
+#[test]
+fn a_purged_log_is_told_from_a_damaged_one() {
+    assert_eq!(recording("purged").check(), (3, Vec::new()));
 }
 
 /// Cargo can't list a folder for a test that runs in a browser.

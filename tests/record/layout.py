@@ -37,6 +37,20 @@ def replay_files(db: Path) -> list[Path]:
     return sorted(found, key=lambda p: p.parts)
 
 
+def transactions_without_segment(table: Path) -> list[int]:
+    """The seqTxns of a table (log of format 1) whose segment isn't there."""
+    log = (table / "txn_seq/_txnlog").read_bytes()
+    version, count = struct.unpack_from("<iq", log)
+    if version != 0:
+        raise ValueError(f"{table}: log of format {version + 1}")
+    gone = []
+    for i in range(count):
+        wal, segment = struct.unpack_from("<ii", log, 76 + 28 * i + 8)
+        if wal > 0 and not (table / f"wal{wal}/{segment}/_event").is_file():
+            gone.append(i + 1)
+    return gone
+
+
 def read_trimmed(db: Path, path: Path) -> bytes:
     """The bytes of `db/path` without the zero tail that is no part of its content."""
     data = (db / path).read_bytes()

@@ -88,7 +88,7 @@ class Recorder:
         """Waits until the tables (all, if none is named) are applied; fails if one got suspended."""
         state = self.server.wait_applied(list(tables) or None)
         for name, row in state.items():
-            if row["suspended"] and "suspended" not in self.expect.get(name, {}):
+            if row["suspended"] and name not in self.expect:
                 raise AssertionError(f"{name} got suspended: {row}\n{self.server.log_tail()}")
         return state
 
@@ -144,6 +144,14 @@ class Recorder:
         """Says that the server itself stops at `seq_txn`."""
         self.expect[table] = {"suspended": seq_txn}
 
+    def expect_differs(self, table: str, partitions: list[str]) -> None:
+        """Says in which partitions the applied table differs from what its log gives."""
+        self.expect[table] = {"differs": partitions}
+
+    def expect_purged(self, table: str) -> None:
+        """Says which transactions have lost their rows, by what the recording then holds."""
+        self.expect[table] = {"purged": None}
+
     def seq_txn(self, table: str) -> int:
         """Transactions that the sequencer holds of the table."""
         return self.server.wal_tables([table])[table]["sequencerTxn"]
@@ -196,6 +204,11 @@ class Recorder:
             table["snapshots"] = [s for s in table["snapshots"] if s["seqTxn"] != table["seqTxn"]]
             (self.out / f"answers/{table['dir']}@{table['seqTxn']}.csv").unlink(missing_ok=True)
         self.server.stop()
+        if not (self.out / "db").exists():
+            self._copy_db()
+        for table in tables:
+            if "purged" in table.get("expect", {}):
+                table["expect"]["purged"] = layout.transactions_without_segment(self.out / "db" / table["dir"])
         recording = {
             "name": self.name,
             "questdb": self.version,
@@ -206,8 +219,6 @@ class Recorder:
         }
         text = json.dumps(recording, indent=1, ensure_ascii=False) + "\n"
         (self.out / "recording.json").write_text(text)
-        if not (self.out / "db").exists():
-            self._copy_db()
 
     def _copy_db(self) -> None:
         db = self.server.db

@@ -38,6 +38,7 @@ recordings! {
     trading_day
     truncate
     ttl
+    unlogged
     update
     v2log
     writers

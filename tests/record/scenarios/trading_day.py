@@ -25,7 +25,7 @@ INSTRUMENTS = [("EUR-USD", 1.1523, 5), ("GBP-USD", 1.3471, 5), ("USD-JPY", 145.5
 # seconds: what the whole day takes on the server's clock (0: as fast as it goes).
 SIZES = {
     "small": {"steps": 880, "seconds": 75.0, "quotes": 9, "trades": 6, "orders": 4, "bars": "15m", "views": 24},
-    "large": {"steps": 3000, "seconds": 0.0, "quotes": 900, "trades": 550, "orders": 230, "bars": "1m", "views": 40},
+    "large": {"steps": 3000, "seconds": 0.0, "quotes": 1050, "trades": 680, "orders": 230, "bars": "1m", "views": 40},
 }
 
 TABLES = [
