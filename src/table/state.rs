@@ -36,7 +36,7 @@ pub enum Standing {
         statement: String,
         /// Why it could not be executed.
         reason: String,
-        /// Byte position of the first word not understood.
+        /// Where the first word not understood starts, in UTF-16 units as QuestDB counts.
         position: usize,
     },
     /// The server suspends the table at this transaction, so nothing after it is applied.

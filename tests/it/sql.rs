@@ -312,7 +312,7 @@ fn column_type(name: &str) -> ColumnType {
         "float" => 9,
         "double" => 10,
         "string" => 11,
-        "symbol" => 12,
+        "symbol" | "symbol index" => 12,
         "long256" => 13,
         "geohash(4c)" => 16 | 20 << 8 | 1 << 16,
         "uuid" => 19,

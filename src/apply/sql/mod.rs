@@ -15,9 +15,11 @@
 
 mod assign;
 mod compile;
+mod condition;
 mod expr;
 mod lexer;
 mod literal;
+mod operand;
 mod parse;
 mod partition;
 mod test;
@@ -32,6 +34,7 @@ pub use partition::Partitioning;
 
 /// A statement of the log.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one statement at a time")]
 pub enum Statement {
     /// A change of settings or partitions.
     Alter(Alter),
