@@ -32,6 +32,7 @@ pub(super) fn execute(
             }
         }
     }
+    super::tops::write(schema, &mut made, &plan.written);
     partition.floor = plan.floor;
     partition.rows = made.iter().map(|block| block.rows).sum();
     partition.blocks = made;

@@ -18,6 +18,7 @@ mod remove;
 mod source;
 pub mod sql;
 mod statement;
+mod tops;
 mod ttl;
 
 pub use change::{ChangeError, apply_change};

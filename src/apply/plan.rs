@@ -2,6 +2,7 @@
 
 use super::merge::{self, Merge};
 use super::source::{Prepared, Source, Sources};
+use super::tops;
 use crate::table::{BLOCK_ROWS, Calendar, Partition, Schema};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(super) struct PartitionPlan {
     pub(super) pieces: Vec<Piece>,
     /// Rows replaced by deduplication, existing or new.
     pub(super) replaced: usize,
+    /// Columns whose rows from before they were added get written.
+    pub(super) written: Vec<usize>,
 }
 
 /// A new row in the order of the table.
@@ -68,7 +71,8 @@ pub(super) fn plan(
         let blocks = partition.map_or(&[][..], |partition| &partition.blocks);
         let merge = Merge { sources: Sources { blocks, commits }, schema, dedup };
         let (pieces, replaced) = merge::merge(&merge, now);
-        plans.push(PartitionPlan { floor, pieces: settle(pieces, &merge.sources), replaced });
+        let written = tops::written(schema, partition, now, dedup.is_some());
+        plans.push(PartitionPlan { floor, pieces: settle(pieces, &merge.sources), replaced, written });
     }
     plans
 }
@@ -111,7 +115,7 @@ fn plan_append(
                 None => {
                     let mut pieces: Vec<Piece> = (0..blocks).map(Piece::Keep).collect();
                     pieces.push(Piece::Build(vec![run]));
-                    plans.push(PartitionPlan { floor, pieces, replaced: 0 });
+                    plans.push(PartitionPlan { floor, pieces, replaced: 0, written: Vec::new() });
                 }
             }
             start = end;

@@ -28,7 +28,12 @@ pub(super) fn remove_range(table: &mut Table, lo: i64, hi: i64) -> Effect {
             .enumerate()
             .filter_map(|(index, block)| remaining(index, block, schema.timestamp, lo, hi))
             .collect();
-        execute(&schema, Arc::make_mut(partition), PartitionPlan { floor, pieces, replaced: 0 }, &[]);
+        execute(
+            &schema,
+            Arc::make_mut(partition),
+            PartitionPlan { floor, pieces, replaced: 0, written: Vec::new() },
+            &[],
+        );
         let after = partition.rows;
         if after == before {
             continue;

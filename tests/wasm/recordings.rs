@@ -19,6 +19,7 @@ macro_rules! recordings {
 
 recordings! {
     alltypes
+    column_tops
     conversions
     dedup_keys
     dedup_ts
