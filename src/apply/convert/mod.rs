@@ -40,12 +40,6 @@ pub enum Suspends {
     Unsupported,
 }
 
-/// Takes converted values, in row order.
-pub trait Sink {
-    /// One value of the new type, [`Value::Null`] if it is null.
-    fn push(&mut self, value: Value<'_>);
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Numeric,
@@ -121,11 +115,6 @@ fn is_integer(tag: Tag) -> bool {
 }
 
 impl Converter {
-    /// The new type.
-    pub fn to(&self) -> ColumnType {
-        self.to
-    }
-
     /// Converts one value of the old type. Text goes to `scratch`, which is cleared first: UTF-16LE units for
     /// STRING, UTF-8 for VARCHAR and SYMBOL.
     ///
@@ -142,23 +131,5 @@ impl Converter {
             Kind::ToText => Ok(text::write(value, self.to, scratch)),
             Kind::Unsupported => Err(Suspends::Unsupported),
         }
-    }
-
-    /// Converts values in row order into `sink`; returns how many.
-    ///
-    /// # Errors
-    /// [`Suspends`] at the first value on which the server would suspend the table; `sink` has got those before it.
-    pub fn convert_all<'v>(
-        &self,
-        values: impl IntoIterator<Item = Value<'v>>,
-        sink: &mut impl Sink,
-    ) -> Result<usize, Suspends> {
-        let mut scratch = Vec::new();
-        let mut count = 0;
-        for value in values {
-            sink.push(self.convert(value, &mut scratch)?);
-            count += 1;
-        }
-        Ok(count)
     }
 }

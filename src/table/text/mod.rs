@@ -110,14 +110,14 @@ pub fn write_text(out: &mut Vec<u8>, value: Value<'_>) {
 }
 
 /// A VARCHAR's bytes as UTF-16LE units, up to the first invalid sequence, where QuestDB stops.
-pub fn utf8_to_utf16(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn utf8_to_utf16(out: &mut Vec<u8>, bytes: &[u8]) {
     for unit in valid(bytes).encode_utf16() {
         out.extend_from_slice(&unit.to_le_bytes());
     }
 }
 
 /// Makes ASCII in place to UTF-16LE.
-pub fn widen_ascii(text: &mut Vec<u8>) {
+pub(crate) fn widen_ascii(text: &mut Vec<u8>) {
     let len = text.len();
     text.resize(len * 2, 0);
     for at in (0..len).rev() {
@@ -131,7 +131,7 @@ pub fn widen_ascii(text: &mut Vec<u8>) {
 }
 
 /// A VARCHAR's bytes up to the first invalid sequence: what it becomes as a SYMBOL.
-pub fn valid(bytes: &[u8]) -> &str {
+pub(crate) fn valid(bytes: &[u8]) -> &str {
     match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(e) => bytes.get(..e.valid_up_to()).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default(),
