@@ -3,9 +3,10 @@ use super::failure::{Failure, FailureKind};
 use super::files::{OnProgress, WebFiles};
 use super::origin::Origin;
 use super::overview::{Listed, list};
+use super::slot::Slot;
 use super::{bytes_view, js, state, transaction};
 use crate::columnar;
-use crate::replay::{self, History, Mark, Player, PlayerOptions};
+use crate::replay::{self, History, Player};
 use crate::wal::{Error, Files, TableToken};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,9 +19,6 @@ const MEMORY_DEFAULT: usize = 512 << 20;
 const RAW_MAX: u64 = 1 << 20;
 /// Rows that one call of `rows` gives, at most.
 const ROWS_MAX: usize = 1_000_000;
-
-/// Work between checkpoints: a step back is applied again from the last one, and has to fit a frame.
-const CHECKPOINT_WORK: u64 = 20_000;
 
 type Outcome<T> = std::result::Result<T, Failure>;
 type JsOutcome = std::result::Result<JsValue, JsValue>;
@@ -38,16 +36,6 @@ pub struct Engine {
     on_progress: Option<js_sys::Function>,
     phase: Cell<&'static str>,
     clock: Cell<u64>,
-}
-
-/// One table that was looked at.
-struct Slot {
-    player: Option<Player>,
-    history: History,
-    marks: Vec<Mark>,
-    /// Tells which table was looked at last.
-    used: u64,
-    spent: dto::Spent,
 }
 
 /// Called once when the module has loaded: a panic then says where it happened, on the console and to
@@ -138,7 +126,7 @@ impl Engine {
     pub async fn step(&self, dir: String, by: f64) -> JsOutcome {
         let at = {
             let slots = self.slots.borrow();
-            slots.get(&dir).and_then(|slot| slot.player.as_ref()).map_or(0, |player| player.table().seq_txn)
+            slots.get(&dir).map_or(0, Slot::seq_txn)
         };
         self.seek(dir, at as f64 + by).await
     }
@@ -290,9 +278,7 @@ impl Engine {
         let (listed, histories) = list(tokens, read.into_inner(), self.files.has_listing());
         let mut slots = self.slots.borrow_mut();
         for (dir, history) in histories {
-            let slot =
-                Slot { player: None, history, marks: Vec::new(), used: 0, spent: dto::Spent::default() };
-            slots.insert(dir, slot);
+            slots.insert(dir, Slot::new(history));
         }
         drop(slots);
         Ok(listed)
@@ -317,8 +303,10 @@ impl Engine {
         {
             return Err(failure.clone());
         }
-        self.note_stop(dir, moved.err());
-        self.note_differences(dir);
+        if let Some(slot) = self.slots.borrow().get(dir) {
+            let problems = slot.stopped(moved.err()).into_iter().chain(slot.differences());
+            problems.for_each(|problem| self.listed.borrow_mut().add(problem));
+        }
         let told = self
             .drive_timed(&fetching, |files| {
                 self.with_slot(dir, |slot| {
@@ -432,20 +420,25 @@ impl Engine {
     }
 
     fn rows_held(&self) -> usize {
-        self.slots.borrow().values().filter_map(|slot| slot.player.as_ref()).map(Player::memory).sum()
+        self.slots.borrow().values().map(Slot::held).sum()
     }
 
-    /// Lets the rows of other tables go, the one longest out of sight first, until half the budget is
-    /// free for this one.
+    /// Lets the rows of other tables go, the one longest out of sight first, until they leave three
+    /// quarters of the budget: half for this table's rows, a quarter for bytes as fetched.
     fn make_room(&self, dir: &str) {
         self.clock.set(self.clock.get() + 1);
         if let Some(slot) = self.slots.borrow_mut().get_mut(dir) {
             slot.used = self.clock.get();
         }
-        while self.rows_held() > self.memory / 2 {
+        loop {
             let mut slots = self.slots.borrow_mut();
             let others = slots.iter_mut().filter(|(other, slot)| *other != dir && slot.player.is_some());
-            let Some((other, slot)) = others.min_by_key(|(_, slot)| slot.used) else { return };
+            let others: Vec<(&String, &mut Slot)> = others.collect();
+            if others.iter().map(|(_, slot)| slot.held()).sum::<usize>() <= self.memory / 4 {
+                return;
+            }
+            let Some((other, slot)) = others.into_iter().min_by_key(|(_, slot)| slot.used) else { return };
+            slot.at = slot.seq_txn();
             slot.player = None;
             let note = format!("the rows of {other}: they are applied again when it is looked at");
             let mut let_go = self.let_go.borrow_mut();
@@ -453,63 +446,6 @@ impl Engine {
                 let_go.push(note);
             }
         }
-    }
-
-    /// A transaction that can't be applied is a problem of its table, told in the overview.
-    fn note_stop(&self, dir: &str, failure: Option<Failure>) {
-        let Some(failure) = failure else { return };
-        let at = self.standing(dir, |player| player.table().seq_txn).unwrap_or_default();
-        self.listed.borrow_mut().add(dto::Problem {
-            severity: dto::Severity::Error,
-            table: Some(dir.to_owned()),
-            message: format!("nothing after transaction {at} can be applied: {}", failure.message),
-            file: failure.file,
-            offset: failure.offset,
-            advice: None,
-        });
-    }
-}
-
-impl Engine {
-    /// Where the table stands at the transaction that the server had applied too, its files must have
-    /// the same partitions.
-    fn note_differences(&self, dir: &str) {
-        let slots = self.slots.borrow();
-        let Some(Slot { history, player: Some(player), .. }) = slots.get(dir) else { return };
-        let Some(applied) = &history.applied else { return };
-        let differences = replay::compare(player.table(), applied).unwrap_or_default();
-        for difference in differences {
-            self.listed.borrow_mut().add(dto::Problem {
-                severity: dto::Severity::Warning,
-                table: Some(dir.to_owned()),
-                file: None,
-                offset: None,
-                message: format!(
-                    "partition {} has {} rows by the log, and {} in the server's own files",
-                    difference.partition, difference.replayed, difference.applied
-                ),
-                advice: Some(format!("possible causes: {}", replay::UNLOGGED_CAUSES)),
-            });
-        }
-    }
-}
-
-impl Slot {
-    fn player(&mut self, memory: usize) -> crate::wal::Result<&mut Player> {
-        if self.player.is_none() {
-            let checkpoint_work = CHECKPOINT_WORK;
-            let options =
-                PlayerOptions { memory, checkpoint_work, clock: js::now, ..PlayerOptions::default() };
-            self.player = Some(Player::with_options(self.history.clone(), options)?);
-        }
-        self.player.as_mut().ok_or(Error::Pending)
-    }
-
-    fn told(&self) -> Option<dto::TableState> {
-        let player = self.player.as_ref()?;
-        let mut state = state::table_state(player.table(), self.history.txn_count(), player.effect());
-        state.spent = self.spent;
-        Some(state)
     }
 }
 

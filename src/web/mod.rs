@@ -22,6 +22,7 @@ pub mod http;
 mod js;
 pub mod origin;
 mod overview;
+mod slot;
 mod state;
 mod transaction;
 
