@@ -97,11 +97,10 @@ impl Calendar {
         ttl < 0 && self.whole_months(ceiling, now) >= -i64::from(ttl)
     }
 
-    /// Whole months from `from` to `to`.
+    /// Whole months between two moments, whichever is earlier: QuestDB counts so, and thereby expires
+    /// partitions of the far future under a TTL in months.
     fn whole_months(self, from: i64, to: i64) -> i64 {
-        if to < from {
-            return 0;
-        }
+        let (from, to) = (from.min(to), from.max(to));
         let (from_year, from_month, from_day) = civil(from.div_euclid(self.per_day()));
         let (to_year, to_month, to_day) = civil(to.div_euclid(self.per_day()));
         let months = (to_year - from_year) * 12 + i64::from(to_month) - i64::from(from_month);

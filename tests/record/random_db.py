@@ -3,7 +3,7 @@
 
     python3 tests/record/random_db.py --seed 7 --scenarios 30 --out target/random
 
-OUT then is an unpacked recording (see README.md). The same seed gives the same statements and rows; commit
+OUT then is an unpacked recording (see README.md), with the history of each table in OUT/DIR.sql. The same seed gives the same statements and rows; commit
 times, and the order in which concurrent writers get through, are the server's.
 """
 
@@ -39,6 +39,8 @@ class RandomDb:
         self.phase("first_life", tables)
         db.restart()
         self.phase("second_life", tables)
+        for table in tables:
+            (db.out / f"{table.directory}.sql").write_text("\n".join(table.history) + "\n")
         refused = [line for t in tables for line in t.history if "refused by ILP" in line]
         if refused:
             print(f"{len(refused)} writes refused, such as: {refused[0]}", file=sys.stderr)

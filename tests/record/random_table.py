@@ -46,6 +46,7 @@ class RandomTable:
         if self.dedup_possible and r.random() < 0.6:
             sql += f" DEDUP UPSERT KEYS({', '.join(self.pick_keys())})"
         self.run(sql)
+        self.directory = self.db.directory(self.name)
         if self.keys:
             self.db.multiset(self.name)
 
@@ -257,8 +258,9 @@ class RandomTable:
             return f"ts {r.choice(['<', '>=', '>'])} {self.literal_time(self.start + r.randrange(max(self.now - self.start, 1)))}"
         column = r.choice(columns)
         kind = self.columns[column]
-        ordered = kind in ("INT", "LONG", "DOUBLE")
-        return f"{column} {r.choice(['=', '!=', '<', '>', '<=', '>='] if ordered else ['=', '!='])} {values.literal(r, kind)}"
+        value = values.literal(r, kind)
+        ordered = kind in ("INT", "LONG", "DOUBLE") and value != "null"
+        return f"{column} {r.choice(['=', '!=', '<', '>', '<=', '>='] if ordered else ['=', '!='])} {value}"
 
     def set_ttl(self) -> None:
         r = self.random

@@ -72,3 +72,15 @@ def future(db):
     commit(db, table, [now + 400 * DAY], 10)
     db.snapshot(table)
     commit(db, table, [now - 20 * DAY, now - DAY], 20)
+    # QuestDB counts months between two moments whichever is earlier: the far future expires too.
+    table = "ttl_future_months"
+    db.sql(f"CREATE TABLE {table} (ts TIMESTAMP, n INT, s SYMBOL) TIMESTAMP(ts) PARTITION BY YEAR TTL 2 YEARS WAL")
+    commit(db, table, [now + 5 * 366 * DAY, now + 8 * 366 * DAY, now + 20 * 366 * DAY], 0)
+    db.snapshot(table)
+    commit(db, table, [now - 366 * DAY, now + 25 * 366 * DAY, now + 30 * 366 * DAY], 10)
+    db.snapshot(table)
+    db.sql(f"CREATE TABLE {table}_2 (ts TIMESTAMP, n INT, s SYMBOL) TIMESTAMP(ts) PARTITION BY MONTH TTL 3 MONTHS WAL")
+    for i in range(12):
+        commit(db, table + "_2", [now + (200 - 17 * i) * DAY, now + (300 + 31 * i) * DAY], 10 * i)
+        if i % 4 == 1:
+            db.snapshot(table + "_2")
