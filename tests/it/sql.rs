@@ -20,7 +20,7 @@ fn conditions_find_the_rows_that_the_server_changed() {
     let table = TestTable::new(&answers);
     let (mut exact, mut wrong) = (0, Vec::new());
     for case in list(&answers["conditions"]) {
-        let condition = case["where"].as_str().unwrap();
+        let condition = case["where"].as_str().expect("a whole fixture");
         let Some(expected) = case["rows"].as_str() else { continue };
         let expected = table.rows(expected);
         let Ok(found) = table.rows_where(condition, Vec::new()) else { continue };
@@ -42,7 +42,10 @@ fn settings_write_what_the_server_wrote() {
     let table = TestTable::new(&answers);
     let (mut exact, mut wrong) = (0, Vec::new());
     for case in list(&answers["settings"]) {
-        let (column, value) = (case["column"].as_str().unwrap(), case["value"].as_str().unwrap());
+        let (column, value) = (
+            case["column"].as_str().expect("a whole fixture"),
+            case["value"].as_str().expect("a whole fixture"),
+        );
         let sql = format!("update t set {column} = {value}");
         let Ok(written) = table.written(&sql, Vec::new()) else { continue };
         // What the server refuses never gets into a log.
@@ -66,7 +69,11 @@ fn bind_variables_compare_as_on_the_server() {
     let (mut exact, mut wrong) = (0, Vec::new());
     for case in list(&answers["bound_conditions"]) {
         let Some(expected) = case["rows"].as_str() else { continue };
-        let condition = format!("{} {} $1", case["column"].as_str().unwrap(), case["op"].as_str().unwrap());
+        let condition = format!(
+            "{} {} $1",
+            case["column"].as_str().expect("a whole fixture"),
+            case["op"].as_str().expect("a whole fixture")
+        );
         let Ok(found) = table.rows_where(&condition, vec![bind(case)]) else { continue };
         if found == table.rows(expected) {
             exact += 1;
@@ -87,7 +94,7 @@ fn bind_variables_are_written_as_on_the_server() {
     let table = TestTable::new(&answers);
     let (mut exact, mut wrong) = (0, Vec::new());
     for case in list(&answers["bound_settings"]) {
-        let sql = format!("update t set {} = $1", case["column"].as_str().unwrap());
+        let sql = format!("update t set {} = $1", case["column"].as_str().expect("a whole fixture"));
         let Ok(written) = table.written(&sql, vec![bind(case)]) else { continue };
         // What the server refuses never gets into a log.
         if case.get("refused").is_some() {
@@ -108,9 +115,9 @@ fn bind_variables_are_written_as_on_the_server() {
 fn partitions_go_as_on_the_server() {
     let (mut exact, mut wrong) = (0, Vec::new());
     for case in list(&answers()["drops"]) {
-        let unit = case["unit"].as_str().unwrap();
+        let unit = case["unit"].as_str().expect("a whole fixture");
         let nanos = case["type"] == "timestamp_ns";
-        let choice = case["choice"].as_str().unwrap();
+        let choice = case["choice"].as_str().expect("a whole fixture");
         let (Some(before), Some(after)) = (case["before"].as_array(), case["after"].as_array()) else {
             continue;
         };
@@ -127,13 +134,13 @@ fn partitions_go_as_on_the_server() {
 
 fn answers() -> Json {
     let mut json = String::new();
-    let file = std::fs::File::open(FIXTURE).unwrap();
-    flate2::read::GzDecoder::new(file).read_to_string(&mut json).unwrap();
-    serde_json::from_str(&json).unwrap()
+    let file = std::fs::File::open(FIXTURE).expect("a whole fixture");
+    flate2::read::GzDecoder::new(file).read_to_string(&mut json).expect("a whole fixture");
+    serde_json::from_str(&json).expect("a whole fixture")
 }
 
 fn list(json: &Json) -> &[Json] {
-    json.as_array().unwrap()
+    json.as_array().expect("a whole fixture")
 }
 
 fn event(sql: &str) -> SqlEvent {
@@ -143,25 +150,36 @@ fn event(sql: &str) -> SqlEvent {
 /// A bind value as the log holds it.
 fn bind(case: &Json) -> BindValue {
     let value = case["value"].as_str();
-    let number = |null: i64| value.map_or(null, |text| text.parse().unwrap());
-    let (type_code, bytes) = match case["type"].as_str().unwrap() {
+    let number = |null: i64| value.map_or(null, |text| text.parse().expect("a whole fixture"));
+    let (type_code, bytes) = match case["type"].as_str().expect("a whole fixture") {
         "bool" => (1, vec![u8::from(value == Some("true"))]),
         "int2" => (3, (number(0) as i16).to_le_bytes().to_vec()),
         "int4" => (5, (number(i32::MIN.into()) as i32).to_le_bytes().to_vec()),
         "int8" => (6, number(i64::MIN).to_le_bytes().to_vec()),
-        "float4" => (9, value.map_or(f32::NAN, |v| v.parse().unwrap()).to_le_bytes().to_vec()),
-        "float8" => (10, value.map_or(f64::NAN, |v| v.parse().unwrap()).to_le_bytes().to_vec()),
+        "float4" => {
+            (9, value.map_or(f32::NAN, |v| v.parse().expect("a whole fixture")).to_le_bytes().to_vec())
+        }
+        "float8" => {
+            (10, value.map_or(f64::NAN, |v| v.parse().expect("a whole fixture")).to_le_bytes().to_vec())
+        }
         "text" | "varchar" => {
             let units = value.map(|text| text.encode_utf16().flat_map(u16::to_le_bytes).collect());
             return BindValue { type_code: 11, bytes: units };
         }
         "timestamp" => {
-            let ticks = value.map_or(i64::MIN, |v| text::parse::timestamp(v.into(), false).unwrap());
+            let ticks =
+                value.map_or(i64::MIN, |v| text::parse::timestamp(v.into(), false).expect("a whole fixture"));
             (8, ticks.to_le_bytes().to_vec())
         }
         "uuid" => {
             let null = (1_u128 << 63) << 64 | 1 << 63;
-            (19, value.map_or(null, |v| text::parse::uuid(v.into()).unwrap()).to_le_bytes().to_vec())
+            (
+                19,
+                value
+                    .map_or(null, |v| text::parse::uuid(v.into()).expect("a whole fixture"))
+                    .to_le_bytes()
+                    .to_vec(),
+            )
         }
         other => panic!("no bind values of {other}"),
     };
@@ -185,8 +203,8 @@ impl TestTable {
         let mut columns = Vec::new();
         let mut rows: Vec<Vec<Cell>> = Vec::new();
         for column in list(&answers["columns"]) {
-            let ty = column_type(column["type"].as_str().unwrap());
-            columns.push((column["name"].as_str().unwrap().to_owned(), ty));
+            let ty = column_type(column["type"].as_str().expect("a whole fixture"));
+            columns.push((column["name"].as_str().expect("a whole fixture").to_owned(), ty));
             // Each column repeats its own values.
             let values = list(&column["values"]);
             for (row, value) in (0..ROWS).zip(values.iter().cycle()) {
@@ -210,7 +228,7 @@ impl TestTable {
 
     /// The rows whose bits are set in a hexadecimal number.
     fn rows(&self, hex: &str) -> Vec<usize> {
-        let digits: Vec<u32> = hex.chars().rev().map(|c| c.to_digit(16).unwrap()).collect();
+        let digits: Vec<u32> = hex.chars().rev().map(|c| c.to_digit(16).expect("a whole fixture")).collect();
         (0..self.rows.len())
             .filter(|row| digits.get(row / 4).is_some_and(|d| d >> (row % 4) & 1 == 1))
             .collect()
@@ -222,8 +240,9 @@ impl TestTable {
         let event = SqlEvent { indexed: binds, ..event(&sql) };
         let context = Context { event: &event, now_us: NOW, nanos: false };
         let lookup = |name: &str| self.lookup(name);
-        let filter = CompiledFilter::compile(update.filter.as_ref().unwrap(), &lookup, "ts", context)
-            .map_err(|e| e.to_string())?;
+        let filter =
+            CompiledFilter::compile(update.filter.as_ref().expect("a whole fixture"), &lookup, "ts", context)
+                .map_err(|e| e.to_string())?;
         let rows = self.rows.iter().enumerate();
         Ok(rows.filter(|(_, row)| filter.matches(&|i| row[i].value())).map(|(id, _)| id).collect())
     }
@@ -241,8 +260,8 @@ impl TestTable {
         let mut json = Vec::new();
         text::write_json(&mut json, literal.value(), self.columns[*index].1);
         // The fixture keeps the text of a number with a point.
-        Ok(match serde_json::from_slice(&json).unwrap() {
-            Json::Number(n) if n.is_f64() => Json::String(String::from_utf8(json).unwrap()),
+        Ok(match serde_json::from_slice(&json).expect("a whole fixture") {
+            Json::Number(n) if n.is_f64() => Json::String(String::from_utf8(json).expect("a whole fixture")),
             other => other,
         })
     }
@@ -268,7 +287,10 @@ fn left_after(unit: &str, nanos: bool, choice: &str, before: &[Json]) -> Result<
         _ => PartitionBy::Year,
     };
     let ty = if nanos { ColumnType::TIMESTAMP_NS } else { ColumnType::TIMESTAMP };
-    let at = |json: &Json| text::parse::timestamp(json.as_str().unwrap().into(), nanos).unwrap();
+    let at = |json: &Json| {
+        text::parse::timestamp(json.as_str().expect("a whole fixture").into(), nanos)
+            .expect("a whole fixture")
+    };
     let calendar = understudy::table::Calendar::new(unit, nanos);
     let mut floors: Vec<i64> = before.iter().map(|row| calendar.floor(at(row))).collect();
     floors.dedup();
@@ -321,43 +343,47 @@ fn column_type(name: &str) -> ColumnType {
         "decimal(10,2)" => 31 | 10 << 8 | 2 << 18,
         _ => panic!("unknown type {name}"),
     };
-    ColumnType::from_code(code).unwrap()
+    ColumnType::from_code(code).expect("a whole fixture")
 }
 
 fn cell(text: &str, ty: ColumnType) -> Cell {
     use understudy::wal::Tag;
     let hex = |digits: &str| -> [u64; 4] {
         let padded = format!("{digits:0>64}");
-        std::array::from_fn(|i| u64::from_str_radix(&padded[48 - 16 * i..64 - 16 * i], 16).unwrap())
+        std::array::from_fn(|i| {
+            u64::from_str_radix(&padded[48 - 16 * i..64 - 16 * i], 16).expect("a whole fixture")
+        })
     };
     Cell::Fixed(match ty.tag() {
         Tag::Boolean => Value::Boolean(text == "true"),
-        Tag::Byte => Value::Byte(text.parse().unwrap()),
-        Tag::Short => Value::Short(text.parse().unwrap()),
-        Tag::Char => Value::Char(text.encode_utf16().next().unwrap()),
-        Tag::Int => Value::Int(text.parse().unwrap()),
-        Tag::Long => Value::Long(text.parse().unwrap()),
-        Tag::Date => Value::Date(text.parse().unwrap()),
-        Tag::Timestamp if ty.is_nanos() => Value::TimestampNs(text.parse().unwrap()),
-        Tag::Timestamp => Value::Timestamp(text.parse().unwrap()),
-        Tag::Float => Value::Float(text.parse().unwrap()),
-        Tag::Double => Value::Double(text.parse().unwrap()),
+        Tag::Byte => Value::Byte(text.parse().expect("a whole fixture")),
+        Tag::Short => Value::Short(text.parse().expect("a whole fixture")),
+        Tag::Char => Value::Char(text.encode_utf16().next().expect("a whole fixture")),
+        Tag::Int => Value::Int(text.parse().expect("a whole fixture")),
+        Tag::Long => Value::Long(text.parse().expect("a whole fixture")),
+        Tag::Date => Value::Date(text.parse().expect("a whole fixture")),
+        Tag::Timestamp if ty.is_nanos() => Value::TimestampNs(text.parse().expect("a whole fixture")),
+        Tag::Timestamp => Value::Timestamp(text.parse().expect("a whole fixture")),
+        Tag::Float => Value::Float(text.parse().expect("a whole fixture")),
+        Tag::Double => Value::Double(text.parse().expect("a whole fixture")),
         Tag::String => return Cell::Utf16(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
         Tag::Symbol | Tag::Varchar => return Cell::Utf8(text.as_bytes().to_vec()),
         Tag::Long256 => Value::Long256(hex(text.trim_start_matches("0x"))),
         Tag::GeoInt => Value::Geohash { bits: 20, value: geohash(text) },
-        Tag::Uuid => Value::Uuid(u128::from_str_radix(&text.replace('-', ""), 16).unwrap()),
-        Tag::Ipv4 => {
-            Value::Ipv4(text.split('.').fold(0, |all, octet| all << 8 | octet.parse::<u32>().unwrap()))
+        Tag::Uuid => Value::Uuid(u128::from_str_radix(&text.replace('-', ""), 16).expect("a whole fixture")),
+        Tag::Ipv4 => Value::Ipv4(
+            text.split('.').fold(0, |all, octet| all << 8 | octet.parse::<u32>().expect("a whole fixture")),
+        ),
+        Tag::Decimal64 => {
+            Value::Decimal { unscaled: text.replace('.', "").parse().expect("a whole fixture"), scale: 2 }
         }
-        Tag::Decimal64 => Value::Decimal { unscaled: text.replace('.', "").parse().unwrap(), scale: 2 },
         other => panic!("no cells of {other:?}"),
     })
 }
 
 fn geohash(text: &str) -> u64 {
     let letters = "0123456789bcdefghjkmnpqrstuvwxyz";
-    text.chars().fold(0, |all, c| all << 5 | letters.find(c).unwrap() as u64)
+    text.chars().fold(0, |all, c| all << 5 | letters.find(c).expect("a whole fixture") as u64)
 }
 
 /// Words that statements are made of, and some that they aren't.
