@@ -2,7 +2,7 @@
 
 use super::convert::{Converter, Suspends, converter, source};
 use super::effect::{Effect, Touch};
-use crate::table::{Block, Chunk, Column, Schema, SymbolTable, Table};
+use crate::table::{Block, Chunk, Column, Partition, Schema, SymbolTable, Table};
 use crate::wal::{Change, ColumnSpec};
 use std::sync::Arc;
 
@@ -17,6 +17,12 @@ pub enum ChangeError {
         column: String,
         /// What is wrong.
         cause: Suspends,
+    },
+    /// The column has rows in Parquet form, which QuestDB doesn't convert: it suspends the table here.
+    #[error("column {column}: QuestDB can't change the type of a column in Parquet form")]
+    Parquet {
+        /// The column's name.
+        column: String,
     },
     /// The change contradicts the table: no server writes such a log.
     #[error("{0}")]
@@ -137,6 +143,12 @@ fn change_type(table: &mut Table, spec: &ColumnSpec) -> Result<Effect, ChangeErr
         converter: converter(before.ty, spec.ty).map_err(refused)?,
         from: table.dictionary(old).cloned(),
     };
+    let parquet = |partition: &Partition| {
+        partition.parquet && partition.blocks.iter().any(|block| block.chunk(old).is_some())
+    };
+    if table.partitions.values().any(|partition| parquet(partition)) {
+        return Err(ChangeError::Parquet { column: before.name });
+    }
     let mut into = spec.ty.is_symbol().then(SymbolTable::default);
     let mut converted: Vec<Vec<Option<Arc<Chunk>>>> = Vec::new();
     for partition in table.partitions.values() {

@@ -52,7 +52,10 @@ fn run(
         Statement::Alter(Alter::DropPartitions(choice)) => {
             return Ok(Rewrite { effect: drop_partitions(table, choice, context)?, work: 0 });
         }
-        Statement::Alter(Alter::RowsUnchanged(_)) => {}
+        Statement::Alter(Alter::ConvertPartitions { parquet, choice: Some(choice) }) => {
+            convert_partitions(table, *parquet, choice, context)?;
+        }
+        Statement::Alter(Alter::ConvertPartitions { choice: None, .. } | Alter::RowsUnchanged(_)) => {}
         Statement::Update(update) => return run_update(table, update, context),
     }
     Ok(Rewrite::default())
@@ -76,11 +79,35 @@ fn drop_partitions(
     context: Context<'_>,
 ) -> Result<Effect, NotUnderstood> {
     let schema = table.schema.clone();
-    let Some(timestamp) = schema.columns.get(schema.timestamp) else { return Ok(Effect::default()) };
-    let partitioning =
-        Partitioning { timestamp: &timestamp.name, ty: timestamp.ty, unit: schema.partition_by };
+    let Some(partitioning) = partitioning(&schema) else { return Ok(Effect::default()) };
     let floors: Vec<i64> = table.partitions.keys().copied().collect();
     Ok(remove_partitions(table, choice.select(&partitioning, &floors, context)?))
+}
+
+fn partitioning(schema: &Schema) -> Option<Partitioning<'_>> {
+    let timestamp = schema.columns.get(schema.timestamp)?;
+    Some(Partitioning { timestamp: &timestamp.name, ty: timestamp.ty, unit: schema.partition_by })
+}
+
+/// Notes which partitions the server holds as Parquet.
+fn convert_partitions(
+    table: &mut Table,
+    parquet: bool,
+    choice: &PartitionChoice,
+    context: Context<'_>,
+) -> Result<(), Stop> {
+    let schema = table.schema.clone();
+    let Some(partitioning) = partitioning(&schema) else { return Ok(()) };
+    let floors: Vec<i64> = table.partitions.keys().copied().collect();
+    // No row depends on a choice that isn't understood.
+    let Ok(chosen) = choice.select_existing(&partitioning, &floors, context) else { return Ok(()) };
+    let missing = |name: String| Stop::Suspends(format!("there is no partition {name} to convert").into());
+    for floor in chosen.map_err(missing)? {
+        if let Some(partition) = table.partitions.get_mut(&floor) {
+            Arc::make_mut(partition).parquet = parquet;
+        }
+    }
+    Ok(())
 }
 
 fn run_update(table: &mut Table, update: &Update, context: Context<'_>) -> Result<Rewrite, Stop> {
@@ -88,9 +115,14 @@ fn run_update(table: &mut Table, update: &Update, context: Context<'_>) -> Resul
     let Some(timestamp) = schema.columns.get(schema.timestamp) else { return Ok(Rewrite::default()) };
     let lookup = |name: &str| schema.find(name).map(|(index, column)| (index, column.ty));
     let compiled = CompiledUpdate::compile(update, &lookup, &timestamp.name, context)?;
+    let any = |block: &Arc<Block>| !matching(&compiled, &schema, block, &table.symbols).is_empty();
     if let Some(reason) = &compiled.unwritable {
-        let any = table.blocks().any(|block| !matching(&compiled, &schema, block, &table.symbols).is_empty());
+        let any = table.partitions.values().any(|partition| partition.blocks.iter().any(any));
         return if any { Err(Stop::Suspends(reason.clone())) } else { Ok(Rewrite::default()) };
+    }
+    let mut parquet = table.partitions.values().filter(|partition| partition.parquet);
+    if parquet.any(|partition| partition.blocks.iter().any(any)) {
+        return Err(Stop::Suspends("QuestDB can't update a partition in Parquet form".into()));
     }
     let mut rewrite = Rewrite::default();
     let floors: Vec<i64> = table.partitions.keys().copied().collect();

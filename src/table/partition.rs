@@ -33,6 +33,8 @@ pub struct Partition {
     pub blocks: Vec<Arc<Block>>,
     /// Number of rows.
     pub rows: usize,
+    /// The server holds it in Parquet form: it can't update its rows nor change the type of its columns.
+    pub parquet: bool,
 }
 
 impl Block {

@@ -51,8 +51,15 @@ pub enum Alter {
     DropPartitions(PartitionChoice),
     /// As `_meta` stores it: hours above zero, months below zero, 0 for none.
     SetTtl(i32),
-    /// Index, symbol cache and capacity, parameters, squash, Parquet or native form, materialized
-    /// view settings: no row changes. The text names which.
+    /// The form of partitions on the server changes; no row does.
+    ConvertPartitions {
+        /// To Parquet, else to QuestDB's own form.
+        parquet: bool,
+        /// Which; `None` if that is not understood.
+        choice: Option<PartitionChoice>,
+    },
+    /// Index, symbol cache and capacity, parameters, squash, Parquet encodings, materialized view
+    /// settings: no row changes. The text names which.
     RowsUnchanged(&'static str),
 }
 

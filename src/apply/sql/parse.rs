@@ -52,8 +52,8 @@ impl<'a> Parser<'a> {
                 self.alter_column()?
             }
             "convert" => {
-                self.skip_rest();
-                Alter::RowsUnchanged("the form of partitions")
+                self.advance();
+                self.convert()?
             }
             "squash" => {
                 self.skip_rest();
@@ -69,6 +69,21 @@ impl<'a> Parser<'a> {
             _ => return Err(self.refuse("this change is not logged as a statement")),
         };
         Ok(alter)
+    }
+
+    /// What follows CONVERT.
+    fn convert(&mut self) -> Result<Alter, NotUnderstood> {
+        self.expect("partition")?;
+        self.expect("to")?;
+        let parquet = self.accept("parquet");
+        if !parquet {
+            self.expect("native")?;
+        }
+        // A condition that isn't understood changes no row either.
+        let choice = self.partitions().ok();
+        let whole = self.peek().is("with") || self.peek().is_symbol(";") || self.peek().kind == Kind::End;
+        self.skip_rest();
+        Ok(Alter::ConvertPartitions { parquet, choice: choice.filter(|_| whole) })
     }
 
     fn set(&mut self) -> Result<Alter, NotUnderstood> {
@@ -273,7 +288,6 @@ mod tests {
             "alter table t alter column s symbol capacity 4096",
             "alter table t set param maxUncommittedRows = 100",
             "alter table t squash partitions",
-            "alter table t convert partition to parquet where ts < '2024'",
             "alter materialized view v set refresh limit 2 days",
         ] {
             assert!(matches!(parse(sql), Ok(Statement::Alter(Alter::RowsUnchanged(_)))), "{sql}");
@@ -305,6 +319,25 @@ mod tests {
         };
         assert_eq!(names[0], PartitionName { text: "2024-01-01".into(), position: 34 });
         assert_eq!(names[1].text, "2025");
+    }
+
+    #[test]
+    fn reads_conversions_of_partitions() {
+        for (sql, to_parquet, understood) in [
+            ("alter table t convert partition to parquet where ts < '2024'", true, true),
+            ("alter table t convert partition to native list '2024';", false, true),
+            (
+                "alter table t convert partition to parquet list '2024' with (bloom_filter_columns = 'a')",
+                true,
+                true,
+            ),
+            ("alter table t convert partition to parquet where abs(ts) = 1", true, false),
+        ] {
+            let Ok(Statement::Alter(Alter::ConvertPartitions { parquet, choice })) = parse(sql) else {
+                panic!("{sql}");
+            };
+            assert_eq!((parquet, choice.is_some()), (to_parquet, understood), "{sql}");
+        }
     }
 
     #[test]

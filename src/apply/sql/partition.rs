@@ -1,7 +1,7 @@
 //! Which partitions a DROP PARTITION removes.
 
 use super::compile::{Compiler, Scope};
-use super::{Context, NotUnderstood, PartitionChoice, PartitionName};
+use super::{Context, Expr, NotUnderstood, PartitionChoice, PartitionName};
 use crate::table::{Calendar, Value, calendar};
 use crate::wal::{ColumnType, PartitionBy};
 
@@ -32,20 +32,54 @@ impl PartitionChoice {
         floors: &[i64],
         context: Context<'_>,
     ) -> Result<Vec<i64>, NotUnderstood> {
-        let filter = match self {
-            Self::List(names) => return listed(names, table, floors),
-            Self::Where(filter) => filter,
-        };
-        let lookup = |name: &str| same_name(name, table.timestamp).then_some((0, table.ty));
-        let compiler = Compiler { lookup: &lookup, context, scope: Scope::Partitions };
-        let filter = compiler.filter(filter)?;
-        let chosen = |floor: &i64| {
-            let start =
-                if table.ty.is_nanos() { Value::TimestampNs(*floor) } else { Value::Timestamp(*floor) };
-            filter.matches(&|_| start)
-        };
-        Ok(floors.iter().copied().filter(chosen).collect())
+        match self {
+            Self::List(names) => listed(names, table, floors),
+            Self::Where(filter) => matching(filter, table, floors, context),
+        }
     }
+
+    /// The starts of the partitions to convert to another form; in place of them the first name of a
+    /// list that has no partition, for which the server suspends the table.
+    ///
+    /// # Errors
+    /// [`NotUnderstood`] if the choice is not certain to be QuestDB's.
+    pub fn select_existing(
+        &self,
+        table: &Partitioning<'_>,
+        floors: &[i64],
+        context: Context<'_>,
+    ) -> Result<Result<Vec<i64>, String>, NotUnderstood> {
+        let names = match self {
+            Self::List(names) => names,
+            Self::Where(filter) => return matching(filter, table, floors, context).map(Ok),
+        };
+        let calendar = Calendar::new(table.unit, table.ty.is_nanos());
+        let mut starts = Vec::new();
+        for name in names {
+            let floor = calendar.floor(named(name, table)?);
+            if floors.binary_search(&floor).is_err() {
+                return Ok(Err(name.text.clone()));
+            }
+            starts.push(floor);
+        }
+        Ok(Ok(starts))
+    }
+}
+
+fn matching(
+    filter: &Expr,
+    table: &Partitioning<'_>,
+    floors: &[i64],
+    context: Context<'_>,
+) -> Result<Vec<i64>, NotUnderstood> {
+    let lookup = |name: &str| same_name(name, table.timestamp).then_some((0, table.ty));
+    let compiler = Compiler { lookup: &lookup, context, scope: Scope::Partitions };
+    let filter = compiler.filter(filter)?;
+    let holds = |floor: &i64| {
+        let start = if table.ty.is_nanos() { Value::TimestampNs(*floor) } else { Value::Timestamp(*floor) };
+        filter.matches(&|_| start)
+    };
+    Ok(floors.iter().copied().filter(holds).collect())
 }
 
 fn same_name(a: &str, b: &str) -> bool {
