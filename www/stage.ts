@@ -2,7 +2,7 @@
  * Brings what is wanted (the state) and what is shown (the engine's answers) together: one call at a time,
  * always for the newest wish.
  */
-import type { Overview, Progress, RowsText, TableInfo, TableState } from "../pkg/types.js";
+import type { Overview, Progress, RowsText, TableInfo } from "../pkg/types.js";
 import type { Engine } from "./engine/client.js";
 import { detailOf } from "./engine/client.js";
 import type { Opening } from "./engine/source.js";
@@ -221,7 +221,7 @@ export class Stage {
 
   async #readLog(info: TableInfo): Promise<boolean> {
     if (this.#hasFailed(info.dir, null)) return false;
-    this.#busy();
+    if (this.shown.busySince === null) this.#show({ busySince: performance.now() });
     try {
       const timeline = await this.engine.call("timeline", [info.dir]);
       this.dispatch({ fact: "history", history: historyOf(timeline) });
@@ -233,7 +233,7 @@ export class Stage {
 
   async #seek(dir: string, txn: number): Promise<boolean> {
     if (this.#hasFailed(dir, txn)) return false;
-    this.#busy();
+    if (this.shown.busySince === null) this.#show({ busySince: performance.now() });
     try {
       const table = await this.engine.call("seek", [dir, txn]);
       const last = this.shown.table;
@@ -307,7 +307,7 @@ export class Stage {
 
   #hasFailed(dir: string, txn: number | null): boolean {
     const { failed } = this.shown;
-    return failed !== null && failed.dir === dir && (failed.txn === null || failed.txn === txn);
+    return failed?.dir === dir && (failed.txn === null || failed.txn === txn);
   }
 
   #failedCall(dir: string, txn: number | null, error: unknown): boolean {
@@ -316,9 +316,5 @@ export class Stage {
     this.#show({ failed: { dir, txn, error: detail } });
     if (this.state.playing !== 0) this.dispatch({ do: "pause" });
     return false;
-  }
-
-  #busy(): void {
-    if (this.shown.busySince === null) this.#show({ busySince: performance.now() });
   }
 }
