@@ -18,22 +18,16 @@ const VARCHAR_INLINED: u32 = 1;
 const VARCHAR_NULL: u32 = 4;
 const VARCHAR_MAX_INLINED: usize = 9;
 
-/// The symbol diffs of live columns; each must belong to a SYMBOL column of the segment.
-///
-/// A column that was dropped while rows were pending still has its diff, which means nothing.
-pub(super) fn symbol_diffs(dir: &str, meta: &SequencerMeta, event: &DataEvent) -> Result<Vec<SymbolDiff>> {
-    let mut out = Vec::with_capacity(event.symbols.len());
+/// Every symbol diff belongs to a SYMBOL column of the segment, or to a dropped column.
+pub(super) fn symbol_diffs(dir: &str, meta: &SequencerMeta, event: &DataEvent) -> Result<()> {
     for diff in &event.symbols {
-        match meta.columns.get(diff.column) {
-            Some(column) if column.dropped => {}
-            Some(column) if column.ty.is_symbol() => out.push(diff.clone()),
-            _ => {
-                let found = format_args!("new symbols of column {}", diff.column);
-                return Err(Error::damaged(&format!("{dir}/_event"), 0, "symbols of a SYMBOL column", found));
-            }
+        let column = meta.columns.get(diff.column);
+        if !column.is_some_and(|column| column.dropped || column.ty.is_symbol()) {
+            let found = format_args!("new symbols of column {}", diff.column);
+            return Err(Error::damaged(&format!("{dir}/_event"), 0, "symbols of a SYMBOL column", found));
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Row ids count up from the event's first row, timestamps keep what the event says of them.

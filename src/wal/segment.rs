@@ -48,7 +48,7 @@ pub fn read_transaction(files: &dyn Files, table_dir: &str, record: &TxnRecord) 
     match event {
         Some(Event::Data(event)) => {
             let Some(meta) = meta? else { return Err(Error::Pending) };
-            read_commit(files, table_dir, record, &event, &meta).map(Transaction::Rows)
+            commit_of(files, table_dir, record, event, &meta).map(Transaction::Rows)
         }
         // The segment's layout does not matter to these.
         Some(event) => Ok(Transaction::Event(event)),
@@ -73,6 +73,16 @@ pub fn read_commit(
     event: &DataEvent,
     meta: &SequencerMeta,
 ) -> Result<Commit> {
+    commit_of(files, table_dir, record, event.clone(), meta)
+}
+
+fn commit_of(
+    files: &dyn Files,
+    table_dir: &str,
+    record: &TxnRecord,
+    event: DataEvent,
+    meta: &SequencerMeta,
+) -> Result<Commit> {
     let Some((segment, _)) = record.segment() else {
         let file = format!("{table_dir}/txn_seq/_txnlog");
         return Err(Error::damaged(&file, 0, "a transaction with rows", format_args!("{:?}", record.kind)));
@@ -83,18 +93,21 @@ pub fn read_commit(
         let found = format_args!("{} to {}", event.row_lo, event.row_hi);
         return Err(Error::damaged(&format!("{dir}/_event"), 0, "a possible range of rows", found));
     };
-    let symbols = check::symbol_diffs(&dir, meta, event)?;
-    let slices = read_slices(files, &dir, event, meta)?;
-    let data = read_data(files, &dir, event, meta, &slices)?;
+    check::symbol_diffs(&dir, meta, &event)?;
+    let slices = read_slices(files, &dir, &event, meta)?;
+    let data = read_data(files, &dir, &event, meta, &slices)?;
     let mut columns = Vec::with_capacity(meta.columns.len());
     for (index, (slice, data)) in slices.into_iter().zip(data).enumerate() {
         columns.push(match (slice, meta.columns.get(index)) {
             (Some(slice), Some(column)) => {
-                Some(finish_column(slice, data, column, Some(index) == meta.timestamp, index, event)?)
+                Some(finish_column(slice, data, column, Some(index) == meta.timestamp, index, &event)?)
             }
             _ => None,
         });
     }
+    // A column that was dropped while rows were pending still has its diff, which means nothing.
+    let mut symbols = event.symbols;
+    symbols.retain(|diff| meta.columns.get(diff.column).is_some_and(|column| !column.dropped));
     Ok(Commit {
         seq_txn: record.seq_txn,
         commit_ts: record.commit_ts,
