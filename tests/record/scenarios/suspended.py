@@ -2,7 +2,7 @@
 
 DESCRIPTION = (
     "An overflowing change of INT to DECIMAL suspends the table, later commits stay in the log; another table goes on; "
-    "an UPDATE that fails when it is applied; a table that was suspended by hand and resumed"
+    "an UPDATE that fails when it is applied; what can't be done to Parquet partitions; a table that was suspended by hand and resumed"
 )
 
 SETTINGS = {"dev.mode.enabled": "true"}
@@ -26,6 +26,7 @@ def run(db):
     db.sql("ALTER TABLE stuck ADD COLUMN later INT")
     db.applied()
     update(db)
+    parquet(db)
     resumed(db)
 
 
@@ -41,6 +42,31 @@ def update(db):
     db.insert("narrowed", [f"{START + i * HOUR}, {i}m" for i in range(30)])
     db.sql("ALTER TABLE narrowed ALTER COLUMN d TYPE LONG")
     db.expect_suspended("narrowed", db.seq_txn("narrowed"))
+    db.applied()
+
+
+def parquet(db):
+    """What can't be done to partitions in Parquet form, and to those that don't exist."""
+    for table in ("pq_update", "pq_type", "pq_missing", "pq_back"):
+        db.sql(f"CREATE TABLE {table} (ts TIMESTAMP, n INT, s SYMBOL) TIMESTAMP(ts) PARTITION BY DAY WAL")
+        db.insert(table, [f"{START + i * HOUR}, {i}, 's{i % 3}'" for i in range(60)])
+    first, last = "2024-04-01", "2024-04-04"
+    db.sql(f"ALTER TABLE pq_update CONVERT PARTITION TO PARQUET WHERE ts < '{last}'",
+           f"UPDATE pq_update SET n = -1 WHERE ts > '{last}'", "UPDATE pq_update SET n = -2 WHERE n = 1000")
+    db.insert("pq_update", [f"{START + i * HOUR + 1}, {1000 + i}, 'late'" for i in range(5)])
+    db.sql("UPDATE pq_update SET s = 'never' WHERE n > 1001")
+    db.expect_suspended("pq_update", db.seq_txn("pq_update"))
+    db.sql(f"ALTER TABLE pq_type CONVERT PARTITION TO PARQUET LIST '{first}'",
+           "ALTER TABLE pq_type RENAME COLUMN s TO t", "ALTER TABLE pq_type ALTER COLUMN n TYPE LONG")
+    db.expect_suspended("pq_type", db.seq_txn("pq_type"))
+    db.sql("ALTER TABLE pq_missing CONVERT PARTITION TO PARQUET WHERE ts > '2030'",
+           f"ALTER TABLE pq_missing CONVERT PARTITION TO PARQUET LIST '{first}', '2030-01-01'")
+    db.expect_suspended("pq_missing", db.seq_txn("pq_missing"))
+    db.sql("ALTER TABLE pq_back CONVERT PARTITION TO PARQUET WHERE ts > 0",
+           f"ALTER TABLE pq_back CONVERT PARTITION TO NATIVE LIST '{first}'", "UPDATE pq_back SET n = -1 WHERE ts < '2024-04-02'",
+           f"ALTER TABLE pq_back DROP PARTITION LIST '{last}'")
+    db.insert("pq_back", [f"{START + 55 * HOUR + i}, {2000 + i}, 'new'" for i in range(5)])
+    db.sql("UPDATE pq_back SET n = 5 WHERE n >= 2000")
     db.applied()
 
 
