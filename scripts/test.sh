@@ -127,7 +127,8 @@ summary() {
     [ "${states[$i]}" != FAILED ] || failed=1
   done
   printf 'in all %21d s\n\n' "$SECONDS"
-  for i in "${names[@]}"; do closing_lines "$i"; done
+  for i in "${names[@]}"; do closing_lines "$i"; done | tee "$logs_dir/closing.txt"
+  total "$logs_dir/closing.txt"
   exit $failed
 }
 
@@ -141,9 +142,21 @@ remark() {
 
 # The lines with which the runners (cargo test, node's, Playwright) end.
 closing_lines() {
-  sed 's/\x1b\[[0-9;]*m//g' "$logs_dir/$1.log" |
-    grep -E '^test result: |^[#ℹ] (tests|pass|fail|skipped) [0-9]+|^ +[0-9]+ (passed|failed|flaky|skipped)|^[0-9]+ passed, [0-9]+ failed' |
-    sed "s/^/$(printf '%-7s' "$1") /" || true
+  local lines
+  lines=$(sed 's/\x1b\[[0-9;]*m//g' "$logs_dir/$1.log" |
+    grep -aE '^test result: |^(#|ℹ) (tests|pass|fail|skipped) [0-9]+$|^ +[0-9]+ (passed|failed|flaky|skipped)') || return 0
+  printf '%s:\n%s\n' "$1" "$lines"
+}
+
+# All of them in one line.
+total() {
+  awk '
+    /^test result: / { for (i = 4; i < NF; i++) { n = $i + 0; w = $(i + 1); sub(/;/, "", w); count[w] += n } }
+    /^(#|ℹ) / { if ($2 == "pass") count["passed"] += $3; if ($2 == "fail") count["failed"] += $3
+               if ($2 == "skipped") count["skipped"] += $3 }
+    /^ / { count[$2] += $1 }
+    END { printf "\n%d passed, %d failed, %d skipped\n", count["passed"] + count["flaky"], count["failed"],
+                 count["ignored"] + count["skipped"] }' "$1"
 }
 
 main "$@"
