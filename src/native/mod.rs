@@ -1,1 +1,27 @@
-//! Drivers for a machine.
+//! Drivers for a machine: files, HTTP, and the verbs of the `understudy` command.
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | [`disk`] | a `db` directory on this machine, as [`crate::wal::Files`] |
+//! | [`http`] | the same directory behind a web server |
+//! | [`index`] | `understudy-index.json`: the listing that a static server does not give |
+//! | [`outcome`] | exit codes, failures |
+//! | [`source`] | what a SOURCE argument means |
+//! | [`serve`] | the page and a `db` directory over HTTP |
+//! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
+//! | [`cli`] | arguments, output, exit codes, one file per verb |
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a driver is where files, sockets, clocks and threads are"
+)]
+
+pub mod cli;
+pub mod disk;
+pub mod export;
+pub mod http;
+pub mod index;
+pub mod outcome;
+pub mod serve;
+pub mod source;

@@ -13,6 +13,8 @@
 mod common;
 
 mod blocks;
+#[cfg(feature = "native")]
+mod cli;
 mod convert;
 mod house;
 mod recordings;

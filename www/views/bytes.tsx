@@ -76,8 +76,7 @@ function Fields({
         id={`field-${i}`}
         role="option"
         aria-selected={i === chosen}
-        class={view.fields[i - 1]?.file === field.file || i === 0 ? "field" : "field field-first"}
-        title={view.files[field.file]?.path}
+        class="field"
         style={{ paddingLeft: `${8 + Math.min(field.depth, 8) * 14}px` }}
         onClick={() => choose(i)}
       >

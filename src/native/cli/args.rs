@@ -1,0 +1,206 @@
+//! The command line.
+
+use crate::native::export::Format;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  could not be done: source unreachable, output not writable, no such table
+  2  wrong usage
+  3  rows that the result needs were purged by QuestDB
+  4  the log is damaged
+  5  the result diverged: a statement in the log can't be executed exactly
+  6  the table is suspended, as it is on the server
+  7  the log uses a format or version that this program does not know";
+
+/// Replays a QuestDB's write-ahead log: in this terminal, and in a browser tab
+#[derive(Debug, Parser)]
+#[command(name = "understudy", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Global {
+    /// Print the result as JSON (docs/cli.md describes it)
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Print nothing but the result and errors
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// Show no progress
+    #[arg(long, global = true)]
+    pub(super) no_progress: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    Replay(Replay),
+    Inspect(Inspect),
+    Verify(Verify),
+    Serve(Serve),
+    Index(Index),
+    Generate(Generate),
+}
+
+/// Replay tables to a moment and print their rows
+///
+/// Applies the log with the same rules as the server, so that the rows are those that the server had then.
+/// SOURCE is a QuestDB `db` directory or an http(s) URL of one. Without --table, every table that was not
+/// dropped is replayed; stdout takes the rows of one table, -o DIR those of several.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy replay /var/lib/questdb/db --table trades > trades.csv
+  understudy replay db --table trades --to 98311               after transaction 98,311
+  understudy replay db --table trades --to 2026-08-01T12:30    as of that time (UTC)
+  understudy replay db --table trades --to '5 minutes ago'
+  understudy replay https://example.org/db -o out --format parquet
+  understudy replay db --json                                  rows, digests and standing, without the rows
+Exits 3 when rows were purged, 4 when the log is damaged, 5 when the result diverged from the server's,
+6 when the table is suspended there.")]
+pub(super) struct Replay {
+    /// A QuestDB `db` directory, or an http(s) URL of one
+    pub(super) source: String,
+    /// Table by name or directory, may be repeated
+    #[arg(long, short, value_name = "TABLE")]
+    pub(super) table: Vec<String>,
+    /// Transaction number or time to stop after; a time counts by when transactions were committed
+    #[arg(long, value_name = "TXN|TIME")]
+    pub(super) to: Option<String>,
+    /// What to write the rows as
+    #[arg(long, short, value_enum, default_value_t = Format::Csv)]
+    pub(super) format: Format,
+    /// File for one table's rows, or directory for several
+    #[arg(long, short, value_name = "OUT")]
+    pub(super) output: Option<PathBuf>,
+    /// Overwrite files that exist
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// Show what is in a log: tables, segments, transactions, the bytes of one
+///
+/// SOURCE is a QuestDB `db` directory or an http(s) URL of one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy inspect db                  the tables
+  understudy inspect db trades           its columns, segments and first transactions
+  understudy inspect db trades 98311     one transaction down to its bytes
+  understudy inspect db trades --from 98000 --limit 0 --json")]
+pub(super) struct Inspect {
+    /// A QuestDB `db` directory, or an http(s) URL of one
+    pub(super) source: String,
+    /// Table by name or directory
+    pub(super) table: Option<String>,
+    /// Transaction number
+    pub(super) txn: Option<u64>,
+    /// First transaction to list
+    #[arg(long, value_name = "TXN")]
+    pub(super) from: Option<u64>,
+    /// Transactions to list, or rows of each column of one; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(super) limit: u64,
+    /// Show QuestDB's own tables too
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+/// Read everything and report damage, with the transactions that it affects
+///
+/// Rows that QuestDB purged after applying them are no damage. Exits 0 when nothing is wrong, 4 when
+/// something is damaged, 7 when something is of a version that this program does not know, 1 when
+/// something could not be read at all.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy verify /var/lib/questdb/db
+  understudy verify https://example.org/db --table trades --json")]
+pub(super) struct Verify {
+    /// A QuestDB `db` directory, or an http(s) URL of one
+    pub(super) source: String,
+    /// Table by name or directory, may be repeated
+    #[arg(long, short, value_name = "TABLE")]
+    pub(super) table: Vec<String>,
+}
+
+/// Serve the page, and a db directory as a static bucket
+///
+/// Prints the URL to open. The database's files are under /db/, readable for pages of any origin
+/// unless --allow-origin says otherwise.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy serve                                the page with its bundled recording
+  understudy serve /var/lib/questdb/db --open     watch this database in the browser
+  understudy serve db --bind 127.0.0.1:0          on any free port")]
+pub(super) struct Serve {
+    /// A QuestDB `db` directory
+    pub(super) dir: Option<PathBuf>,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9010", env = "UNDERSTUDY_BIND")]
+    pub(super) bind: SocketAddr,
+    /// Open the URL in the browser
+    #[arg(long)]
+    pub(super) open: bool,
+    /// Serve this build of the page instead of the one in the program
+    #[arg(long, value_name = "DIR")]
+    pub(super) page: Option<PathBuf>,
+    /// Origin whose pages may read the database, may be repeated
+    #[arg(long, value_name = "ORIGIN", default_value = "*")]
+    pub(super) allow_origin: Vec<String>,
+}
+
+/// Write understudy-index.json, the listing that a static web server does not give
+///
+/// `understudy replay URL` and the page find tables and segments by it. Run it again when the
+/// database has changed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy index /srv/www/db        then: understudy replay https://example.org/db --table trades")]
+pub(super) struct Index {
+    /// A QuestDB `db` directory
+    pub(super) dir: PathBuf,
+}
+
+/// Write files for other programs
+#[derive(Debug, Args)]
+pub(super) struct Generate {
+    #[command(subcommand)]
+    pub(super) what: Artifact,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Artifact {
+    /// Completions for a shell
+    #[command(after_help = "\
+Examples:
+  understudy generate completions bash > ~/.local/share/bash-completion/completions/understudy
+  understudy generate completions zsh > ~/.zfunc/_understudy
+  understudy generate completions fish > ~/.config/fish/completions/understudy.fish")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

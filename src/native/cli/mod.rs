@@ -1,0 +1,69 @@
+//! The verbs of the `understudy` command.
+//!
+//! Results go to stdout, everything else to stderr. `docs/cli.md` is the contract.
+
+mod args;
+mod index;
+mod inspect;
+mod out;
+mod progress;
+mod replay;
+mod serve;
+mod tables;
+mod verify;
+mod when;
+
+use super::outcome::{Exit, Result};
+use args::{Artifact, Cli, Global, Verb};
+use clap::{CommandFactory, Parser};
+use out::Out;
+use std::panic;
+use std::process::ExitCode;
+
+/// Runs the command with the arguments of this process.
+pub fn main() -> ExitCode {
+    panic::set_hook(Box::new(report_panic));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let out = Out::new(cli.global);
+    // The hook has told what happened.
+    let done = panic::catch_unwind(|| run(&out, cli.verb)).unwrap_or(Ok(Exit::Failed));
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => out.fail(&failure).into(),
+    }
+}
+
+fn run(out: &Out, verb: Verb) -> Result<Exit> {
+    match verb {
+        Verb::Replay(args) => replay::run(out, &args),
+        Verb::Inspect(args) => inspect::run(out, &args),
+        Verb::Verify(args) => verify::run(out, &args),
+        Verb::Serve(args) => serve::run(out, args),
+        Verb::Index(args) => index::run(out, &args),
+        Verb::Generate(args) => match args.what {
+            Artifact::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Cli::command(), "understudy", &mut script);
+                out.raw(&script)?;
+                Ok(Exit::Ok)
+            }
+        },
+    }
+}
+
+/// One line instead of a stack trace.
+fn report_panic(info: &panic::PanicHookInfo<'_>) {
+    let what = info.payload_as_str().unwrap_or("unknown");
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
+    eprintln!(
+        "understudy: internal error: {what} ({place}, version {version}); please report it with the command line"
+    );
+}
