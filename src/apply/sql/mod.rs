@@ -34,7 +34,6 @@ pub use partition::Partitioning;
 
 /// A statement of the log.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there is one statement at a time")]
 pub enum Statement {
     /// A change of settings or partitions.
     Alter(Alter),
@@ -45,7 +44,6 @@ pub enum Statement {
 /// What an ALTER of the log does to what one can see of a table.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
 pub enum Alter {
     /// The rows of whole partitions go.
     DropPartitions(PartitionChoice),
