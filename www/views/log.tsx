@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { clock, count, isoUs } from "../model/format.js";
 import { kindOf } from "../model/kinds.js";
-import { historyNow } from "../model/state.js";
+import { historyNow, tableNow } from "../model/state.js";
 import { KindMark } from "./bits.js";
 import { useDispatch, useSnapshot } from "./hooks.js";
 import { useVirtual } from "./virtual.js";
@@ -14,6 +14,7 @@ export function Log() {
   const dispatch = useDispatch();
   const history = useSnapshot((s) => historyNow(s.state));
   const txn = useSnapshot((s) => s.state.txn);
+  const purged = useSnapshot((s) => tableNow(s.state)?.purged ?? NONE);
   const virtual = useVirtual(history?.kind.length ?? 0, LINE_HEIGHT, HEAD_HEIGHT);
   useEffect(() => {
     const line = txn - 1;
@@ -43,6 +44,9 @@ export function Log() {
         </td>
         <td>
           <KindMark kind={kindOf(history.kind[i])} worded />
+          {purged.some(([from, to]) => i + 1 >= from && i + 1 <= to) ? (
+            <span class="quiet"> rows purged</span>
+          ) : null}
         </td>
         <td class="num">{rows < 0 ? <span class="quiet">–</span> : count(rows)}</td>
       </tr>,
@@ -78,3 +82,5 @@ export function Log() {
     </div>
   );
 }
+
+const NONE: [number, number][] = [];

@@ -2,11 +2,15 @@
 import type { TableState, Transaction } from "../../pkg/types.js";
 import { clock, count, counted, day, millis, size } from "../model/format.js";
 import { CommandButton, CopyButton, Fact, Fingerprint, KindMark } from "./bits.js";
+import { tableNow } from "../model/state.js";
 import { useSnapshot } from "./hooks.js";
 
 export function Now() {
   const table = useSnapshot((s) => s.shown.table);
   const late = useSnapshot((s) => s.shown.busySince !== null);
+  const asked = useSnapshot((s) =>
+    s.shown.asked?.dir === s.shown.table?.dir ? (s.shown.asked?.txn ?? null) : null,
+  );
   if (!table) return <section class="now" aria-busy="true" aria-label="Current transaction" />;
   const txn = table.transaction;
   return (
@@ -16,8 +20,9 @@ export function Now() {
       </p>
       <h2 id="now-title" class="now-title">
         {table.seqTxn === 0 ? "before the first txn" : `txn ${count(table.seqTxn)}`}
-        <span class="quiet"> of {count(table.txnCount)}</span>
+        {table.seqTxn === 0 ? null : <span class="quiet"> of {count(table.txnCount)}</span>}
       </h2>
+      {asked !== null && asked > table.seqTxn ? <Short table={table} asked={asked} /> : null}
       {txn ? (
         <TransactionFacts txn={txn} />
       ) : (
@@ -27,6 +32,25 @@ export function Now() {
     </section>
   );
 }
+
+/** Why the replay stands before the transaction that was asked for. */
+function Short({ table, asked }: { table: TableState; asked: number }) {
+  const purged = useSnapshot((s) => tableNow(s.state)?.purged ?? NONE);
+  const hole = purged.find(([from]) => from > table.seqTxn && from <= asked);
+  const why =
+    table.standing.state === "exact"
+      ? hole
+        ? `rows of txn ${count(hole[0])} to ${count(hole[1])} were purged after QuestDB applied them`
+        : "what comes next can’t be read"
+      : `the table is ${table.standing.state}`;
+  return (
+    <p class="note">
+      The replay of txn {count(asked)} stops here: {why}. The log still lists every transaction.
+    </p>
+  );
+}
+
+const NONE: [number, number][] = [];
 
 function TransactionFacts({ txn }: { txn: Transaction }) {
   return (

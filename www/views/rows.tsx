@@ -39,7 +39,9 @@ function Changes({ table }: { table: TableState }) {
     <div class="changes">
       <p>
         {total === 0
-          ? "This transaction wrote no rows"
+          ? table.transaction
+            ? "This transaction wrote no rows"
+            : "No transaction yet"
           : `${counted(total, "row")} written${ranges.length > 1 ? ` in ${counted(ranges.length, "place")}` : ""}${ranges.length >= 1000 ? " or more" : ""}`}
         {total > 0 ? <span class="legend"> marked in the table</span> : null}
       </p>
