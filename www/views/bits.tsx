@@ -68,14 +68,14 @@ export function CommandButton(props: {
 }
 
 /** The mark of a kind of transaction; the words are read out. */
-export function KindMark({ kind, worded = false }: { kind: Kind; worded?: boolean }) {
+export function KindMark({ kind, worded = false, words }: { kind: Kind; worded?: boolean; words?: string }) {
   return (
     <span class={`kind k-${kind}`}>
       <svg viewBox="0 0 12 12" class="kind-mark" role={worded ? undefined : "img"} aria-hidden={worded}>
         {worded ? null : <title>{KIND_WORDS[kind]}</title>}
         <path d={KIND_MARKS[kind]} />
       </svg>
-      {worded ? <span>{KIND_WORDS[kind]}</span> : null}
+      {worded ? <span>{words ?? KIND_WORDS[kind]}</span> : null}
     </span>
   );
 }

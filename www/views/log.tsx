@@ -27,6 +27,8 @@ export function Log() {
   for (let i = virtual.first; i < virtual.first + virtual.count; i++) {
     const rows = history.rows[i] ?? -1;
     const us = history.commitUs[i] ?? 0;
+    const kind = kindOf(history.kind[i]);
+    const gone = purged.some(([from, to]) => i + 1 >= from && i + 1 <= to);
     lines.push(
       <tr
         key={i}
@@ -43,10 +45,7 @@ export function Log() {
           {clock(us)}
         </td>
         <td>
-          <KindMark kind={kindOf(history.kind[i])} worded />
-          {purged.some(([from, to]) => i + 1 >= from && i + 1 <= to) ? (
-            <span class="quiet"> rows purged</span>
-          ) : null}
+          <KindMark kind={kind} worded {...(kind === "unknown" && gone ? { words: "rows purged" } : {})} />
         </td>
         <td class="num">{rows < 0 ? <span class="quiet">–</span> : count(rows)}</td>
       </tr>,

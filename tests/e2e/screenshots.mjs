@@ -1,0 +1,58 @@
+/** Takes the screenshots in docs/ from the built page: `npm run screenshots`. */
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "@playwright/test";
+import { startStatic } from "./static.mjs";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+
+const SHOTS = [
+  { name: "light", theme: "light", size: DESKTOP, link: "#table=orders~8&t=txn:{late}&axis=time" },
+  { name: "dark", theme: "dark", size: DESKTOP, link: "#table=trades~7&t=txn:403" },
+  { name: "bytes", theme: "light", size: DESKTOP, link: "#table=trades~7&t=txn:230&tab=bytes" },
+  { name: "phone", theme: "dark", size: PHONE, link: "#table=quotes~6&t=txn:400" },
+];
+
+const server = await startStatic(join(root, "dist"));
+const browser = await chromium.launch({
+  executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+});
+for (const shot of SHOTS) {
+  const phone = shot.size === PHONE;
+  const context = await browser.newContext({
+    viewport: shot.size,
+    reducedMotion: "reduce",
+    hasTouch: phone,
+    isMobile: phone,
+    deviceScaleFactor: phone ? 1.5 : 1,
+  });
+  const page = await context.newPage();
+  await page.goto(`${server.url}?theme=${shot.theme}${shot.link.replace("{late}", "400")}`);
+  await settled(page);
+  // A commit that came out of order shows more: go on to the next one.
+  if (shot.link.includes("{late}")) {
+    await page.evaluate(() => {
+      const stage = globalThis.understudy;
+      const kinds = stage.state.histories.get(stage.state.table).kind;
+      stage.dispatch({ do: "toTxn", txn: kinds.indexOf(2, 400) + 1 });
+    });
+    await settled(page);
+  }
+  await page.waitForTimeout(1500);
+  await page.screenshot({ path: join(root, `docs/screenshot-${shot.name}.png`) });
+  await context.close();
+}
+await browser.close();
+await server.close();
+
+/** Waits until the engine has caught up and every table's log is read. */
+async function settled(page) {
+  await page.waitForFunction(() => {
+    const stage = globalThis.understudy;
+    if (!stage?.shown.table || stage.behind || stage.shown.busySince !== null) return false;
+    return stage.state.overview.tables.every((t) => t.txnCount === 0 || stage.state.histories.has(t.dir));
+  });
+}
