@@ -4,7 +4,7 @@
 .PHONY: help run test lint format page wasm release fuzz bench bench-wasm clean
 
 help: ## what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## build, and serve the page with the bundled recording (ARGS="DIR --bind ADDRESS" for others)
 	@scripts/run.sh $(ARGS)

@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 "$root/scripts/wasm.sh" build "$@"
 cd "$root"
 stamp=$stamps_dir/page
-want="$(hash_of index.html www package-lock.json pkg tests/data Cargo.toml) $root"
+want="$(hash_of index.html www package-lock.json pkg Cargo.toml) $root"
 if [ -f dist/index.html ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then exit 0; fi
 say "building the page"
 npm run --silent build

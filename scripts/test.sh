@@ -128,7 +128,7 @@ summary() {
   done
   printf 'in all %21d s\n\n' "$SECONDS"
   for i in "${names[@]}"; do closing_lines "$i"; done | tee "$logs_dir/closing.txt"
-  total "$logs_dir/closing.txt"
+  [ ! -s "$logs_dir/closing.txt" ] || total "$logs_dir/closing.txt"
   exit $failed
 }
 

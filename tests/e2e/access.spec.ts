@@ -102,6 +102,7 @@ test("everything by keyboard alone", async ({ page, home }) => {
   expect(await shownTxn(page)).toBe(1);
   // Typing in a field is typing.
   await page.keyboard.press("/");
+  await expect(page.getByRole("combobox", { name: /Search/ })).toBeFocused();
   await page.keyboard.type("jk");
   await expect(page.getByRole("combobox", { name: /Search/ })).toHaveValue("jk");
 });

@@ -95,7 +95,7 @@ class QuestDB:
         (conf / "server.conf").write_text(text)
         self.log = open(self.root / "server.log", "ab")
         self.process = subprocess.Popen(
-            ["java", f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+            ["java", f"-XX:ErrorFile={self.root}/hs_err.log", f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
             + ["-p", lib, "-m", "io.questdb/io.questdb.ServerMain", "-d", str(self.root), "-n"],
             stdin=subprocess.DEVNULL,
             stdout=self.log,

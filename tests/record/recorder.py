@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import gzip
+import http.client
 import io
 import json
 import random
 import re
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -282,6 +284,13 @@ def record(scenario, name: str, version: str, seed: int, root: Path, options: di
         scenario.run(recorder)
         recorder.finish(scenario.DESCRIPTION)
         return recorder.out
+    except (OSError, http.client.HTTPException):
+        print(f"the server's last words:\n{recorder.server.log_tail()}", file=sys.stderr)
+        raise
+    except RuntimeError as e:
+        if isinstance(e.__cause__, (OSError, http.client.HTTPException)):
+            print(f"the server's last words:\n{recorder.server.log_tail()}", file=sys.stderr)
+        raise
     finally:
         recorder.server.kill()
 

@@ -76,7 +76,8 @@ function Fields({
         id={`field-${i}`}
         role="option"
         aria-selected={i === chosen}
-        class="field"
+        class={view.fields[i - 1]?.file === field.file || i === 0 ? "field" : "field field-first"}
+        title={view.files[field.file]?.path}
         style={{ paddingLeft: `${8 + Math.min(field.depth, 8) * 14}px` }}
         onClick={() => choose(i)}
       >

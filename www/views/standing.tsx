@@ -1,6 +1,7 @@
 /** What is not as it should be with the table on show: diverged, suspended, dropped, unreadable. */
 import type { Problem } from "../../pkg/types.js";
-import { count } from "../model/format.js";
+import { count, counted } from "../model/format.js";
+import { tableNow } from "../model/state.js";
 import { useDispatch, useSnapshot } from "./hooks.js";
 
 export function StandingBar() {
@@ -65,31 +66,58 @@ export function StandingBar() {
 export function Problems() {
   const problems = useSnapshot((s) => s.state.overview?.problems ?? NONE);
   const table = useSnapshot((s) => s.state.table);
-  const mine = problems.filter((p) => p.table === null || p.table === table);
-  if (mine.length === 0) return null;
+  const name = useSnapshot((s) => tableNow(s.state)?.name);
+  const mine = problems
+    .filter((p) => p.table === null || p.table === table || p.table === name)
+    .sort((a, b) => Number(a.table === null) - Number(b.table === null));
+  const [first, ...others] = mine;
+  if (!first) return null;
   return (
-    <details class="problems">
-      <summary>
-        {mine.length === 1 ? "1 remark" : `${mine.length} remarks`} on what was read
-        {mine.some((p) => p.severity === "error") ? " (errors)" : ""}
-      </summary>
+    <div class="problems">
       <ul>
-        {mine.slice(0, 50).map((p) => (
-          <li key={`${p.file}:${p.offset}:${p.message}`}>
-            <b class={`severity severity-${p.severity}`}>{p.severity}</b> {p.message}
-            {p.file === null ? null : (
-              <span class="mono quiet">
-                {" "}
-                {p.file}
-                {p.offset === null ? "" : ` @ ${count(p.offset)}`}
-              </span>
-            )}
-            {p.advice === null ? null : <span class="advice"> {p.advice}</span>}
-          </li>
-        ))}
+        <Remark problem={first} />
       </ul>
-    </details>
+      {others.length === 0 ? null : (
+        <details>
+          <summary>
+            {counted(others.length, "more remark")} on what was read
+            {others.some((p) => p.severity === "error") ? " (errors among them)" : ""}
+          </summary>
+          <ul class="problems-more">
+            {others.slice(0, REMARKS_MAX).map((p) => (
+              <Remark key={`${p.file}:${p.offset}:${p.message}`} problem={p} />
+            ))}
+          </ul>
+        </details>
+      )}
+    </div>
   );
 }
 
+function Remark({ problem: p }: { problem: Problem }) {
+  return (
+    <li>
+      <b class={`severity severity-${p.severity}`}>{SEVERITY_WORDS[p.severity]}:</b> {p.message}
+      {p.file === null ? null : (
+        <span class="mono quiet">
+          {" "}
+          {p.file}
+          {p.offset === null ? "" : `, offset ${count(p.offset)}`}
+        </span>
+      )}
+      {p.advice === null ? null : <span class="advice">. {sentence(p.advice)}.</span>}
+    </li>
+  );
+}
+
+const SEVERITY_WORDS: Record<Problem["severity"], string> = {
+  note: "Note",
+  warning: "Warning",
+  error: "Error",
+};
+const REMARKS_MAX = 50;
 const NONE: Problem[] = [];
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1).replace(/\.$/, "");
+}
