@@ -1,8 +1,11 @@
 /** A plain static server: what a bucket or GitHub Pages does, with knobs for what they do wrong. */
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
+import { Readable, Transform } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -13,10 +16,25 @@ const TYPES = {
   ".svg": "image/svg+xml",
 };
 
+/** What hosts such as GitHub Pages compress. */
+const COMPRESSED = new Set([".html", ".js", ".css", ".wasm", ".json", ".svg"]);
+const PACE_BYTES = 8192;
+
+/**
+ * @typedef {object} Options
+ * @property {number} [port]
+ * @property {string} [host]
+ * @property {string} [base] path below which `dir` is served, with slashes at both ends
+ * @property {boolean} [cors] whether pages of other origins may read
+ * @property {boolean} [ranges] whether parts of files are given
+ * @property {boolean} [gzip] whether to compress what hosts compress
+ * @property {number} [bytesPerSecond] all answers together go no faster
+ */
+
 /**
  * Serves `dir`; resolves to its address.
  * @param {string} dir
- * @param {{port?: number, host?: string, cors?: boolean, ranges?: boolean, base?: string}} [options]
+ * @param {Options} [options]
  * @returns {Promise<string>}
  */
 export async function serveStatic(dir, options = {}) {
@@ -25,13 +43,14 @@ export async function serveStatic(dir, options = {}) {
 
 /**
  * @param {string} dir
- * @param {{port?: number, host?: string, cors?: boolean, ranges?: boolean, base?: string}} [options]
+ * @param {Options} [options]
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
 export async function startStatic(dir, options = {}) {
-  const { port = 0, host = "127.0.0.1", cors = true, ranges = true, base = "/" } = options;
+  const { port = 0, host = "127.0.0.1", cors = true, ranges = true, base = "/", gzip = false } = options;
+  const pace = options.bytesPerSecond ? pacer(options.bytesPerSecond) : null;
   const server = createServer((request, response) => {
-    answer(dir, { cors, ranges, base }, request, response).catch(() => {
+    answer(dir, { cors, ranges, base, gzip, pace }, request, response).catch(() => {
       if (!response.headersSent) response.writeHead(500);
       response.end();
     });
@@ -49,7 +68,8 @@ export async function startStatic(dir, options = {}) {
   return { url: `http://${host}:${at}${base}`, close };
 }
 
-async function answer(dir, { cors, ranges, base }, request, response) {
+async function answer(dir, { cors, ranges, base, gzip, pace }, request, response) {
+  const send = (stream) => void (pace ? stream.pipe(pace()) : stream).pipe(response);
   if (cors) {
     response.setHeader("Access-Control-Allow-Origin", "*");
     response.setHeader("Access-Control-Allow-Headers", "Range, If-Match");
@@ -67,9 +87,14 @@ async function answer(dir, { cors, ranges, base }, request, response) {
   const head = { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream" };
   if (ranges) head["Accept-Ranges"] = "bytes";
   const asked = ranges ? /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "") : null;
+  if (!asked && gzip && COMPRESSED.has(extname(file)) && request.method === "GET") {
+    const body = gzipSync(await readFile(file));
+    response.writeHead(200, { ...head, "Content-Encoding": "gzip", "Content-Length": body.length });
+    return send(Readable.from([body]));
+  }
   if (!asked) {
     response.writeHead(200, { ...head, "Content-Length": about.size });
-    return request.method === "HEAD" ? response.end() : void createReadStream(file).pipe(response);
+    return request.method === "HEAD" ? response.end() : send(createReadStream(file));
   }
   const start = asked[1] === "" ? Math.max(0, about.size - Number(asked[2])) : Number(asked[1]);
   const end =
@@ -80,5 +105,23 @@ async function answer(dir, { cors, ranges, base }, request, response) {
     "Content-Range": `bytes ${start}-${end}/${about.size}`,
     "Content-Length": end - start + 1,
   });
-  createReadStream(file, { start, end }).pipe(response);
+  send(createReadStream(file, { start, end }));
+}
+
+/** Makes streams that share one link of this speed. */
+function pacer(bytesPerSecond) {
+  let freeAtMs = 0;
+  return () =>
+    new Transform({
+      async transform(chunk, _encoding, done) {
+        for (let at = 0; at < chunk.length; at += PACE_BYTES) {
+          const part = chunk.subarray(at, at + PACE_BYTES);
+          freeAtMs = Math.max(freeAtMs, performance.now()) + (part.length / bytesPerSecond) * 1000;
+          const early = freeAtMs - performance.now();
+          if (early > 4) await wait(early);
+          this.push(part);
+        }
+        done();
+      },
+    });
 }
