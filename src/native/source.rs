@@ -12,6 +12,7 @@ use std::path::Path;
 pub enum Source {
     /// A directory.
     Disk(DiskFiles),
+    /// A directory behind a web server.
     Http(Box<HttpFiles>),
 }
 
