@@ -260,3 +260,104 @@ impl Fold {
         self.word((wide >> 64) as u64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Column;
+    use crate::wal::PartitionBy;
+    use std::sync::Arc;
+
+    const DAY: i64 = 86_400_000_000;
+    const DOUBLE: i32 = 10;
+
+    fn table() -> Table {
+        let column = |(name, ty): (&str, ColumnType)| Column {
+            name: name.into(),
+            ty,
+            dropped: false,
+            upsert_key: false,
+            indexed: false,
+            replaces: None,
+        };
+        let double = ColumnType::from_code(DOUBLE).unwrap();
+        let types = [
+            ("ts", ColumnType::TIMESTAMP),
+            ("s", ColumnType::SYMBOL),
+            ("d", double),
+            ("v", ColumnType::VARCHAR),
+        ];
+        let schema = Schema {
+            columns: types.map(column).into(),
+            order: (0..4).collect(),
+            timestamp: 0,
+            partition_by: PartitionBy::Day,
+            ttl: 0,
+            version: 0,
+        };
+        Table::new("t".into(), "t~1".into(), schema)
+    }
+
+    fn add(table: &mut Table, floor: i64, rows: &[[Value<'_>; 4]]) {
+        let schema = table.schema.clone();
+        let mut block = Block::empty();
+        block.rows = rows.len();
+        for (index, column) in schema.columns.iter().enumerate() {
+            let mut chunk = Chunk::new(column.ty);
+            for row in rows {
+                chunk.push(column.ty, row[index], table.symbols[index].as_mut());
+            }
+            block.columns.push(Some(Arc::new(chunk)));
+        }
+        let partition = table.partitions.entry(floor).or_default();
+        let partition = Arc::make_mut(partition);
+        partition.floor = floor;
+        partition.rows += rows.len();
+        partition.blocks.push(Arc::new(block));
+    }
+
+    fn first_rows() -> [[Value<'static>; 4]; 2] {
+        let ts = Value::Timestamp(1);
+        [
+            [ts, Value::Utf8(b"a"), Value::Double(1.5), Value::Utf8(b"inlined")],
+            [ts, Value::Null, Value::Null, Value::Null],
+        ]
+    }
+
+    /// The vectors of `docs/format.md`, which were computed from its text by another program.
+    #[test]
+    fn digests_are_those_of_the_documented_definition() {
+        let mut table = table();
+        assert_eq!(table.digest().to_string(), "00000000000000000000000000000001");
+        add(&mut table, 0, &first_rows());
+        assert_eq!(
+            table.partition_digest(&table.partitions[&0]).to_string(),
+            "22dedf8d02149fefc1ac4bd92764cfe0"
+        );
+        assert_eq!(table.digest().to_string(), "cb02100c783ac301546fffe607ace35f");
+        let late = [
+            Value::Timestamp(DAY + 5),
+            Value::Utf8(b"b"),
+            Value::Double(-0.0),
+            Value::Utf8(b"longer than nine bytes"),
+        ];
+        add(&mut table, DAY, &[late]);
+        assert_eq!(table.digest().to_string(), "b1a06deb1062de041730fc3f1232e6eb");
+    }
+
+    #[test]
+    fn a_digest_sees_rows_and_not_how_they_are_cut_or_ordered() {
+        let [a, b] = first_rows();
+        let digest_of = |parts: &[&[[Value<'_>; 4]]]| {
+            let mut table = table();
+            parts.iter().for_each(|rows| add(&mut table, 0, rows));
+            table.digest()
+        };
+        assert_eq!(digest_of(&[&[a, b]]), digest_of(&[&[b], &[a]]));
+        // Values of one timestamp that change places between rows are other rows.
+        let [mut c, mut d] = [a, b];
+        std::mem::swap(&mut c[2], &mut d[2]);
+        assert_ne!(digest_of(&[&[a, b]]), digest_of(&[&[c, d]]));
+        assert_ne!(digest_of(&[&[a, b]]), digest_of(&[&[a]]));
+    }
+}
