@@ -42,25 +42,32 @@ impl Checkpoints {
         self.counted + self.unaccounted
     }
 
+    /// Lets all states go but the one at the beginning.
+    pub(super) fn clear_after_beginning(&mut self) {
+        self.states.retain(|&seq_txn, _| seq_txn == 0);
+    }
+
     /// Number of states.
     pub(super) fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// Lets states go until all of them, with `current`, fit `limit` bytes. The one at the beginning
-    /// stays.
-    pub(super) fn fit(&mut self, current: &Table, cursor_work: u64, limit: usize) {
+    /// Lets states go until all of them, with `current`, fit `limit` bytes; false if they don't with
+    /// the one at the beginning alone, which stays.
+    pub(super) fn fit(&mut self, current: &Table, cursor_work: u64, limit: usize) -> bool {
         if self.memory() <= limit {
-            return;
+            return true;
         }
         loop {
-            let seen = self.count(current);
-            if seen <= limit || self.states.len() <= 1 {
-                return;
+            if self.count(current) <= limit {
+                return true;
+            }
+            if self.states.len() <= 1 {
+                return false;
             }
             // A quarter at a time, so that counting stays rare.
             for _ in 0..self.states.len().div_ceil(4) {
-                let Some(victim) = self.cheapest(cursor_work) else { return };
+                let Some(victim) = self.cheapest(cursor_work) else { return false };
                 self.states.remove(&victim);
             }
         }
@@ -83,9 +90,9 @@ impl Checkpoints {
             let gap = (after - before) as f64;
             Some((*txn, gap / (work.abs_diff(cursor_work) + 1) as f64))
         };
-        let last = works.last().map(|&(txn, work)| (txn, work.saturating_sub(cursor_work) == 0));
         let best = works.windows(3).filter_map(score).min_by(|a, b| a.1.total_cmp(&b.1)).map(|(txn, _)| txn);
-        best.or_else(|| last.filter(|&(txn, _)| txn > 0).map(|(txn, _)| txn))
+        // Of the beginning and one other, the other.
+        best.or_else(|| works.last().map(|&(txn, _)| txn).filter(|_| works.len() > 1))
     }
 }
 

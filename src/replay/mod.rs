@@ -4,6 +4,7 @@
 //! back by checkpoints, within a budget of memory; [`timeline`] tells what each transaction is without
 //! reading rows; [`compare`] holds the result against the table as the server applied it.
 
+mod budget;
 mod checkpoints;
 mod compare;
 mod history;

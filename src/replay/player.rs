@@ -1,5 +1,5 @@
-use super::History;
 use super::checkpoints::Checkpoints;
+use super::{History, budget};
 use crate::apply::{self, Effect};
 use crate::table::{Standing, Table};
 use crate::wal::{Commit, Error, Files, Result, Transaction, read_transaction};
@@ -27,6 +27,8 @@ pub struct Player {
     checkpoints: Checkpoints,
     work: u64,
     work_at_checkpoint: u64,
+    /// The partition whose values stay.
+    focus: Option<i64>,
     options: PlayerOptions,
     spent: Spent,
 }
@@ -98,6 +100,7 @@ impl Player {
             checkpoints,
             work: 0,
             work_at_checkpoint: 0,
+            focus: None,
             options,
             spent: Spent::default(),
         })
@@ -127,6 +130,21 @@ impl Player {
             self.effect = None;
         }
         Ok(())
+    }
+
+    /// Keeps a partition's values from being let go for want of memory, and brings them back by
+    /// applying the log again if they were: the table then stands at the beginning until the next
+    /// [`seek`](Self::seek).
+    ///
+    /// Answers whether it was brought back.
+    pub fn focus(&mut self, floor: i64) -> bool {
+        self.focus = Some(floor);
+        let gone = self.table.partitions.get(&floor).is_some_and(|partition| partition.let_go);
+        if gone {
+            self.checkpoints.clear_after_beginning();
+            self.go_back(0);
+        }
+        gone
     }
 
     /// The table where it stands.
@@ -212,9 +230,19 @@ impl Player {
             self.checkpoints.keep(&self.table, self.work);
             self.work_at_checkpoint = self.work;
         }
-        self.checkpoints.fit(&self.table, self.work, self.options.memory);
+        self.stay_within_budget();
         self.spent.apply += (self.options.clock)() - decoded;
         waiting.map_or(Ok(()), Err)
+    }
+
+    /// Checkpoints go first, then the values of partitions out of sight.
+    fn stay_within_budget(&mut self) {
+        budget::strip_again(&mut self.table);
+        while !self.checkpoints.fit(&self.table, self.work, self.options.memory) {
+            if budget::let_one_go(&mut self.table, self.focus).is_none() {
+                return;
+            }
+        }
     }
 
     /// Reads on for as long as transactions can go into one block with `first`.

@@ -45,6 +45,9 @@ impl fmt::Display for Digest {
 
 impl Table {
     /// The digest of all rows: partitions in order of time, each with its floor.
+    ///
+    /// Of a table with partitions whose values were let go it means nothing: see
+    /// [`is_whole`](Self::is_whole).
     pub fn digest(&self) -> Digest {
         let mut fold = Fold(u128::from(DIGEST_VERSION));
         for (&floor, partition) in &self.partitions {
@@ -52,6 +55,11 @@ impl Table {
             fold.wide(self.partition_digest(partition).0);
         }
         Digest(fold.0)
+    }
+
+    /// False while some partition's values are let go for want of memory.
+    pub fn is_whole(&self) -> bool {
+        self.partitions.values().all(|partition| !partition.let_go)
     }
 
     /// The digest of one partition: row count, every live column's sum by writer index, the sum over

@@ -35,6 +35,9 @@ pub struct Partition {
     pub rows: usize,
     /// The server holds it in Parquet form: it can't update its rows nor change the type of its columns.
     pub parquet: bool,
+    /// The values were let go for want of memory: blocks have timestamps and upsert keys only, and
+    /// there is no digest.
+    pub let_go: bool,
 }
 
 impl Block {
