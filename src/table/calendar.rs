@@ -175,6 +175,10 @@ mod tests {
                 for _ in 0..1_000 {
                     let next = calendar.ceiling(ts);
                     assert!(next > ts);
+                    // Nanoseconds end in 2262.
+                    if next == i64::MAX {
+                        break;
+                    }
                     assert_eq!(calendar.floor(ts), ts);
                     assert_eq!(calendar.floor(next - 1), ts);
                     assert_eq!(calendar.floor(next), next);
