@@ -188,7 +188,7 @@ mod tests {
         let text = fs::read(root.path().join(NAME)).unwrap();
         let index = Index::parse(&text).unwrap();
         assert_eq!(index.files["t~1/wal1/0/a \"b\".d"], 3);
-        assert_eq!(index.list("").unwrap(), ["t~1", "tables.d.0"]);
+        assert_eq!(index.list("").unwrap(), ["tables.d.0", "t~1"]);
         assert_eq!(index.list("t~1").unwrap(), ["txn_seq", "wal1"]);
         assert_eq!(index.list("t~").as_deref(), None);
 

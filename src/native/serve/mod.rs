@@ -68,6 +68,8 @@ impl Server {
     /// # Errors
     /// When the address is taken, or a directory can't be opened.
     pub async fn bind(options: &Options) -> Result<Self> {
+        let origins =
+            options.allow_origins.iter().map(|origin| parse_origin(origin)).collect::<Result<_>>()?;
         let page = Page::find(options.page.as_deref())?;
         if !page.is_there() && options.dir.is_none() {
             return Err(Failure::failed(
@@ -81,8 +83,6 @@ impl Server {
             }
             None => None,
         };
-        let origins =
-            options.allow_origins.iter().map(|origin| parse_origin(origin)).collect::<Result<_>>()?;
         let listener = TcpListener::bind(options.bind).await.map_err(|error| {
             Failure::failed(format!("can't listen on {}: {error}", options.bind))
                 .advise("choose another address with --bind, e.g. --bind 127.0.0.1:0 for any free port")
