@@ -70,8 +70,13 @@ mod tests {
         block.columns = columns.into_iter().map(|(_, _, chunk)| chunk.map(Arc::new)).collect();
         // Two partitions of the same three rows.
         for floor in [0, 86_400_000_000] {
-            let partition =
-                Partition { floor, blocks: vec![Arc::new(block.clone())], rows: 3, parquet: false };
+            let partition = Partition {
+                floor,
+                blocks: vec![Arc::new(block.clone())],
+                rows: 3,
+                parquet: false,
+                let_go: false,
+            };
             table.partitions.insert(floor, Arc::new(partition));
         }
         table

@@ -68,7 +68,13 @@ fn tables_are_those_of_the_recording() {
             let suspended = table["expect"]["suspended"].is_u64();
             assert!(log.max_txn == counted || suspended && log.max_txn > counted, "{name} {dir}");
             let applied = Applied::read(&recording.files, dir).expect("an applied table");
-            assert_eq!(Some(applied.seq_txn), table["seqTxn"].as_u64(), "{name}");
+            let counted = table["seqTxn"].as_u64().expect("a number");
+            // A statement that fails late has moved a suspended table's own position already.
+            assert!(
+                applied.seq_txn == counted || suspended && applied.seq_txn == counted + 1,
+                "{name} {dir}: {} applied, the server says {counted}",
+                applied.seq_txn
+            );
             assert_eq!(Some(applied.rows), table["rows"].as_u64(), "{name}");
             assert_eq!(applied.rows, applied.partitions.iter().map(|partition| partition.rows).sum::<u64>());
         }
