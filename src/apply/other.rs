@@ -2,7 +2,7 @@
 
 use super::change::apply_change;
 use super::effect::Effect;
-use super::{remove, statement, ttl};
+use super::{remove, statement};
 use crate::table::{Standing, Table};
 use crate::wal::{Event, Transaction, TxnRecord};
 
@@ -43,9 +43,6 @@ pub fn apply_other(table: &mut Table, transaction: &Transaction, record: &TxnRec
         },
         // A view's own events change no row.
         _ => {}
-    }
-    if !matches!(table.standing, Standing::Suspended { .. }) {
-        rewrite.effect.then(ttl::evict(table, record.commit_ts));
     }
     rewrite
 }

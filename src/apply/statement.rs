@@ -3,6 +3,7 @@
 use super::effect::{Effect, PartitionEffect, Touch};
 use super::other::Rewrite;
 use super::remove::remove_partitions;
+use super::ttl;
 use super::sql::{
     Alter, CompiledUpdate, Context, NotUnderstood, PartitionChoice, Partitioning, Statement, Update, parse,
 };
@@ -48,7 +49,10 @@ fn run(
     // The server freezes now() at the record's commit time.
     let context = Context { event, now_us: record.commit_ts, nanos: table.schema.nanos() };
     match statement {
-        Statement::Alter(Alter::SetTtl(ttl)) => Arc::make_mut(&mut table.schema).ttl = *ttl,
+        Statement::Alter(Alter::SetTtl(ttl)) => {
+            Arc::make_mut(&mut table.schema).ttl = *ttl;
+            return Ok(Rewrite { effect: ttl::evict(table, record.commit_ts), work: 0 });
+        }
         Statement::Alter(Alter::DropPartitions(choice)) => {
             return Ok(Rewrite { effect: drop_partitions(table, choice, context)?, work: 0 });
         }
@@ -56,7 +60,15 @@ fn run(
             convert_partitions(table, *parquet, choice, context)?;
         }
         Statement::Alter(Alter::ConvertPartitions { choice: None, .. } | Alter::RowsUnchanged(_)) => {}
-        Statement::Update(update) => return run_update(table, update, context),
+        Statement::Update(update) => {
+            let mut rewrite = run_update(table, update, context)?;
+            // The server looks for outlived partitions after whatever it commits as rows, and only then:
+            // not after DROP PARTITION, a change of the schema, or an UPDATE that found nothing.
+            if !rewrite.effect.partitions.is_empty() {
+                rewrite.effect.then(ttl::evict(table, record.commit_ts));
+            }
+            return Ok(rewrite);
+        }
     }
     Ok(Rewrite::default())
 }
