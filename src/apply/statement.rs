@@ -3,10 +3,10 @@
 use super::effect::{Effect, PartitionEffect, Touch};
 use super::other::Rewrite;
 use super::remove::remove_partitions;
-use super::ttl;
 use super::sql::{
     Alter, CompiledUpdate, Context, NotUnderstood, PartitionChoice, Partitioning, Statement, Update, parse,
 };
+use super::ttl;
 use crate::table::{Block, Chunk, Schema, Standing, SymbolTable, Table, Value};
 use crate::wal::{ColumnType, SqlEvent, TxnRecord};
 use std::sync::Arc;
