@@ -42,7 +42,9 @@ async function start(): Promise<void> {
       (error: unknown) => ({ failed: detailOf(error) }),
     );
   } catch (error) {
-    opening = openingOf("", document.baseURI);
+    const asked = new URLSearchParams(location.search);
+    const title = asked.get("dropped") ?? asked.get("src") ?? "";
+    opening = { ...openingOf("", document.baseURI), title, bundled: false };
     opened = { failed: { kind: "usage", message: detailOf(error).message } };
   }
   try {

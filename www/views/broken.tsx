@@ -25,11 +25,15 @@ export function Broken({ condition }: { condition: Extract<Condition, { is: "bro
         {error.status === undefined ? "" : ` (HTTP ${error.status})`}
       </p>
       {error.url === undefined ? null : <p class="mono breakable">{error.url}</p>}
-      {url !== null && error.kind !== "damaged" && error.kind !== "module" ? <Doctor source={url} /> : null}
+      {url !== null && (error.kind === "network" || error.kind === "missing") ? (
+        <Doctor source={url} />
+      ) : null}
       <div class="trouble-ways">
-        <button type="button" class="button primary" onClick={() => void stage.open(opening)}>
-          Try again
-        </button>
+        {error.kind === "usage" ? null : (
+          <button type="button" class="button primary" onClick={() => void stage.open(opening)}>
+            Try again
+          </button>
+        )}
         <a class="button" href={location.pathname}>
           Open the recording that comes with the page
         </a>
