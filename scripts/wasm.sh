@@ -52,6 +52,7 @@ build() {
       *) die "wasm.sh build does not know '$1'" ;;
     esac
   done
+  [ "$profile" != release ] || profile=module # what is shipped is held to a size
   say "building the module for the browser (profile $profile)"
   # `rlib` is all that Cargo.toml declares: link-time optimisation is off beside a `cdylib`.
   wasm_cargo rustc --lib --crate-type cdylib --target $target --profile "$profile" \
@@ -71,6 +72,7 @@ run_tests() {
   if [ "${1:-}" = --profile ]; then
     profile=$2
     shift 2
+    [ "$profile" != release ] || profile=module
   fi
   [ $# -gt 0 ] || set -- node chromium
   export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner

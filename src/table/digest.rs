@@ -243,15 +243,44 @@ fn column_key(index: usize) -> u64 {
 
 /// The two halves of a 128-bit product, folded into 64 bits.
 fn mix(a: u64, b: u64) -> u64 {
+    let (low, high) = product(a, b);
+    low ^ high
+}
+
+/// Low and high half of a product.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline]
+fn product(a: u64, b: u64) -> (u64, u64) {
     let product = u128::from(a) * u128::from(b);
-    product as u64 ^ (product >> 64) as u64
+    (product as u64, (product >> 64) as u64)
+}
+
+/// Low and high half of a product. WebAssembly multiplies 64 bits at most, and what the compiler makes of
+/// 128 is a call that multiplies zeros too.
+#[cfg(target_arch = "wasm32")]
+#[inline]
+fn product(a: u64, b: u64) -> (u64, u64) {
+    narrow_product(a, b)
+}
+
+/// The same from products of 32 bits.
+#[cfg(any(test, target_arch = "wasm32"))]
+#[inline]
+fn narrow_product(a: u64, b: u64) -> (u64, u64) {
+    const LOW: u64 = 0xffff_ffff;
+    let (a_low, a_high, b_low, b_high) = (a & LOW, a >> 32, b & LOW, b >> 32);
+    let lowest = a_low * b_low;
+    let middle = a_high * b_low + (lowest >> 32);
+    let other = a_low * b_high + (middle & LOW);
+    (other << 32 | lowest & LOW, a_high * b_high + (middle >> 32) + (other >> 32))
 }
 
 /// 128 bits from two words: the second product undoes the linearity of the first, so that sums of
 /// different values with one timestamp differ.
 fn spread(a: u64, b: u64) -> u128 {
     let folded = mix(a, b ^ PI[4]);
-    u128::from(folded ^ PI[5]) * u128::from(folded.rotate_left(32) ^ b ^ PI[0])
+    let (low, high) = product(folded ^ PI[5], folded.rotate_left(32) ^ b ^ PI[0]);
+    u128::from(high) << 64 | u128::from(low)
 }
 
 struct Fold(u128);
@@ -367,5 +396,20 @@ mod tests {
         std::mem::swap(&mut c[2], &mut d[2]);
         assert_ne!(digest_of(&[&[a, b]]), digest_of(&[&[c, d]]));
         assert_ne!(digest_of(&[&[a, b]]), digest_of(&[&[a]]));
+    }
+
+    #[test]
+    fn products_of_narrow_words_are_those_of_wide_ones() {
+        let mut words = vec![0, 1, u64::MAX, u64::from(u32::MAX), 1 << 32, 1 << 63];
+        for _ in 0..1_000 {
+            // A step of a generator with full period; any words do.
+            let last = words.last().copied().unwrap_or(1);
+            words.push(last.wrapping_mul(PI[0] | 1).wrapping_add(PI[1]));
+        }
+        for pair in words.windows(2) {
+            let (a, b) = (pair[0], pair[1]);
+            assert_eq!(narrow_product(a, b), product(a, b), "{a} * {b}");
+            assert_eq!(narrow_product(a, a), product(a, a), "{a} * {a}");
+        }
     }
 }
