@@ -1,7 +1,7 @@
 //! CSV, byte for byte as QuestDB's `/exp` prints a table.
 
 use super::Buffer;
-use crate::table::{Chunk, SymbolTable, Table, Value, text};
+use crate::table::{Block, Chunk, Column, SymbolTable, Table, Value, text};
 use crate::wal::ColumnType;
 use std::io::{self, Write};
 
@@ -22,14 +22,19 @@ impl Cells<'_> {
     }
 }
 
+/// The live columns that have a text, in the order of `SELECT *`.
+pub(super) fn printable(table: &Table) -> impl Iterator<Item = (usize, &Column)> {
+    table.schema.live().filter(|(_, column)| text::is_printable(column.ty))
+}
+
 /// The columns of a block in the order of `SELECT *`.
-pub(super) fn cells<'a>(table: &'a Table, block: &'a crate::table::Block) -> Vec<Cells<'a>> {
-    let cells = |(index, column): (usize, &crate::table::Column)| Cells {
+pub(super) fn cells<'a>(table: &'a Table, block: &'a Block) -> Vec<Cells<'a>> {
+    let cells = |(index, column): (usize, &Column)| Cells {
         ty: column.ty,
         chunk: block.chunk(index).map(|chunk| &**chunk),
         symbols: table.dictionary(index),
     };
-    table.schema.live().map(cells).collect()
+    printable(table).map(cells).collect()
 }
 
 pub(super) fn write(
@@ -38,7 +43,7 @@ pub(super) fn write(
     progress: &mut dyn FnMut(usize),
 ) -> io::Result<()> {
     let mut buffer = Buffer::new(out);
-    text::write_csv_header(&mut buffer.bytes, table.schema.live().map(|(_, column)| column.name.as_str()));
+    text::write_csv_header(&mut buffer.bytes, printable(table).map(|(_, column)| column.name.as_str()));
     let mut done = 0;
     for block in table.blocks() {
         let cells = cells(table, block);

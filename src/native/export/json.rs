@@ -1,7 +1,7 @@
 //! JSON in the shape of QuestDB's `/exec`: `columns`, `timestamp`, `dataset`, `count`; one row a line.
 
 use super::Buffer;
-use super::csv::cells;
+use super::csv::{cells, printable};
 use crate::table::{Table, Value, text};
 use std::io::{self, Write};
 
@@ -44,12 +44,12 @@ fn head(bytes: &mut Vec<u8>, table: &Table) -> io::Result<()> {
     bytes.extend_from_slice(b"{\"table\":");
     serde_json::to_writer(&mut *bytes, &table.name)?;
     write!(bytes, ",\"txn\":{},\"columns\":[", table.seq_txn)?;
-    for (i, (_, column)) in table.schema.live().enumerate() {
+    for (i, (_, column)) in printable(table).enumerate() {
         bytes.extend_from_slice(if i == 0 { b"{\"name\":" } else { b",{\"name\":" });
         serde_json::to_writer(&mut *bytes, &column.name)?;
         write!(bytes, ",\"type\":\"{}\"}}", column.ty)?;
     }
-    let timestamp = table.schema.order.iter().position(|&index| index == table.schema.timestamp);
+    let timestamp = printable(table).position(|(index, _)| index == table.schema.timestamp);
     bytes.extend_from_slice(b"],\"timestamp\":");
     serde_json::to_writer(&mut *bytes, &timestamp)?;
     bytes.extend_from_slice(b",\"dataset\":[");

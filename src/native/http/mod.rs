@@ -197,9 +197,19 @@ impl Files for HttpFiles {
         if let Some(len) = self.indexed(path) {
             return Ok(len);
         }
-        if let Some(len) = self.state().cache.len(path) {
+        let mut state = self.state();
+        if let Some(error) = state.failed.remove(path) {
+            return Err(error);
+        }
+        if let Some(len) = state.cache.len(path) {
             return len;
         }
+        // Many are asked for at once, and the first block tells the length too.
+        if state.deferring && state.fetched.ranges_honoured != Some(false) {
+            state.wanted.push(Want { path: path.to_owned(), first: 0, end: cache::BLOCK });
+            return Err(Error::Pending);
+        }
+        drop(state);
         let mut spent = Fetched::default();
         let answer = self.fetcher.head(path, &mut spent);
         let mut state = self.state();

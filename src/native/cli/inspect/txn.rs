@@ -68,7 +68,8 @@ impl Content {
                 }
                 let symbols: usize = data.symbols.iter().map(|diff| diff.entries.len()).sum();
                 if symbols > 0 {
-                    text.push_str(&format!(", {} new symbols", grouped(symbols as u64)));
+                    let plural = if symbols == 1 { "" } else { "s" };
+                    text.push_str(&format!(", {} new symbol{plural}", grouped(symbols as u64)));
                 }
                 text
             }

@@ -37,7 +37,7 @@ pub(super) fn run(out: &Out, args: &Replay) -> Result<Exit> {
             // With one table it is the failure of the whole.
             Err(failure) if chosen.len() == 1 || failure.silent => return Err(failure),
             Err(failure) => {
-                out.warn(format!("{}: {}", clean(&token.name), failure.message));
+                out.warn(&failure.message);
                 if let Some(advice) = &failure.advice {
                     out.note(format!("  {advice}"));
                 }
@@ -115,6 +115,11 @@ fn replay_one(
         );
     }
     let table = player.table();
+    let without_text =
+        |(_, column): &(usize, &crate::table::Column)| !crate::table::text::is_printable(column.ty);
+    if matches!(format, Format::Csv | Format::Json) && table.schema.live().any(|c| without_text(&c)) {
+        notes.push("LONG128 columns have no text in QuestDB and are left out".to_owned());
+    }
     let name = clean(&table.name);
     out.note(format!(
         "{name}: {} rows as of transaction {}",
@@ -182,7 +187,8 @@ fn play(out: Out, source: &Source, player: &mut Player, target: u64) -> Result<(
                 }
                 Cause::Damage => {
                     let mut failure = Failure::from(error);
-                    failure.message = format!("transaction {}: {}", grouped(at), failure.message);
+                    let name = clean(&player.history().token.name);
+                    failure.message = format!("{name}: transaction {}: {}", grouped(at), failure.message);
                     failure
                 }
             });
