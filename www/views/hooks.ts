@@ -1,4 +1,5 @@
 /** How views read the stage. */
+import type { RefObject } from "preact";
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import type { Command } from "../model/command.js";
@@ -37,8 +38,11 @@ export function useDispatch(): (command: Command) => void {
 }
 
 /** Width and height of an element, kept up to date. */
-export function useSize(): [{ current: HTMLDivElement | null }, { width: number; height: number }] {
-  const ref = useRef<HTMLDivElement>(null);
+export function useSize<E extends HTMLElement = HTMLDivElement>(): [
+  RefObject<E | null>,
+  { width: number; height: number },
+] {
+  const ref = useRef<E>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
   useEffect(() => {
     const element = ref.current;

@@ -1,7 +1,7 @@
 /** Partitions as bricks as wide as they have rows; what the transaction touched is marked where it is. */
 import type { PartitionInfo, TableState, Touch } from "../../pkg/types.js";
 import { count, counted, size } from "../model/format.js";
-import { useDispatch, useSnapshot } from "./hooks.js";
+import { useDispatch, useSize, useSnapshot } from "./hooks.js";
 
 export const TOUCH_WORDS: Record<Touch, string> = {
   none: "",
@@ -24,6 +24,9 @@ const BRICKS_MAX = 240;
 const MARKS_MAX = 48;
 const BRICK_PX_MIN = 96;
 const BRICK_PX_MAX = 230;
+const BRICK_PX_GAP = 5;
+/** Courses of the wall that are filled; two, less what is lost at their ends. */
+const COURSES_FILLED = 1.75;
 
 export function Partitions() {
   const dispatch = useDispatch();
@@ -60,20 +63,35 @@ export function Partitions() {
 function Bricks({ table }: { table: TableState }) {
   const selected = useSnapshot((s) => s.state.selected);
   const { shown, before, after } = around(table.partitions);
+  const [wall, { width }] = useSize<HTMLOListElement>();
   const most = table.partitions.reduce((max, p) => Math.max(max, p.rows), 1);
+  const shares = shown.reduce((sum, p) => sum + p.rows / most, 0);
+  const widest = brickWidth(width, shown.length, shares);
   return (
-    <ol class="bricks" tabIndex={0} data-keys="own" aria-label="Partitions in order of time">
+    <ol class="bricks" ref={wall} tabIndex={0} data-keys="own" aria-label="Partitions in order of time">
       {before > 0 ? <li class="bricks-more">{count(before)} before</li> : null}
       {shown.map((p) => (
-        <Brick key={p.name} table={table} partition={p} share={p.rows / most} chosen={p.name === selected} />
+        <Brick
+          key={p.name}
+          table={table}
+          partition={p}
+          width={Math.round(BRICK_PX_MIN + (p.rows / most) * (widest - BRICK_PX_MIN))}
+          chosen={p.name === selected}
+        />
       ))}
       {after > 0 ? <li class="bricks-more">{count(after)} after</li> : null}
     </ol>
   );
 }
 
-function Brick(props: { table: TableState; partition: PartitionInfo; share: number; chosen: boolean }) {
-  const { table, partition, share, chosen } = props;
+/** Width of the largest brick, so that the wall keeps to two courses while there is room for that. */
+function brickWidth(wall: number, bricks: number, shares: number): number {
+  const room = wall * COURSES_FILLED - bricks * (BRICK_PX_MIN + BRICK_PX_GAP);
+  return Math.max(BRICK_PX_MIN * 1.5, Math.min(BRICK_PX_MAX, BRICK_PX_MIN + room / Math.max(1, shares)));
+}
+
+function Brick(props: { table: TableState; partition: PartitionInfo; width: number; chosen: boolean }) {
+  const { table, partition, width, chosen } = props;
   const dispatch = useDispatch();
   const { touch } = partition;
   // The key makes a new element for each transaction, so that the flash starts again.
@@ -84,7 +102,7 @@ function Brick(props: { table: TableState; partition: PartitionInfo; share: numb
         key={touch === "none" ? "still" : table.seqTxn}
         class={`brick touch-${touch}`}
         aria-pressed={chosen}
-        style={{ width: `${Math.round(BRICK_PX_MIN + share * (BRICK_PX_MAX - BRICK_PX_MIN))}px` }}
+        style={{ width: `${width}px` }}
         title={`${partition.firstTimestamp} … ${partition.lastTimestamp}\n${size(partition.bytes)}\ndigest ${partition.digest}`}
         onClick={() => dispatch({ do: "select", partition: chosen ? null : partition.name })}
       >
