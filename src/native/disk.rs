@@ -65,7 +65,7 @@ impl Files for DiskFiles {
         if wanted > have {
             return Err(short(have));
         }
-        let mut bytes = vec![0; usize::try_from(len).map_err(|_| short(have))?];
+        let mut bytes = vec![0; usize::try_from(len).ok().ok_or_else(|| short(have))?];
         match read_exact_at(&file, &mut bytes, offset) {
             Ok(()) => Ok(bytes.into()),
             // Cut between the two calls.

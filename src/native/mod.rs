@@ -14,6 +14,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::disallowed_macros,
     reason = "a driver is where files, sockets, clocks and threads are"
 )]
 

@@ -19,7 +19,11 @@ impl Moment {
         let text = text.trim();
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b',' || b == b'_') {
             let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-            return digits.parse().map(Self::Txn).map_err(|_| format!("{text} is more than any log has"));
+            return digits
+                .parse()
+                .map(Self::Txn)
+                .ok()
+                .ok_or_else(|| format!("{text} is more than any log has"));
         }
         let time = if text.eq_ignore_ascii_case("now") {
             Some(now_us)

@@ -89,7 +89,7 @@ impl Bucket {
     }
 
     fn look_up(&self, path: &str) -> io::Result<Opened> {
-        disk::check(path).map_err(|_| io::Error::from(io::ErrorKind::NotFound))?;
+        disk::check(path).ok().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         let mut file = disk::open_file(&self.dir, path)?.into_std();
         let meta = file.metadata()?;
         let (len, modified) = (meta.len(), meta.modified()?);

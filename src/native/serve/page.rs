@@ -30,8 +30,11 @@ const GZIP_MIN: usize = 1024;
 pub(super) struct Page {
     origin: Origin,
     /// Compressed forms by path and length of the original.
-    gzip: Arc<Mutex<HashMap<(String, usize, u64), Bytes>>>,
+    gzip: Arc<Mutex<HashMap<Original, Bytes>>>,
 }
+
+/// Path, length and time of change of a file.
+type Original = (String, usize, u64);
 
 #[derive(Debug, Clone)]
 enum Origin {

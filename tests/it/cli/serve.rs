@@ -124,7 +124,7 @@ fn a_bucket_with_ranges_tags_and_cors() {
     assert_eq!(index["files"].as_array().unwrap().len(), db.recording.files.iter().count());
     // A changed byte changes the tag, even where length and time stay.
     let modified = fs::metadata(db.path().join(file)).unwrap().modified().unwrap();
-    let mut changed = content.clone();
+    let mut changed = content;
     changed[4] ^= 1;
     std::thread::sleep(std::time::Duration::from_millis(1100));
     fs::write(db.path().join(file), &changed).unwrap();
@@ -247,7 +247,9 @@ impl StaticServer {
             for stream in listener.incoming().flatten() {
                 let number = counter.fetch_add(1, Ordering::Relaxed);
                 let root = root.clone();
-                std::thread::spawn(move || answer_plainly(stream, &root, stumbles && number % 3 == 0));
+                std::thread::spawn(move || {
+                    answer_plainly(stream, &root, stumbles && number.is_multiple_of(3))
+                });
             }
         });
         Self { address, requests }
