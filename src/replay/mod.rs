@@ -1,8 +1,8 @@
 //! A table's whole history, and moving through it.
 //!
 //! [`History`] is the log; [`Player`] holds the table at one place of it, goes forward by applying and
-//! back by checkpoints, within a budget of memory; [`timeline`] tells what each transaction is without
-//! reading rows; [`compare`] holds the result against the table as the server applied it.
+//! back by checkpoints, within a budget of memory; [`timeline()`] tells what each transaction is without
+//! reading rows; [`compare()`] holds the result against the table as the server applied it.
 
 mod budget;
 mod checkpoints;

@@ -1,7 +1,7 @@
 //! The statements that travel in the log as text: UPDATE and the ALTERs that change no column.
 //!
 //! QuestDB logs them as typed and compiles them again when it applies them. This module understands
-//! those whose effect it can reproduce to the byte: [`parse`] reads a statement, [`CompiledUpdate`]
+//! those whose effect it can reproduce to the byte: [`parse()`] reads a statement, [`CompiledUpdate`]
 //! and [`CompiledFilter`] bind it to a table's columns, [`PartitionChoice`] picks partitions. Whatever
 //! is not certain is a [`NotUnderstood`] that points at the first word in question, never a guess.
 //!
