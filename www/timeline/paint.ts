@@ -53,7 +53,7 @@ export function paletteOf(element: HTMLElement): Palette {
     quiet: read("ink-2"),
     line: read("line"),
     data: read("k-data"),
-    late: read("k-outOfOrder"),
+    late: read("k-late-fill"),
     bad: read("bad"),
     kinds: KINDS.map((kind) => read(`k-${kind}`)),
   };

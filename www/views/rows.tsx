@@ -3,6 +3,8 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { RowsText, TableState } from "../../pkg/types.js";
 import { clamp } from "../model/axis.js";
 import { count, counted } from "../model/format.js";
+import type { IconName } from "./bits.js";
+import { Icon } from "./bits.js";
 import { useSnapshot, useStage } from "./hooks.js";
 import { useVirtual } from "./virtual.js";
 
@@ -42,18 +44,14 @@ function Changes({ table }: { table: TableState }) {
           ? table.transaction
             ? "This transaction wrote no rows"
             : "No transaction yet"
-          : `${counted(total, "row")} written${ranges.length > 1 ? ` in ${counted(ranges.length, "place")}` : ""}${ranges.length >= 1000 ? " or more" : ""}`}
-        {total > 0 ? <span class="legend"> marked in the table</span> : null}
+          : `${counted(total, "row")} written${ranges.length > 1 ? ` in ${count(ranges.length)} places` : ""}${ranges.length >= 1000 ? " or more" : ""}`}
+        {total > 0 ? <span class="legend"> marked</span> : null}
       </p>
       {ranges.length > 1 ? (
-        <>
-          <button type="button" class="button small" disabled={!previous} onClick={() => go(previous)}>
-            Previous place
-          </button>
-          <button type="button" class="button small" disabled={!next} onClick={() => go(next)}>
-            Next place
-          </button>
-        </>
+        <span class="changes-ways">
+          <Way label="Previous place written to" icon="previous" to={previous} go={go} />
+          <Way label="Next place written to" icon="next" to={next} go={go} />
+        </span>
       ) : null}
       <label class="check">
         <input
@@ -64,6 +62,26 @@ function Changes({ table }: { table: TableState }) {
         Follow changes
       </label>
     </div>
+  );
+}
+
+function Way(props: {
+  label: string;
+  icon: IconName;
+  to: [number, number] | undefined;
+  go: (range: [number, number] | undefined) => void;
+}) {
+  return (
+    <button
+      type="button"
+      class="button small"
+      aria-label={props.label}
+      title={props.label}
+      disabled={!props.to}
+      onClick={() => props.go(props.to)}
+    >
+      <Icon name={props.icon} />
+    </button>
   );
 }
 
