@@ -45,19 +45,16 @@ pub struct Mark {
 /// [`Error::Pending`] once all needed bytes were asked for.
 pub fn timeline(files: &dyn Files, history: &History, known: &mut Vec<Mark>) -> Result<()> {
     let mut pending = false;
-    let mut complete = true;
     for seq_txn in known.len() as u64 + 1..=history.txn_count() {
         let mark = match history.record(seq_txn) {
             Some(record) => mark(files, &history.token.dir, record),
             None => Ok(Mark { kind: Kind::Unknown, commit_ts: history.log.created_us, rows: None }),
         };
         match mark {
-            Ok(mark) if complete => known.push(mark),
+            // Behind the first gap there is only asking.
+            Ok(mark) if !pending => known.push(mark),
             Ok(_) => {}
-            Err(_) => {
-                pending = true;
-                complete = false;
-            }
+            Err(_) => pending = true,
         }
     }
     if pending { Err(Error::Pending) } else { Ok(()) }

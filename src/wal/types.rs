@@ -281,6 +281,19 @@ impl Tag {
 }
 
 impl PartitionBy {
+    /// QuestDB's name of the unit; `None` for views, which have no partitions.
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Day => "DAY",
+            Self::Month => "MONTH",
+            Self::Year => "YEAR",
+            Self::None => "NONE",
+            Self::Hour => "HOUR",
+            Self::Week => "WEEK",
+            Self::NotApplicable => return None,
+        })
+    }
+
     /// The unit with this code.
     pub fn from_code(code: i32) -> Option<Self> {
         Some(match code {

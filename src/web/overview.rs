@@ -3,7 +3,7 @@
 use super::dto;
 use super::failure::Failure;
 use crate::replay::History;
-use crate::wal::{Error, PartitionBy, Result, TableKind, TableToken};
+use crate::wal::{Error, Result, TableKind, TableToken};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -71,7 +71,7 @@ fn table_info(history: &History) -> dto::TableInfo {
     let commit_us = |record: Option<&crate::wal::TxnRecord>| record.map(|record| record.commit_ts as f64);
     let commits = history.records.iter().map(|record| record.commit_ts as f64);
     dto::TableInfo {
-        partition_by: partition_by(definition.partition_by),
+        partition_by: definition.partition_by.name().unwrap_or("N/A"),
         timestamp_column: timestamp.map_or_else(String::new, |column| column.name.clone()),
         timestamp_type: match timestamp {
             Some(column) if column.ty.is_nanos() => "TIMESTAMP_NS",
@@ -117,18 +117,6 @@ fn without_log(token: TableToken) -> dto::TableInfo {
         applied_txn: None,
         first_us: None,
         last_us: None,
-    }
-}
-
-fn partition_by(unit: PartitionBy) -> &'static str {
-    match unit {
-        PartitionBy::Day => "DAY",
-        PartitionBy::Month => "MONTH",
-        PartitionBy::Year => "YEAR",
-        PartitionBy::None => "NONE",
-        PartitionBy::Hour => "HOUR",
-        PartitionBy::Week => "WEEK",
-        PartitionBy::NotApplicable => "N/A",
     }
 }
 

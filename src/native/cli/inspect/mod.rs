@@ -11,7 +11,7 @@ use super::when;
 use crate::native::outcome::{Exit, Result};
 use crate::native::source::Source;
 use crate::replay::History;
-use crate::wal::{PartitionBy, TableKind, TableToken};
+use crate::wal::{TableKind, TableToken};
 use serde_json::{Value, json};
 
 pub(super) fn run(out: &Out, args: &Inspect) -> Result<Exit> {
@@ -75,7 +75,7 @@ fn row(token: &TableToken, history: Option<&History>) -> Vec<String> {
         let last =
             history.records.last().map_or_else(|| "-".to_owned(), |record| when::show(record.commit_ts));
         row.extend([
-            partition_by(history.definition.partition_by).to_owned(),
+            history.definition.partition_by.name().unwrap_or("-").to_owned(),
             grouped(history.txn_count()),
             applied,
             if history.is_replayable() { "yes" } else { "purged" }.to_owned(),
@@ -101,7 +101,7 @@ fn tell(token: &TableToken, history: Option<&History>) -> Value {
 /// What is known of a log without reading its rows.
 fn history_facts(history: &History) -> serde_json::Map<String, Value> {
     let Value::Object(facts) = json!({
-        "partition_by": partition_by(history.definition.partition_by),
+        "partition_by": history.definition.partition_by.name().unwrap_or("-"),
         "transactions": history.txn_count(),
         "applied": history.survey.applied,
         "replayable": history.is_replayable(),
@@ -114,16 +114,4 @@ fn history_facts(history: &History) -> serde_json::Map<String, Value> {
         return serde_json::Map::new();
     };
     facts
-}
-
-fn partition_by(unit: PartitionBy) -> &'static str {
-    match unit {
-        PartitionBy::Day => "DAY",
-        PartitionBy::Month => "MONTH",
-        PartitionBy::Year => "YEAR",
-        PartitionBy::None => "NONE",
-        PartitionBy::Hour => "HOUR",
-        PartitionBy::Week => "WEEK",
-        PartitionBy::NotApplicable => "-",
-    }
 }

@@ -5,7 +5,7 @@ use super::super::out::Out;
 use super::super::progress::grouped;
 use super::super::tables::{self, clean, extend, pairs, ranges};
 use super::super::when;
-use super::{history_facts, partition_by, txn};
+use super::{history_facts, txn};
 use crate::native::outcome::{Exit, Result};
 use crate::native::source::Source;
 use crate::replay::History;
@@ -72,7 +72,7 @@ fn summary(history: &History) -> String {
         ("table", format!("{}{}", clean(&token.name), if token.dropped { " (dropped)" } else { "" })),
         ("directory", clean(&token.dir)),
         ("kind", format!("{}, id {}", tables::kind(token.kind), token.id)),
-        ("partition by", partition_by(history.definition.partition_by).to_owned()),
+        ("partition by", history.definition.partition_by.name().unwrap_or("-").to_owned()),
         ("created", when::show(history.log.created_us)),
         ("log", log),
         ("transactions", grouped(history.txn_count())),
