@@ -127,51 +127,75 @@ fn run_update(table: &mut Table, update: &Update, context: Context<'_>) -> Resul
     let Some(timestamp) = schema.columns.get(schema.timestamp) else { return Ok(Rewrite::default()) };
     let lookup = |name: &str| schema.find(name).map(|(index, column)| (index, column.ty));
     let compiled = CompiledUpdate::compile(update, &lookup, &timestamp.name, context)?;
-    let any = |block: &Arc<Block>| !matching(&compiled, &schema, block, &table.symbols).is_empty();
-    if let Some(reason) = &compiled.unwritable {
-        let any = table.partitions.values().any(|partition| partition.blocks.iter().any(any));
-        return if any { Err(Stop::Suspends(reason.clone())) } else { Ok(Rewrite::default()) };
+    // All rows are looked at before the first one changes: a doubt leaves them as they are.
+    let mut found = Vec::new();
+    let mut in_parquet = false;
+    for (&floor, partition) in &table.partitions {
+        let matching = |block: &Arc<Block>| matching(&compiled, &schema, block, &table.symbols);
+        let rows = partition.blocks.iter().map(matching).collect::<Result<Vec<_>, _>>()?;
+        if rows.iter().any(|rows| !rows.is_empty()) {
+            in_parquet |= partition.parquet;
+            found.push((floor, rows));
+        }
     }
-    let mut parquet = table.partitions.values().filter(|partition| partition.parquet);
-    if parquet.any(|partition| partition.blocks.iter().any(any)) {
+    if found.is_empty() {
+        return Ok(Rewrite::default());
+    }
+    if let Some(reason) = compiled.unwritable {
+        return Err(Stop::Suspends(reason));
+    }
+    if in_parquet {
         return Err(Stop::Suspends("QuestDB can't update a partition in Parquet form".into()));
     }
+    Ok(rewrite(table, &schema, &compiled, found))
+}
+
+/// Writes the assigned values into these rows: by partition and block.
+fn rewrite(
+    table: &mut Table,
+    schema: &Schema,
+    update: &CompiledUpdate,
+    found: Vec<(i64, Vec<Vec<usize>>)>,
+) -> Rewrite {
     let mut rewrite = Rewrite::default();
-    let floors: Vec<i64> = table.partitions.keys().copied().collect();
-    for floor in floors {
-        let Some(mut partition) = table.partitions.remove(&floor) else { continue };
+    for (floor, blocks) in found {
+        let Some(partition) = table.partitions.get_mut(&floor) else { continue };
         let mut changed = PartitionEffect::default();
         let mut first = 0;
-        for block in &mut Arc::make_mut(&mut partition).blocks {
-            let rows = matching(&compiled, &schema, block, &table.symbols);
+        for (block, rows) in Arc::make_mut(partition).blocks.iter_mut().zip(blocks) {
             for &row in &rows {
                 changed.change(first + row, 1);
             }
             if !rows.is_empty() {
                 rewrite.work += block.rows;
-                set(&compiled, &schema, Arc::make_mut(block), &rows, &mut table.symbols);
+                set(update, schema, Arc::make_mut(block), &rows, &mut table.symbols);
             }
             first += block.rows;
         }
-        table.partitions.insert(floor, partition);
-        if !changed.changed.is_empty() {
-            rewrite.effect.touch(floor, Touch::Rewritten).changed = changed.changed;
-        }
+        rewrite.effect.touch(floor, Touch::Rewritten).changed = changed.changed;
     }
-    Ok(rewrite)
+    rewrite
 }
 
+/// The rows of a block that an UPDATE changes.
 fn matching(
     update: &CompiledUpdate,
     schema: &Schema,
     block: &Block,
     symbols: &[Option<SymbolTable>],
-) -> Vec<usize> {
-    let Some(filter) = &update.filter else { return (0..block.rows).collect() };
+) -> Result<Vec<usize>, NotUnderstood> {
+    let Some(filter) = &update.filter else { return Ok((0..block.rows).collect()) };
     let dictionary = |column: usize| symbols.get(column).and_then(Option::as_ref);
-    let row_matches =
-        |&row: &usize| filter.matches(&|column| block.value(row, column, schema, dictionary(column)));
-    (0..block.rows).filter(row_matches).collect()
+    let mut found = Vec::new();
+    for row in 0..block.rows {
+        if filter
+            .matches(&|column| block.value(row, column, schema, dictionary(column)))
+            .map_err(Clone::clone)?
+        {
+            found.push(row);
+        }
+    }
+    Ok(found)
 }
 
 /// Writes the assigned values into the rows; a new symbol enters the dictionary at its first row, as

@@ -4,6 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 
@@ -69,7 +70,9 @@ export async function startStatic(dir, options = {}) {
 }
 
 async function answer(dir, { cors, ranges, base, gzip, pace }, request, response) {
-  const send = (stream) => void (pace ? stream.pipe(pace()) : stream).pipe(response);
+  // A page that goes away, or a directory that is removed under its feet, ends this answer alone.
+  const send = (stream) =>
+    pipeline([stream, ...(pace ? [pace()] : []), response]).catch(() => response.destroy());
   if (cors) {
     response.setHeader("Access-Control-Allow-Origin", "*");
     response.setHeader("Access-Control-Allow-Headers", "Range, If-Match");

@@ -33,7 +33,7 @@ fn conditions_find_the_rows_that_the_server_changed() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong, {exact} exact:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(exact >= 2_000, "only {exact} conditions are understood");
+    assert!(exact >= 3_800, "only {exact} conditions are understood");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn settings_write_what_the_server_wrote() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong, {exact} exact:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(exact >= 250, "only {exact} settings are understood");
+    assert!(exact >= 540, "only {exact} settings are understood");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn bind_variables_are_written_as_on_the_server() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong, {exact} exact:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(exact >= 100, "only {exact} settings are understood");
+    assert!(exact >= 235, "only {exact} settings are understood");
 }
 
 #[test]
@@ -244,7 +244,13 @@ impl TestTable {
             CompiledFilter::compile(update.filter.as_ref().expect("a whole fixture"), &lookup, "ts", context)
                 .map_err(|e| e.to_string())?;
         let rows = self.rows.iter().enumerate();
-        Ok(rows.filter(|(_, row)| filter.matches(&|i| row[i].value())).map(|(id, _)| id).collect())
+        let mut found = Vec::new();
+        for (id, row) in rows {
+            if filter.matches(&|i| row[i].value()).map_err(ToString::to_string)? {
+                found.push(id);
+            }
+        }
+        Ok(found)
     }
 
     /// What an UPDATE writes, as `/exec` shows it; `suspended` if it suspends the table.
@@ -480,7 +486,7 @@ fn compile_anything(sql: &str, update: &Update) {
         if let Ok(compiled) = CompiledUpdate::compile(update, &lookup, "ts", context)
             && let Some(filter) = compiled.filter
         {
-            filter.matches(&|_| Value::Null);
+            let _ = filter.matches(&|_| Value::Null);
         }
     }
 }

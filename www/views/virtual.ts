@@ -22,13 +22,24 @@ export interface Virtual {
   reveal: (line: number) => void;
 }
 
+/** Where a line was put: in a squeezed list one pixel stands for many lines. */
+export interface Revealed {
+  scrollTop: number;
+  line: number;
+}
+
+/** The line that was put there, as long as nobody has scrolled away since. */
+export function standsAt(revealed: Revealed | null, scrollTop: number): number | null {
+  return revealed && Math.abs(revealed.scrollTop - scrollTop) < 1 ? revealed.line : null;
+}
+
 export function useVirtual(total: number, lineHeight: number, headHeight: number): Virtual {
   const scroller = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [lines, setLines] = useState(20);
   const real = total * lineHeight;
   const height = Math.min(real, HEIGHT_MAX);
-  const wanted = useRef<number | null>(null);
+  const revealed = useRef<Revealed | null>(null);
   const room = Math.max(1, real - lines * lineHeight);
   const scrollRoom = Math.max(1, height - lines * lineHeight);
   const squeezed = real > HEIGHT_MAX;
@@ -51,22 +62,17 @@ export function useVirtual(total: number, lineHeight: number, headHeight: number
   const onScroll = () => {
     const element = scroller.current;
     if (!element) return;
-    const line = lineAt(element.scrollTop);
-    // The browser rounds where we scrolled to: keep the exact line that was asked for.
-    const asked = wanted.current;
-    wanted.current = null;
-    setTop(asked !== null && Math.abs(asked - line) <= Math.ceil(room / scrollRoom) ? asked : line);
+    const { scrollTop } = element;
+    setTop(standsAt(revealed.current, scrollTop) ?? lineAt(scrollTop));
   };
 
   const reveal = (line: number) => {
     const element = scroller.current;
     if (!element) return;
     const pixels = line * lineHeight;
-    const target = squeezed ? (pixels / room) * scrollRoom : pixels;
-    if (Math.abs(element.scrollTop - target) >= 1) {
-      wanted.current = line;
-      element.scrollTop = target;
-    }
+    element.scrollTop = squeezed ? (pixels / room) * scrollRoom : pixels;
+    // What the browser made of it, rounded and kept within the list's height.
+    revealed.current = { scrollTop: element.scrollTop, line };
     setTop(line);
   };
 

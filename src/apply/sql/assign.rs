@@ -3,7 +3,7 @@
 use super::compile::{Compiler, Lookup, Scope};
 use super::literal::{self, Const, Constant};
 use super::time::{self, Nanos};
-use super::{CompiledFilter, Context, NotUnderstood, Operand, Update};
+use super::{CompiledFilter, Context, NotUnderstood, Operand, OperandKind, Update};
 use crate::table::Value;
 use crate::table::text::parse;
 use crate::wal::{ColumnType, Tag};
@@ -61,6 +61,11 @@ impl CompiledUpdate {
             let constant = constant.ok_or_else(|| {
                 assignment.value.not_understood("a value taken from another column is not understood")
             })?;
+            let cast = matches!(assignment.value.kind, OperandKind::Cast { .. });
+            if !cast && is_no_value(&constant.value, ty) {
+                unwritable = Some(format!("QuestDB can't convert {} to {ty}", assignment.value.word).into());
+                continue;
+            }
             assignments.push((index, owned(&assignment.value, &constant, ty)?));
         }
         let compiler = Compiler { lookup, context, scope: Scope::Rows { timestamp } };
@@ -85,6 +90,26 @@ fn owned(operand: &Operand, constant: &Constant, ty: ColumnType) -> Result<Owned
     convert(constant, ty)
         .map(OwnedLiteral)
         .ok_or_else(|| operand.not_understood("what this becomes in the column is not certain"))
+}
+
+/// True for a text that no column of type `ty` can take: the log has it, but it suspends the server's table.
+fn is_no_value(value: &Const, ty: ColumnType) -> bool {
+    let Const::Text(text) = value else { return false };
+    let text = text.as_str();
+    // Words for null, which some types take.
+    if text.is_empty() || ["nan", "null"].iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        return false;
+    }
+    let number = || parse::long(text.into()).is_some();
+    match ty.tag() {
+        Tag::Byte | Tag::Short | Tag::Int | Tag::Long => !number(),
+        Tag::Float | Tag::Double => parse::double(text.into()).is_none(),
+        Tag::Date => parse::date(text.into()).is_none() && !number(),
+        Tag::Timestamp => time::floor(text).is_none() && !number(),
+        Tag::Ipv4 => parse::ipv4(text.into()).is_none(),
+        Tag::Char => text.encode_utf16().count() > 1,
+        _ => false,
+    }
 }
 
 /// The constant as QuestDB stores it in a column of type `ty`, where that is certain.

@@ -1,7 +1,7 @@
 //! Conditions bound to a table's columns.
 
 use super::literal::{Const, Constant};
-use super::test::Test;
+use super::test::{self, Test};
 use super::time::{self, Nanos};
 use super::{Comparison, Context, Expr, NotUnderstood, Operand, OperandKind};
 use crate::table::Value;
@@ -23,7 +23,18 @@ enum Node {
     Always(bool),
     All(Vec<Node>),
     Any(Vec<Node>),
-    Column { column: usize, test: Test, negated: bool },
+    Column {
+        column: usize,
+        test: Test,
+        negated: bool,
+    },
+    /// See [`test::holds_rounded`].
+    Rounded {
+        column: usize,
+        op: Comparison,
+        rhs: f64,
+        doubt: NotUnderstood,
+    },
 }
 
 impl CompiledFilter {
@@ -41,7 +52,10 @@ impl CompiledFilter {
     }
 
     /// Whether the condition holds for the row whose cells `cell` reads by writer index.
-    pub fn matches<'a>(&self, cell: &dyn Fn(usize) -> Value<'a>) -> bool {
+    ///
+    /// # Errors
+    /// Where that depends on whether the server compiled the filter to machine code, which no log tells.
+    pub fn matches<'a>(&self, cell: &dyn Fn(usize) -> Value<'a>) -> Result<bool, &NotUnderstood> {
         self.root.holds(cell)
     }
 
@@ -56,12 +70,15 @@ impl CompiledFilter {
 }
 
 impl Node {
-    fn holds<'a>(&self, cell: &dyn Fn(usize) -> Value<'a>) -> bool {
+    fn holds<'a>(&self, cell: &dyn Fn(usize) -> Value<'a>) -> Result<bool, &NotUnderstood> {
         match self {
-            Self::Always(answer) => *answer,
-            Self::All(nodes) => nodes.iter().all(|node| node.holds(cell)),
-            Self::Any(nodes) => nodes.iter().any(|node| node.holds(cell)),
-            Self::Column { column, test, negated } => test.holds(cell(*column)) != *negated,
+            Self::Always(answer) => Ok(*answer),
+            Self::All(nodes) => until(false, nodes, cell),
+            Self::Any(nodes) => until(true, nodes, cell),
+            Self::Column { column, test, negated } => Ok(test.holds(cell(*column)) != *negated),
+            Self::Rounded { column, op, rhs, doubt } => {
+                test::holds_rounded(*op, cell(*column), *rhs).ok_or(doubt)
+            }
         }
     }
 
@@ -69,9 +86,26 @@ impl Node {
         match self {
             Self::Always(_) => {}
             Self::All(nodes) | Self::Any(nodes) => nodes.iter().for_each(|node| node.columns(out)),
-            Self::Column { column, .. } => out.push(*column),
+            Self::Column { column, .. } | Self::Rounded { column, .. } => out.push(*column),
         }
     }
+}
+
+/// `decisive` if one node answers so, whatever is in doubt of the others.
+fn until<'n, 'a>(
+    decisive: bool,
+    nodes: &'n [Node],
+    cell: &dyn Fn(usize) -> Value<'a>,
+) -> Result<bool, &'n NotUnderstood> {
+    let mut answer = Ok(!decisive);
+    for node in nodes {
+        match node.holds(cell) {
+            Ok(holds) if holds == decisive => return Ok(decisive),
+            Ok(_) => {}
+            Err(doubt) => answer = Err(doubt),
+        }
+    }
+    answer
 }
 
 /// Where a condition stands: QuestDB reads some differently.
@@ -182,6 +216,9 @@ impl Compiler<'_> {
         use Comparison::{Equal, NotEqual};
         if constant.value == Const::Null {
             return column.compare_null(op, operand);
+        }
+        if let Some(node) = column.rounded(op, operand, constant) {
+            return Ok(node);
         }
         let test = match column.ty.tag() {
             Tag::Timestamp | Tag::Date => return self.compare_moment(column, op, operand, constant, top),
@@ -357,8 +394,32 @@ impl Column<'_> {
             Comparison::Equal | Comparison::NotEqual => {
                 Ok(self.test(Test::IsNull, op == Comparison::NotEqual))
             }
-            _ => Err(operand.not_understood("an order beside null is not understood")),
+            _ if !self.is_number_or_time() => {
+                Err(operand.not_understood("an order beside null is not understood"))
+            }
+            // Null equals null here, and is neither before nor behind anything.
+            Comparison::LessOrEqual | Comparison::GreaterOrEqual => Ok(self.test(Test::IsNull, false)),
+            Comparison::Less | Comparison::Greater => Ok(Node::Always(false)),
         }
+    }
+
+    fn is_number_or_time(&self) -> bool {
+        use Tag::{Byte, Date, Double, Float, Int, Long, Short, Timestamp};
+        matches!(self.ty.tag(), Byte | Short | Int | Long | Float | Double | Date | Timestamp)
+    }
+
+    /// The comparison of a FLOAT with a number that no FLOAT equals.
+    fn rounded(&self, op: Comparison, operand: &Operand, constant: &Constant) -> Option<Node> {
+        let rhs = match constant.value {
+            Const::Real { value, .. } if constant.bound.is_none() => value,
+            _ => return None,
+        };
+        (self.ty.tag() == Tag::Float && f64::from(rhs as f32) != rhs).then(|| Node::Rounded {
+            column: self.index,
+            op,
+            rhs,
+            doubt: operand.not_understood("a FLOAT so close to this number that QuestDB's answer depends on whether it compiles the filter"),
+        })
     }
 
     /// Whether the cell is the constant, for types that have no order here.
@@ -388,7 +449,10 @@ impl Column<'_> {
             (Tag::Byte | Tag::Short | Tag::Int | Tag::Long, Const::Integer { value, .. }) => {
                 self.fits(*value).then_some(Test::Integer { op, rhs: *value })?
             }
-            (Tag::Double, Const::Real { value, tag: Tag::Double }) => Test::Real { op, rhs: *value },
+            (
+                Tag::Byte | Tag::Short | Tag::Int | Tag::Long | Tag::Double,
+                Const::Real { value, tag: Tag::Double },
+            ) => Test::Real { op, rhs: *value },
             (Tag::Double, Const::Integer { value, .. }) if value.unsigned_abs() <= 1 << 53 => {
                 Test::Real { op, rhs: *value as f64 }
             }

@@ -77,7 +77,7 @@ fn matching(
     let filter = compiler.filter(filter)?;
     let holds = |floor: &i64| {
         let start = if table.ty.is_nanos() { Value::TimestampNs(*floor) } else { Value::Timestamp(*floor) };
-        filter.matches(&|_| start)
+        filter.matches(&|_| start).is_ok_and(|holds| holds)
     };
     Ok(floors.iter().copied().filter(holds).collect())
 }

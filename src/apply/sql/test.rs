@@ -88,6 +88,14 @@ impl Test {
     }
 }
 
+/// A FLOAT against a number that no FLOAT equals: a filter compiled to machine code rounds the number,
+/// an interpreted one widens the cell. `None` where that makes a difference.
+pub(super) fn holds_rounded(op: Comparison, cell: Value<'_>, rhs: f64) -> Option<bool> {
+    let compare = |rhs| op.holds(real(cell).map(|lhs| compare_real(lhs, rhs)));
+    let (interpreted, compiled) = (compare(rhs), compare(f64::from(rhs as f32)));
+    (interpreted == compiled).then_some(compiled)
+}
+
 impl Comparison {
     /// Whether the comparison holds, given the order of its sides; `None` if one is null.
     pub(super) fn holds(self, order: Option<Ordering>) -> bool {
