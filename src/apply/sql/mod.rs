@@ -14,6 +14,7 @@
 //! ```
 
 mod assign;
+mod column;
 mod compile;
 mod condition;
 mod expr;
