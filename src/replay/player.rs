@@ -116,10 +116,9 @@ impl Player {
         let target = target.min(self.history.txn_count());
         // One short of the target where the transaction's own effect isn't known.
         let from = target.saturating_sub(1);
-        if self.table.seq_txn > target || self.table.seq_txn == target && self.effect.is_none() && target > 0
-        {
-            self.go_back(from);
-        }
+        let behind = self.table.seq_txn > target
+            || self.table.seq_txn == target && self.effect.is_none() && target > 0;
+        self.jump(from, behind);
         while self.table.seq_txn < from && self.moves() {
             self.advance(files, from)?;
         }
@@ -142,7 +141,7 @@ impl Player {
         let gone = self.table.partitions.get(&floor).is_some_and(|partition| partition.let_go);
         if gone {
             self.checkpoints.clear_after_beginning();
-            self.go_back(0);
+            self.jump(0, true);
         }
         gone
     }
@@ -182,8 +181,12 @@ impl Player {
         !matches!(self.table.standing, Standing::Suspended { .. } | Standing::Dropped { .. })
     }
 
-    fn go_back(&mut self, seq_txn: u64) {
-        if let Some((table, work)) = self.checkpoints.before(seq_txn) {
+    /// Takes up the last state at `seq_txn` or before, if that is on the way: `behind` says that the table
+    /// stands too far ahead.
+    fn jump(&mut self, seq_txn: u64, behind: bool) {
+        if let Some((table, work)) = self.checkpoints.before(seq_txn)
+            && (behind || table.seq_txn > self.table.seq_txn)
+        {
             self.table = table.clone();
             self.work = work;
             self.work_at_checkpoint = work;
@@ -211,7 +214,7 @@ impl Player {
                 self.spent.decode += gathered - decoded;
                 decoded = gathered;
                 let rows: usize = commits.iter().map(|commit| commit.rows).sum();
-                self.work += rows as u64 + WORK_PER_TXN * commits.len() as u64;
+                self.work += work_of(rows, commits.len());
                 self.checkpoints.built(commits.iter().map(Commit::bytes).sum());
                 apply::apply_commits(&mut self.table, &commits)
             }
@@ -261,7 +264,13 @@ impl Player {
         let mut rows = first.rows;
         let mut next = first.seq_txn + 1;
         let mut commits = vec![first];
-        while next <= limit && rows < self.options.block_rows && commits.len() < self.options.block_txns {
+        // A block ends where a checkpoint is due: in between there is nothing to come back to.
+        let due = self.options.checkpoint_work.saturating_sub(self.work - self.work_at_checkpoint);
+        while next <= limit
+            && rows < self.options.block_rows
+            && commits.len() < self.options.block_txns
+            && work_of(rows, commits.len()) < due
+        {
             match self.read(files, next) {
                 Ok(Transaction::Rows(commit)) => {
                     let ends = |last| apply::ends_block(&self.table, newest, last, &commit);
@@ -301,4 +310,8 @@ impl Player {
             }
         }
     }
+}
+
+fn work_of(rows: usize, txns: usize) -> u64 {
+    rows as u64 + WORK_PER_TXN * txns as u64
 }

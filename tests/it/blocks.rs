@@ -1,10 +1,13 @@
 //! Transactions applied in blocks of any size give the rows of one at a time, byte for byte.
 
 use crate::common::{Recording, csv, recordings};
+use bytes::Bytes;
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::sync::OnceLock;
 use understudy::replay::{History, Player, PlayerOptions, tables};
 use understudy::table::Table;
+use understudy::wal::{Files, MemoryFiles, Result};
 
 /// Every replayable table of the recordings, with its rows applied one transaction at a time.
 fn references() -> &'static [(Recording, Vec<Reference>)] {
@@ -100,4 +103,43 @@ fn values_let_go_come_back_with_the_focus() {
         }
     }
     assert!(seen > 0, "no table was large enough to let something go");
+}
+
+/// A player that knows the states ahead of it jumps there, rather than apply all that lies between.
+#[test]
+fn a_seek_takes_up_the_nearest_state_in_both_directions() {
+    let (recording, references) =
+        references().iter().find(|(recording, _)| recording.about["name"] == "ooo").expect("a recording");
+    let reference = &references[0];
+    let options = PlayerOptions { checkpoint_work: 2_000, ..PlayerOptions::default() };
+    let files = Counted { files: &recording.files, reads: Cell::new(0) };
+    let mut player = Player::with_options(reference.history.clone(), options).unwrap();
+    player.seek(&files, u64::MAX).unwrap();
+    let (last, whole) = (player.table().seq_txn, files.reads.take());
+    for target in [1, last, 2, last - 1, last / 2, last] {
+        player.seek(&files, target).unwrap();
+        let reads = files.reads.take();
+        assert!(reads * 3 < whole, "{reads} reads to get to {target} of {last}, {whole} for the whole log");
+    }
+    assert!(csv(player.table()) == reference.csv);
+}
+
+struct Counted<'a> {
+    files: &'a MemoryFiles,
+    reads: Cell<usize>,
+}
+
+impl Files for Counted<'_> {
+    fn len(&self, path: &str) -> Result<u64> {
+        self.files.len(path)
+    }
+
+    fn read(&self, path: &str, offset: u64, len: u64) -> Result<Bytes> {
+        self.reads.set(self.reads.get() + 1);
+        self.files.read(path, offset, len)
+    }
+
+    fn list(&self, path: &str) -> Result<Option<Vec<String>>> {
+        self.files.list(path)
+    }
 }
