@@ -1,7 +1,7 @@
-use super::builders::column;
+use super::body::{Body, Runs};
 use super::fields::arrow_schema;
+use super::{columns, message};
 use crate::table::{Block, Table, Value};
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub struct Export<'a> {
 pub(super) struct Dictionary {
     /// QuestDB's key -> position in `strings`.
     keys: BTreeMap<i32, i32>,
-    strings: ArrayRef,
+    strings: Runs,
 }
 
 /// Neighbouring rows of one block.
@@ -37,13 +37,18 @@ pub(super) struct Piece<'a> {
 
 impl<'a> Export<'a> {
     /// Prepares rows `rows` of a table, cut to those that exist.
-    pub fn new(table: &'a Table, rows: Range<usize>) -> Self {
+    ///
+    /// # Errors
+    /// Symbols too large for Arrow's 32-bit offsets.
+    pub fn new(table: &'a Table, rows: Range<usize>) -> Result<Self, ArrowError> {
         let end = rows.end.min(table.rows());
         let rows = rows.start.min(end)..end;
         let schema = Arc::new(arrow_schema(table));
         let symbols = table.schema.live().filter(|(_, column)| column.ty.is_symbol());
-        let dictionaries = symbols.map(|(index, _)| (index, dictionary(table, index, &rows))).collect();
-        Self { table, schema, dictionaries, rows }
+        let dictionaries = symbols
+            .map(|(index, _)| Ok((index, dictionary(table, index, &rows)?)))
+            .collect::<Result<_, ArrowError>>()?;
+        Ok(Self { table, schema, dictionaries, rows })
     }
 
     /// The Arrow schema of all batches.
@@ -51,34 +56,45 @@ impl<'a> Export<'a> {
         &self.schema
     }
 
-    /// The rows as batches of bounded size, in order; none where there are no rows.
+    /// What comes before the rows in Arrow's IPC format: the schema and the dictionaries.
+    pub fn head(&self) -> Vec<u8> {
+        let mut head = message::schema(&self.schema);
+        if !self.rows.is_empty() {
+            for (id, dictionary) in (0..).zip(self.dictionaries.values()) {
+                let mut body = Body::default();
+                dictionary.strings.write(&mut body);
+                head.extend(message::dictionary(id, dictionary.keys.len(), &body));
+            }
+        }
+        head
+    }
+
+    /// The rows as messages of Arrow's IPC format, each of bounded size with the number of its rows, in
+    /// order; none where there are no rows.
     ///
     /// # Errors
-    /// A batch fails where a single value is too large for Arrow's 32-bit offsets.
-    pub fn batches(&self) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> + '_ {
+    /// A message fails where a single value is too large for Arrow's 32-bit offsets.
+    pub fn batches(&self) -> impl Iterator<Item = Result<(Vec<u8>, usize), ArrowError>> + '_ {
         let mut next = self.rows.start;
         std::iter::from_fn(move || {
             if next >= self.rows.end {
                 return None;
             }
-            let end = self.batch_end(next);
-            let batch = self.batch(next..end);
+            let rows = next..self.batch_end(next);
+            let batch = self.batch(&rows);
             // After an error there is no telling what the reader has: stop.
-            next = if batch.is_ok() { end } else { self.rows.end };
-            Some(batch)
+            next = if batch.is_ok() { rows.end } else { self.rows.end };
+            Some(batch.map(|batch| (batch, rows.len())))
         })
     }
 
-    fn batch(&self, rows: Range<usize>) -> Result<RecordBatch, ArrowError> {
-        let pieces = pieces(self.table, &rows);
-        let arrays = self
-            .table
-            .schema
-            .live()
-            .map(|(index, definition)| column(&pieces, index, definition.ty, self.dictionaries.get(&index)))
-            .collect::<Result<Vec<ArrayRef>, _>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
+    fn batch(&self, rows: &Range<usize>) -> Result<Vec<u8>, ArrowError> {
+        let pieces = pieces(self.table, rows);
+        let mut body = Body::default();
+        for (index, definition) in self.table.schema.live() {
+            columns::write(&mut body, &pieces, index, definition.ty, self.dictionaries.get(&index))?;
+        }
+        Ok(message::rows(rows.len(), &body))
     }
 
     /// Where the batch that begins at row `first` ends.
@@ -111,11 +127,6 @@ impl Dictionary {
     pub(super) fn position(&self, key: i32) -> Option<i32> {
         self.keys.get(&key).copied()
     }
-
-    /// The strings by position.
-    pub(super) fn strings(&self) -> ArrayRef {
-        self.strings.clone()
-    }
 }
 
 /// The parts of blocks that make up rows of a table.
@@ -142,7 +153,7 @@ fn pieces<'a>(table: &'a Table, rows: &Range<usize>) -> Vec<Piece<'a>> {
     pieces
 }
 
-fn dictionary(table: &Table, column: usize, rows: &Range<usize>) -> Dictionary {
+fn dictionary(table: &Table, column: usize, rows: &Range<usize>) -> Result<Dictionary, ArrowError> {
     let symbols = table.dictionary(column);
     let known = symbols.map_or(0, |symbols| symbols.len());
     let mut used = vec![false; known];
@@ -157,8 +168,11 @@ fn dictionary(table: &Table, column: usize, rows: &Range<usize>) -> Dictionary {
     }
     let used = (0..known).filter(|&key| used.get(key).is_some_and(|&flag| flag)).map(|key| key as i32);
     let keys: BTreeMap<i32, i32> = used.zip(0..).collect();
-    let strings = keys.keys().map(|&key| symbols.and_then(|symbols| symbols.get(key)));
-    Dictionary { strings: Arc::new(strings.collect::<StringArray>()), keys }
+    let mut strings = Runs::new(keys.len());
+    for &key in keys.keys() {
+        strings.push(symbols.and_then(|symbols| symbols.get(key)).map(str::as_bytes))?;
+    }
+    Ok(Dictionary { keys, strings })
 }
 
 /// Bytes of the variable-size values of a row.

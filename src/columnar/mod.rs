@@ -24,8 +24,10 @@
 //! designated timestamp. An array without any element is an empty list whatever its shape was.
 
 mod batch;
-mod builders;
+mod body;
+mod columns;
 mod fields;
+mod message;
 mod stream;
 
 pub use batch::{BATCH_ROWS, Export};

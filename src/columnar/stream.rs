@@ -1,7 +1,6 @@
-use super::Export;
+use super::{Export, message};
 use crate::table::Table;
 use arrow::error::ArrowError;
-use arrow::ipc::writer::StreamWriter;
 use std::io::Write;
 use std::ops::Range;
 
@@ -19,13 +18,14 @@ pub fn stream(table: &Table, rows: Range<usize>) -> Result<Vec<u8>, ArrowError> 
 ///
 /// # Errors
 /// As [`Export::batches`], and what `out` says.
-pub fn write_stream(table: &Table, rows: Range<usize>, out: impl Write) -> Result<(), ArrowError> {
-    let export = Export::new(table, rows);
-    let mut writer = StreamWriter::try_new(out, export.schema())?;
+pub fn write_stream(table: &Table, rows: Range<usize>, mut out: impl Write) -> Result<(), ArrowError> {
+    let export = Export::new(table, rows)?;
+    out.write_all(&export.head())?;
     for batch in export.batches() {
-        writer.write(&batch?)?;
+        out.write_all(&batch?.0)?;
     }
-    writer.finish()
+    out.write_all(&message::END)?;
+    Ok(())
 }
 
 #[cfg(test)]

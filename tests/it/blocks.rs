@@ -53,7 +53,7 @@ proptest! {
     fn any_blocks_and_any_way_give_the_same_rows(
         block_txns in 1usize..300,
         block_rows in prop_oneof![1usize..100, 100usize..100_000],
-        checkpoint_work in prop_oneof![1u64..2_000, Just(60_000)],
+        checkpoint_work in prop_oneof![500u64..5_000, Just(60_000)],
         memory in prop_oneof![Just(1usize << 16), Just(512 << 20)],
         stops in proptest::collection::vec(0u64..5_000, 0..6),
     ) {

@@ -6,7 +6,9 @@ mod json;
 use super::outcome::{Failure, Result};
 use crate::columnar::{self, Export};
 use crate::table::Table;
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::FileWriter;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -80,10 +82,10 @@ pub fn write(
 }
 
 fn write_arrow(table: &Table, out: &mut (dyn Write + Send), progress: &mut dyn FnMut(usize)) -> Result<()> {
-    let export = Export::new(table, 0..table.rows());
+    let export = Export::new(table, 0..table.rows()).map_err(of_arrow)?;
     let mut writer = FileWriter::try_new(out, export.schema()).map_err(of_arrow)?;
     let mut done = 0;
-    for batch in export.batches() {
+    for batch in batches(&export) {
         let batch = batch.map_err(of_arrow)?;
         writer.write(&batch).map_err(of_arrow)?;
         done += batch.num_rows();
@@ -93,13 +95,13 @@ fn write_arrow(table: &Table, out: &mut (dyn Write + Send), progress: &mut dyn F
 }
 
 fn write_parquet(table: &Table, out: &mut (dyn Write + Send), progress: &mut dyn FnMut(usize)) -> Result<()> {
-    let export = Export::new(table, 0..table.rows());
+    let export = Export::new(table, 0..table.rows()).map_err(of_arrow)?;
     let level = ZstdLevel::try_new(3).map_err(of_parquet)?;
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
     let mut writer =
         ArrowWriter::try_new(out, export.schema().clone(), Some(properties)).map_err(of_parquet)?;
     let mut done = 0;
-    for batch in export.batches() {
+    for batch in batches(&export) {
         let batch = batch.map_err(of_arrow)?;
         writer.write(&batch).map_err(of_parquet)?;
         done += batch.num_rows();
@@ -107,6 +109,18 @@ fn write_parquet(table: &Table, out: &mut (dyn Write + Send), progress: &mut dyn
     }
     writer.close().map_err(of_parquet)?;
     Ok(())
+}
+
+/// The rows as arrays, which is what other formats are written from.
+fn batches<'a>(
+    export: &'a Export<'_>,
+) -> impl Iterator<Item = std::result::Result<RecordBatch, ArrowError>> + 'a {
+    let mut decoder = StreamDecoder::new();
+    let head = decoder.decode(&mut export.head().into()).err();
+    let batches = export.batches().filter_map(move |message| {
+        message.and_then(|(message, _)| decoder.decode(&mut message.into())).transpose()
+    });
+    head.map(Err).into_iter().chain(batches)
 }
 
 fn of_arrow(error: ArrowError) -> Failure {
