@@ -55,6 +55,10 @@ fn extend(schema: &Schema, block: &mut Block, runs: &[Run], sources: &Sources<'_
             Arc::new(chunk)
         });
         let chunk = Arc::make_mut(chunk);
+        if let Chunk::Fixed { values, .. } = chunk {
+            super::fixed::append(values, column.ty, index, runs, sources);
+            continue;
+        }
         for run in runs {
             if let Some(source) = sources.get(run.source) {
                 append(chunk, column.ty, index, source, run.start as usize, run.len as usize);

@@ -1,6 +1,6 @@
-//! Building chunks from runs of rows: long runs are copied whole.
+//! Building chunks of variable-size values from runs of rows: long runs are copied whole.
 
-use super::source::{Prepared, Source, SymbolMap};
+use super::source::{Prepared, Source};
 use crate::table::{
     Chunk,
     chunk::{
@@ -10,7 +10,7 @@ use crate::table::{
 };
 use crate::wal::{ColumnType, Tag, WalColumn};
 
-/// Appends rows `start .. start + len` of a source's column to `chunk`.
+/// Appends rows `start .. start + len` of a source's column of variable size to `chunk`.
 pub(super) fn append(
     chunk: &mut Chunk,
     ty: ColumnType,
@@ -124,21 +124,6 @@ fn append_commit(
     len: usize,
 ) {
     match (chunk, from.commit.columns.get(column)) {
-        (Chunk::Fixed { values, .. }, Some(Some(WalColumn::Designated(rows)))) => {
-            let rows = rows.get(start * 16..(start + len) * 16).unwrap_or_default();
-            values.reserve(len * 8);
-            for row in rows.as_chunks::<16>().0 {
-                values.extend_from_slice(&row[..8]);
-            }
-        }
-        (Chunk::Fixed { values, width }, Some(Some(WalColumn::Fixed { values: source, .. }))) => {
-            let range = start * *width..(start + len) * *width;
-            let bytes = source.get(range).unwrap_or_default();
-            match from.symbols.get(column) {
-                Some(Some(map)) => append_symbols(values, bytes, map),
-                _ => values.extend_from_slice(bytes),
-            }
-        }
         (
             Chunk::Prefixed { aux, data },
             Some(Some(WalColumn::Var { aux: offsets, data: source, base, .. })),
@@ -160,13 +145,6 @@ fn append_commit(
             }
         }
         (chunk, _) => append_nulls(chunk, ty, len),
-    }
-}
-
-fn append_symbols(values: &mut Vec<u8>, keys: &[u8], map: &SymbolMap) {
-    values.reserve(keys.len());
-    for key in keys.as_chunks::<4>().0 {
-        values.extend_from_slice(&map.table_key(i32::from_le_bytes(*key)).to_le_bytes());
     }
 }
 

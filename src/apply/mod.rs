@@ -9,6 +9,7 @@ mod commits;
 pub mod convert;
 mod effect;
 mod execute;
+mod fixed;
 mod gather;
 mod keys;
 mod merge;
