@@ -41,6 +41,12 @@ use_compiler() {
   export RUSTFLAGS="${RUSTFLAGS:-} $wasm_rustflags ${UNDERSTUDY_WASM_RUSTFLAGS:-}"
 }
 
+# small_inlining PROFILE: the shipped module's threshold. 225, the usual one, makes it a tenth larger and
+# no faster (docs/performance.md).
+small_inlining() {
+  [ "$1" != module ] || export RUSTFLAGS="$RUSTFLAGS -Cllvm-args=--inline-threshold=40"
+}
+
 wasm_cargo() { (cd "$root" && "${wasm_cargo[@]}" "$@"); }
 
 build() {
@@ -52,7 +58,8 @@ build() {
       *) die "wasm.sh build does not know '$1'" ;;
     esac
   done
-  [ "$profile" != release ] || profile=module # what is shipped is held to a size
+  if [ "$profile" = release ]; then profile=module; fi # what is shipped is held to a size
+  small_inlining "$profile"
   say "building the module for the browser (profile $profile)"
   # `rlib` is all that Cargo.toml declares: link-time optimisation is off beside a `cdylib`.
   wasm_cargo rustc --lib --crate-type cdylib --target $target --profile "$profile" \
@@ -72,8 +79,9 @@ run_tests() {
   if [ "${1:-}" = --profile ]; then
     profile=$2
     shift 2
-    [ "$profile" != release ] || profile=module
+    if [ "$profile" = release ]; then profile=module; fi
   fi
+  small_inlining "$profile"
   [ $# -gt 0 ] || set -- node chromium
   export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
   export WASM_BINDGEN_TEST_TIMEOUT=${WASM_BINDGEN_TEST_TIMEOUT:-300}
@@ -96,7 +104,8 @@ run_tests() {
 
 bench() {
   export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
-  wasm_cargo bench --bench apply --target $target --no-default-features --features web -- --nocapture
+  small_inlining module
+  wasm_cargo bench --profile module --bench apply --target $target --no-default-features --features web -- --nocapture
 }
 
 lint() {

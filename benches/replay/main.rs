@@ -45,8 +45,13 @@ fn run(dir: &Path) -> Run {
     let mut run = Run { rows: 0, fetch: now() - begun, spent: Spent::default(), digests: Vec::new() };
     for token in tables(&files).expect("a db directory").iter().filter(|token| !token.is_system()) {
         let Ok(history) = History::read(&files, token) else { continue };
-        // As in the tab, which keeps checkpoints closer together than the default (src/web/slot.rs).
-        let options = PlayerOptions { checkpoint_work: 20_000, clock: now, ..PlayerOptions::default() };
+        // As in the tab: half of its budget is for rows, checkpoints are close together (src/web/).
+        let options = PlayerOptions {
+            memory: 256 << 20,
+            checkpoint_work: 20_000,
+            clock: now,
+            ..PlayerOptions::default()
+        };
         let mut player = Player::with_options(history, options).expect("a table");
         player.seek(&files, u64::MAX).expect("it plays to the end");
         run.rows += player.table().rows();

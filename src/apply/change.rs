@@ -198,6 +198,9 @@ impl Conversion<'_> {
         mut into: Option<&mut SymbolTable>,
     ) -> Result<Option<Arc<Chunk>>, ChangeError> {
         let Some(chunk) = block.chunk(self.old) else { return Ok(None) };
+        if let Some(new) = self.converter.convert_all(chunk) {
+            return Ok(Some(Arc::new(new)));
+        }
         let failed = |cause| ChangeError::Conversion { column: self.column.name.clone(), cause };
         let mut new = Chunk::new(self.spec.ty);
         new.reserve(block.rows);

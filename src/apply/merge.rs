@@ -4,8 +4,8 @@ use super::keys::KeyBytes;
 use super::plan::{Entry, Piece, Run, lower_bound};
 use super::source::{Source, Sources};
 use crate::table::Schema;
+use foldhash::fast::FixedState;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 
 /// One partition's merge.
 pub(super) struct Merge<'a> {
@@ -192,7 +192,7 @@ impl Merge<'_> {
             }
             key
         };
-        let mut places: HashMap<KeyBytes, Vec<usize>, BuildHasherDefault<DefaultHasher>> = HashMap::default();
+        let mut places: HashMap<KeyBytes, Vec<usize>, FixedState> = HashMap::default();
         for (place, slot) in slots.iter().enumerate() {
             places.entry(key_of(*slot)).or_default().push(place);
         }

@@ -2,7 +2,7 @@ use super::checkpoints::Checkpoints;
 use super::{History, budget};
 use crate::apply::{self, Effect};
 use crate::table::{Standing, Table};
-use crate::wal::{Commit, Error, Files, Result, Transaction, read_transaction};
+use crate::wal::{Commit, Error, Files, Result, Transaction, ask_transaction, read_transaction};
 use std::sync::Arc;
 
 /// One table's history, and a place in it: moves forward by applying, back by checkpoints.
@@ -53,6 +53,8 @@ pub struct PlayerOptions {
 /// Milliseconds spent since the player was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spent {
+    /// Finding out which bytes later transactions need, while some have to be waited for anyway.
+    pub ask: f64,
     /// Reading and validating transactions.
     pub decode: f64,
     /// Changing the table.
@@ -197,22 +199,29 @@ impl Player {
     /// Applies the next block of transactions, none beyond `limit`.
     fn advance(&mut self, files: &dyn Files, limit: u64) -> Result<()> {
         let first = self.table.seq_txn + 1;
-        let begun = (self.options.clock)();
-        let transaction = self.read(files, first).inspect_err(|error| {
-            if error.is_pending() {
-                self.ask_ahead(files, first + 1);
-            }
-        });
-        let mut decoded = (self.options.clock)();
-        self.spent.decode += decoded - begun;
+        let clock = self.options.clock;
+        let begun = clock();
+        let transaction = self.read(files, first);
+        let mut decoded = clock();
+        if transaction.as_ref().is_err_and(Error::is_pending) {
+            self.ask_ahead(files, first + 1);
+            self.spent.ask += clock() - begun;
+        } else {
+            self.spent.decode += decoded - begun;
+        }
         let transaction = transaction?;
         let mut waiting = None;
         let effect = match transaction {
             Transaction::Rows(commit) => {
                 let commits = self.gather(files, commit, limit, &mut waiting);
-                let gathered = (self.options.clock)();
+                let gathered = clock();
                 self.spent.decode += gathered - decoded;
                 decoded = gathered;
+                if waiting.is_some() {
+                    self.ask_ahead(files, first + commits.len() as u64 + 1);
+                    decoded = clock();
+                    self.spent.ask += decoded - gathered;
+                }
                 let rows: usize = commits.iter().map(|commit| commit.rows).sum();
                 self.work += work_of(rows, commits.len());
                 self.checkpoints.built(commits.iter().map(Commit::bytes).sum());
@@ -234,7 +243,7 @@ impl Player {
             self.work_at_checkpoint = self.work;
         }
         self.stay_within_budget();
-        self.spent.apply += (self.options.clock)() - decoded;
+        self.spent.apply += clock() - decoded;
         waiting.map_or(Ok(()), Err)
     }
 
@@ -282,7 +291,6 @@ impl Player {
                     commits.push(commit);
                 }
                 Err(Error::Pending) => {
-                    self.ask_ahead(files, next + 1);
                     *waiting = Some(Error::Pending);
                     break;
                 }
@@ -305,7 +313,9 @@ impl Player {
     /// Lets the driver hear of later needs, so that it fetches once for many transactions.
     fn ask_ahead(&self, files: &dyn Files, from: u64) {
         for seq_txn in from..from.saturating_add(self.options.ahead).min(self.history.txn_count() + 1) {
-            if self.read(files, seq_txn).is_err_and(|error| !error.is_pending()) {
+            let Some(record) = self.history.record(seq_txn) else { return };
+            if ask_transaction(files, &self.history.token.dir, record).is_err_and(|error| !error.is_pending())
+            {
                 return;
             }
         }

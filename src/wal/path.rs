@@ -1,4 +1,5 @@
 use super::{Error, Result};
+use std::fmt;
 
 /// A segment of one writer: directory `wal{wal}/{segment}` of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,17 +13,29 @@ pub struct SegmentId {
 impl SegmentId {
     /// The segment's directory, given the table's.
     pub fn dir(self, table_dir: &str) -> String {
-        format!("{table_dir}/wal{}/{}", self.wal, self.segment)
+        let (mut wal, mut segment) = (itoa::Buffer::new(), itoa::Buffer::new());
+        [table_dir, "/wal", wal.format(self.wal), "/", segment.format(self.segment)].concat()
     }
+}
+
+/// The file of a column. Asked for with every column of every transaction, so without the detour of
+/// formatting.
+pub(super) fn column_file(dir: &str, name: &str, extension: &str) -> String {
+    [dir, "/", name, ".", extension].concat()
 }
 
 /// Refuses a name from a file that would not stay inside its directory when used in a path.
 ///
 /// QuestDB allows none of these in table and column names; only damaged or hostile files have them.
-pub(super) fn check_component(file: &str, name: &str) -> Result<()> {
+pub(super) fn check_component(file: impl fmt::Display, name: &str) -> Result<()> {
     let escapes = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0']);
     if escapes {
-        return Err(Error::damaged(file, 0, "a name that can be a file's", format_args!("{name:?}")));
+        return Err(Error::damaged(
+            &file.to_string(),
+            0,
+            "a name that can be a file's",
+            format_args!("{name:?}"),
+        ));
     }
     Ok(())
 }

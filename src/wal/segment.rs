@@ -1,7 +1,7 @@
 use super::check;
 use super::cursor::Gather;
 use super::event_decode::read_event;
-use super::path::check_component;
+use super::path::{check_component, column_file};
 use super::{
     Change, ColumnType, Commit, DataEvent, Error, Event, Files, MetaColumn, Result, SegmentId, SequencerMeta,
     Tag, TxnKind, TxnRecord, WalColumn, read_change,
@@ -34,24 +34,46 @@ pub enum Transaction {
 /// [`Error::Absent`] when the segment was purged: see [`Survey`](super::Survey) for telling that
 /// from damage.
 pub fn read_transaction(files: &dyn Files, table_dir: &str, record: &TxnRecord) -> Result<Transaction> {
+    match head(files, table_dir, record)? {
+        Head::Rows(event, meta) => commit_of(files, table_dir, record, event, &meta).map(Transaction::Rows),
+        Head::Whole(transaction) => Ok(transaction),
+    }
+}
+
+/// Asks for all that [`read_transaction`] will need, as far as is known now, and checks nothing: for bytes
+/// that arrive long before they are read.
+///
+/// # Errors
+/// Those of [`read_transaction`] that come before values are looked at; [`Error::Pending`] where
+/// something is on its way.
+pub fn ask_transaction(files: &dyn Files, table_dir: &str, record: &TxnRecord) -> Result<()> {
+    if let Head::Rows(event, meta) = head(files, table_dir, record)? {
+        bytes_of(files, table_dir, record, &event, &meta)?;
+    }
+    Ok(())
+}
+
+/// What a transaction is, before its rows are read.
+enum Head {
+    Rows(DataEvent, SequencerMeta),
+    Whole(Transaction),
+}
+
+fn head(files: &dyn Files, table_dir: &str, record: &TxnRecord) -> Result<Head> {
     let Some((segment, segment_txn)) = record.segment() else {
         return match record.kind {
-            TxnKind::Structure => {
-                read_change(files, table_dir, record.structure_version).map(Transaction::Change)
-            }
-            _ => Ok(Transaction::Drop),
+            TxnKind::Structure => read_change(files, table_dir, record.structure_version)
+                .map(|change| Head::Whole(Transaction::Change(change))),
+            _ => Ok(Head::Whole(Transaction::Drop)),
         };
     };
     let mut gather = Gather::default();
     let meta = gather.add(SequencerMeta::of_segment(files, table_dir, segment));
     let event = gather.add(read_event(files, table_dir, segment, segment_txn))?;
     match event {
-        Some(Event::Data(event)) => {
-            let Some(meta) = meta? else { return Err(Error::Pending) };
-            commit_of(files, table_dir, record, event, &meta).map(Transaction::Rows)
-        }
+        Some(Event::Data(event)) => Ok(Head::Rows(event, meta?.ok_or(Error::Pending)?)),
         // The segment's layout does not matter to these.
-        Some(event) => Ok(Transaction::Event(event)),
+        Some(event) => Ok(Head::Whole(Transaction::Event(event))),
         None => Err(Error::Pending),
     }
 }
@@ -83,19 +105,7 @@ fn commit_of(
     event: DataEvent,
     meta: &SequencerMeta,
 ) -> Result<Commit> {
-    let Some((segment, _)) = record.segment() else {
-        let file = format!("{table_dir}/txn_seq/_txnlog");
-        return Err(Error::damaged(&file, 0, "a transaction with rows", format_args!("{:?}", record.kind)));
-    };
-    let dir = segment.dir(table_dir);
-    let rows = usize::try_from(event.row_hi.saturating_sub(event.row_lo)).ok();
-    let Some(rows) = rows.filter(|_| event.row_hi <= MAX_ROW) else {
-        let found = format_args!("{} to {}", event.row_lo, event.row_hi);
-        return Err(Error::damaged(&format!("{dir}/_event"), 0, "a possible range of rows", found));
-    };
-    check::symbol_diffs(&dir, meta, &event)?;
-    let slices = read_slices(files, &dir, &event, meta)?;
-    let data = read_data(files, &dir, &event, meta, &slices)?;
+    let (rows, slices, data) = bytes_of(files, table_dir, record, &event, meta)?;
     let mut columns = Vec::with_capacity(meta.columns.len());
     for (index, (slice, data)) in slices.into_iter().zip(data).enumerate() {
         columns.push(match (slice, meta.columns.get(index)) {
@@ -122,6 +132,32 @@ fn commit_of(
     })
 }
 
+/// The number of rows, and for each column the bytes of its first and its second file.
+type RowBytes = (usize, Vec<Option<Slice>>, Vec<Option<Data>>);
+
+fn bytes_of(
+    files: &dyn Files,
+    table_dir: &str,
+    record: &TxnRecord,
+    event: &DataEvent,
+    meta: &SequencerMeta,
+) -> Result<RowBytes> {
+    let Some((segment, _)) = record.segment() else {
+        let file = format!("{table_dir}/txn_seq/_txnlog");
+        return Err(Error::damaged(&file, 0, "a transaction with rows", format_args!("{:?}", record.kind)));
+    };
+    let dir = segment.dir(table_dir);
+    let rows = usize::try_from(event.row_hi.saturating_sub(event.row_lo)).ok();
+    let Some(rows) = rows.filter(|_| event.row_hi <= MAX_ROW) else {
+        let found = format_args!("{} to {}", event.row_lo, event.row_hi);
+        return Err(Error::damaged(&format!("{dir}/_event"), 0, "a possible range of rows", found));
+    };
+    check::symbol_diffs(&dir, meta, event)?;
+    let slices = read_slices(files, &dir, event, meta)?;
+    let data = read_data(files, &dir, event, meta, &slices)?;
+    Ok((rows, slices, data))
+}
+
 /// A column's `.d` (fixed size) or `.i` for the rows of a commit.
 struct Slice {
     file: String,
@@ -146,7 +182,7 @@ pub(super) fn first_range(
             ("d", event.row_lo * size, rows * size)
         }
     };
-    (format!("{dir}/{}.{extension}", column.name), offset, len)
+    (column_file(dir, &column.name, extension), offset, len)
 }
 
 fn read_slices(
@@ -163,7 +199,7 @@ fn read_slices(
             out.push(None);
             continue;
         }
-        check_component(&format!("{dir}/_meta"), &column.name)?;
+        check_component(format_args!("{dir}/_meta"), &column.name)?;
         let (file, offset, len) = first_range(dir, column, Some(index) == meta.timestamp, event);
         // A commit without rows may have been written before the segment had column files.
         let bytes =
@@ -200,7 +236,7 @@ fn read_data(
     for (slice, column) in slices.iter().zip(&meta.columns) {
         let data = match slice {
             Some(slice) if column.ty.fixed_size().is_none() => {
-                let file = format!("{dir}/{}.d", column.name);
+                let file = column_file(dir, &column.name, "d");
                 let (base, end) = check::data_range(column.ty, &slice.file, slice.offset, &slice.bytes)?;
                 let bytes = if base == end || event.row_hi == event.row_lo {
                     Some(Bytes::new())

@@ -320,7 +320,7 @@ impl Engine {
         let slot = slots.get_mut(dir).ok_or_else(|| unknown_table(dir))?;
         let after = slot.player.as_ref().map(Player::spent).unwrap_or_default();
         slot.spent = dto::Spent {
-            fetch: fetching.get(),
+            fetch: fetching.get() + after.ask - before.ask,
             decode: after.decode - before.decode,
             apply: after.apply - before.apply,
         };

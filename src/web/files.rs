@@ -6,9 +6,9 @@ use super::http::Answer;
 use super::origin::Origin;
 use crate::wal::{Error, Files, Result};
 use bytes::Bytes;
+use foldhash::fast::FixedState;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::ops::Range;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
@@ -42,7 +42,7 @@ struct State {
     /// Every file with its size, where that is known beforehand.
     listing: Option<BTreeMap<String, u64>>,
     /// Looked up for every column of every transaction, so not by comparing long paths.
-    files: HashMap<String, File, BuildHasherDefault<DefaultHasher>>,
+    files: HashMap<String, File, FixedState>,
     wants: BTreeMap<String, Want>,
     /// Why a file could not be read, until the next call.
     failures: BTreeMap<String, Failure>,

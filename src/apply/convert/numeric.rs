@@ -32,6 +32,39 @@ pub(super) fn convert(value: Value<'_>, to: ColumnType) -> Value<'static> {
     store(number, to)
 }
 
+/// A whole column's values at once, for changes to a wider type, which are the usual ones; `None` for
+/// other pairs.
+pub(super) fn widen(values: &[u8], from: ColumnType, to: ColumnType) -> Option<Vec<u8>> {
+    let long = |value: Option<i64>| value.unwrap_or(i64::MIN).to_le_bytes();
+    let double = |value: Option<f64>| value.unwrap_or(f64::NAN).to_le_bytes();
+    Some(match (from.tag(), to.tag()) {
+        (Tag::Int, Tag::Long) => each(values, |int| long(known_int(int).map(i64::from))),
+        (Tag::Int, Tag::Double) => each(values, |int| double(known_int(int).map(f64::from))),
+        (Tag::Long, Tag::Double) => each(values, |bytes| {
+            let value = i64::from_le_bytes(bytes);
+            double((value != i64::MIN).then_some(value as f64))
+        }),
+        (Tag::Float, Tag::Double) => each(values, |bytes| {
+            let value = f32::from_le_bytes(bytes);
+            double((!value.is_nan()).then_some(value.into()))
+        }),
+        _ => return None,
+    })
+}
+
+fn known_int(bytes: [u8; 4]) -> Option<i32> {
+    Some(i32::from_le_bytes(bytes)).filter(|&value| value != i32::MIN)
+}
+
+fn each<const A: usize, const B: usize>(values: &[u8], convert: impl Fn([u8; A]) -> [u8; B]) -> Vec<u8> {
+    let (values, _) = values.as_chunks();
+    let mut out = vec![0; values.len() * B];
+    for (to, from) in out.as_chunks_mut().0.iter_mut().zip(values) {
+        *to = convert(*from);
+    }
+    out
+}
+
 /// To a time the number is rescaled, to all else it is a whole number.
 fn from_time(value: i64, per_second: i64, to: ColumnType) -> Value<'static> {
     let Some(target) = per_second_of(to) else { return store(Number::Whole(value), to) };
