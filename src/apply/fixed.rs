@@ -9,7 +9,7 @@ use crate::table::{Chunk, null_pattern};
 use crate::wal::{ColumnType, WalColumn};
 
 /// Runs of fewer rows than this, on average, are copied value by value.
-const SHORT: usize = 8;
+const SHORT: usize = 32;
 
 /// Appends the values of a column in these runs to `values`.
 pub(super) fn append(

@@ -136,7 +136,8 @@ impl Merge<'_> {
         while cursor.block < cursor.end
             && let Some(block) = self.sources.blocks.get(cursor.block)
         {
-            let ts = |row| block.timestamp(row, self.schema.timestamp);
+            let timestamps = block.timestamps(self.schema.timestamp);
+            let ts = |row: usize| timestamps.get(row).map_or(i64::MIN, |ts| i64::from_le_bytes(*ts));
             let until = gallop(cursor.row, block.rows, |row| wanted(ts(row)));
             runs.push(cursor.block as u32, cursor.row as u32, (until - cursor.row) as u32);
             cursor.row = until;

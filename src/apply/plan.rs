@@ -1,7 +1,7 @@
 //! Which row goes where: looks at timestamps and dedup keys only.
 
 use super::merge::{self, Merge};
-use super::source::{Prepared, Source, Sources};
+use super::source::{Prepared, Source, Sources, designated};
 use super::tops;
 use crate::table::{BLOCK_ROWS, Calendar, Partition, Schema};
 use std::collections::BTreeMap;
@@ -129,8 +129,7 @@ fn plan_append(
 }
 
 fn strictly_increasing(prepared: &Prepared<'_>, schema: &Schema) -> bool {
-    let ts = |row| prepared.timestamp(row, schema.timestamp);
-    (1..prepared.commit.rows).all(|row| ts(row - 1) < ts(row))
+    prepared.timestamps(schema.timestamp).is_sorted_by(|a, b| designated(a) < designated(b))
 }
 
 /// First index in `lo .. hi` for which `before` is false.
@@ -151,11 +150,8 @@ pub(super) fn lower_bound(mut lo: usize, mut hi: usize, before: impl Fn(usize) -
 fn sorted_entries(schema: &Schema, commits: &[Prepared<'_>]) -> Vec<Entry> {
     let mut entries = Vec::with_capacity(commits.iter().map(|prepared| prepared.commit.rows).sum());
     for (index, prepared) in commits.iter().enumerate() {
-        entries.extend((0..prepared.commit.rows).map(|row| Entry {
-            ts: prepared.timestamp(row, schema.timestamp),
-            commit: index as u32,
-            row: row as u32,
-        }));
+        let rows = (0..).zip(prepared.timestamps(schema.timestamp));
+        entries.extend(rows.map(|(row, entry)| Entry { ts: designated(entry), commit: index as u32, row }));
     }
     entries.sort_by_key(|entry| entry.ts);
     entries

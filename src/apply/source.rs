@@ -54,12 +54,19 @@ impl SymbolMap {
 impl Prepared<'_> {
     /// The designated timestamp of a row.
     pub(super) fn timestamp(&self, row: usize, timestamp: usize) -> i64 {
+        self.timestamps(timestamp).get(row).map_or(i64::MIN, designated)
+    }
+
+    /// The designated timestamps, each with its row id: [`designated`] reads one.
+    pub(super) fn timestamps(&self, timestamp: usize) -> &[[u8; 16]] {
         match self.commit.columns.get(timestamp) {
-            Some(Some(WalColumn::Designated(bytes))) => match bytes.get(row * 16..row * 16 + 8) {
-                Some(ts) => i64::from_le_bytes(ts.try_into().unwrap_or_default()),
-                None => i64::MIN,
-            },
-            _ => i64::MIN,
+            Some(Some(WalColumn::Designated(bytes))) => bytes.as_chunks().0,
+            _ => &[],
         }
     }
+}
+
+/// The timestamp of an entry of the designated column.
+pub(super) fn designated(entry: &[u8; 16]) -> i64 {
+    entry.first_chunk().map_or(i64::MIN, |ts| i64::from_le_bytes(*ts))
 }

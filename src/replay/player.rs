@@ -2,7 +2,9 @@ use super::checkpoints::Checkpoints;
 use super::{History, budget};
 use crate::apply::{self, Effect};
 use crate::table::{Standing, Table};
-use crate::wal::{Commit, Error, Files, Result, Transaction, ask_transaction, read_transaction};
+use crate::wal::{
+    Commit, Error, Files, Result, SegmentMetas, Transaction, ask_transaction, read_transaction_with,
+};
 use std::sync::Arc;
 
 /// One table's history, and a place in it: moves forward by applying, back by checkpoints.
@@ -31,6 +33,7 @@ pub struct Player {
     focus: Option<i64>,
     options: PlayerOptions,
     spent: Spent,
+    metas: SegmentMetas,
 }
 
 /// How a [`Player`] spends memory and time.
@@ -105,6 +108,7 @@ impl Player {
             focus: None,
             options,
             spent: Spent::default(),
+            metas: SegmentMetas::default(),
         })
     }
 
@@ -262,7 +266,7 @@ impl Player {
     /// What stops it other than the block's end (bytes to wait for, damage) is left to the next call,
     /// but for waiting, which the driver must hear of.
     fn gather(
-        &self,
+        &mut self,
         files: &dyn Files,
         first: Commit,
         limit: u64,
@@ -301,9 +305,9 @@ impl Player {
         commits
     }
 
-    fn read(&self, files: &dyn Files, seq_txn: u64) -> Result<Transaction> {
+    fn read(&mut self, files: &dyn Files, seq_txn: u64) -> Result<Transaction> {
         match self.history.record(seq_txn) {
-            Some(record) => read_transaction(files, &self.history.token.dir, record),
+            Some(record) => read_transaction_with(files, &self.history.token.dir, record, &mut self.metas),
             None => {
                 Err(Error::Absent { file: format!("{}/txn_seq/_txn_parts", self.history.token.dir).into() })
             }
@@ -311,11 +315,11 @@ impl Player {
     }
 
     /// Lets the driver hear of later needs, so that it fetches once for many transactions.
-    fn ask_ahead(&self, files: &dyn Files, from: u64) {
+    fn ask_ahead(&mut self, files: &dyn Files, from: u64) {
         for seq_txn in from..from.saturating_add(self.options.ahead).min(self.history.txn_count() + 1) {
             let Some(record) = self.history.record(seq_txn) else { return };
-            if ask_transaction(files, &self.history.token.dir, record).is_err_and(|error| !error.is_pending())
-            {
+            let asked = ask_transaction(files, &self.history.token.dir, record, &mut self.metas);
+            if asked.is_err_and(|error| !error.is_pending()) {
                 return;
             }
         }

@@ -61,6 +61,14 @@ impl Block {
         self.chunk(timestamp).map_or(i64::MIN, |chunk| chunk.long(row))
     }
 
+    /// The designated timestamps, little-endian.
+    pub fn timestamps(&self, timestamp: usize) -> &[[u8; 8]] {
+        match self.chunk(timestamp).map(|chunk| &**chunk) {
+            Some(Chunk::Fixed { values, width: 8 }) => values.as_chunks().0,
+            _ => &[],
+        }
+    }
+
     /// Memory held, in bytes, whoever shares it.
     pub fn memory(&self) -> usize {
         self.columns.iter().flatten().map(|chunk| chunk.memory()).sum()

@@ -40,7 +40,9 @@ pub use meta::{MetaColumn, SequencerMeta};
 pub use path::SegmentId;
 pub use purge::{Cause, Survey};
 pub use registry::{Registry, TableKind, TableToken};
-pub use segment::{Transaction, ask_transaction, read_commit, read_transaction};
+pub use segment::{
+    SegmentMetas, Transaction, ask_transaction, read_commit, read_transaction, read_transaction_with,
+};
 pub use sequencer::{LogVersion, SequencerLog};
 pub use symbols::{read_clean_symbols, read_table_symbols};
 pub use table_meta::{TableMeta, TableMetaColumn, Ttl, read_name_file};

@@ -7,6 +7,9 @@ use super::{
     Tag, TxnKind, TxnRecord, WalColumn, read_change,
 };
 use bytes::Bytes;
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Rows of a segment beyond this are a contradiction (QuestDB starts a new one at 200,000 rows or
 /// 50 MiB); it keeps every offset computed from a row inside 63 bits.
@@ -34,7 +37,21 @@ pub enum Transaction {
 /// [`Error::Absent`] when the segment was purged: see [`Survey`](super::Survey) for telling that
 /// from damage.
 pub fn read_transaction(files: &dyn Files, table_dir: &str, record: &TxnRecord) -> Result<Transaction> {
-    match head(files, table_dir, record)? {
+    read_transaction_with(files, table_dir, record, &mut SegmentMetas::default())
+}
+
+/// As [`read_transaction`], for one transaction of a table after the other: what their segments have in
+/// common is read once.
+///
+/// # Errors
+/// As [`read_transaction`].
+pub fn read_transaction_with(
+    files: &dyn Files,
+    table_dir: &str,
+    record: &TxnRecord,
+    metas: &mut SegmentMetas,
+) -> Result<Transaction> {
+    match head(files, table_dir, record, metas)? {
         Head::Rows(event, meta) => commit_of(files, table_dir, record, event, &meta).map(Transaction::Rows),
         Head::Whole(transaction) => Ok(transaction),
     }
@@ -46,8 +63,13 @@ pub fn read_transaction(files: &dyn Files, table_dir: &str, record: &TxnRecord) 
 /// # Errors
 /// Those of [`read_transaction`] that come before values are looked at; [`Error::Pending`] where
 /// something is on its way.
-pub fn ask_transaction(files: &dyn Files, table_dir: &str, record: &TxnRecord) -> Result<()> {
-    if let Head::Rows(event, meta) = head(files, table_dir, record)? {
+pub fn ask_transaction(
+    files: &dyn Files,
+    table_dir: &str,
+    record: &TxnRecord,
+    metas: &mut SegmentMetas,
+) -> Result<()> {
+    if let Head::Rows(event, meta) = head(files, table_dir, record, metas)? {
         bytes_of(files, table_dir, record, &event, &meta)?;
     }
     Ok(())
@@ -55,11 +77,41 @@ pub fn ask_transaction(files: &dyn Files, table_dir: &str, record: &TxnRecord) -
 
 /// What a transaction is, before its rows are read.
 enum Head {
-    Rows(DataEvent, SequencerMeta),
+    Rows(DataEvent, Arc<SequencerMeta>),
     Whole(Transaction),
 }
 
-fn head(files: &dyn Files, table_dir: &str, record: &TxnRecord) -> Result<Head> {
+/// The columns of the segments of one table that were read already.
+///
+/// A segment with rows keeps its columns: a writer that sees a structural change begins another. So they
+/// are known by segment and structure version.
+#[derive(Debug, Default)]
+pub struct SegmentMetas(HashMap<(SegmentId, i64), Arc<SequencerMeta>, FixedState>);
+
+/// Segments remembered, at most.
+const METAS_MAX: usize = 1024;
+
+impl SegmentMetas {
+    fn read(
+        &mut self,
+        files: &dyn Files,
+        table_dir: &str,
+        segment: SegmentId,
+        version: i64,
+    ) -> Result<Arc<SequencerMeta>> {
+        if let Some(meta) = self.0.get(&(segment, version)) {
+            return Ok(meta.clone());
+        }
+        let meta = Arc::new(SequencerMeta::of_segment(files, table_dir, segment)?);
+        if self.0.len() >= METAS_MAX {
+            self.0.clear();
+        }
+        self.0.insert((segment, version), meta.clone());
+        Ok(meta)
+    }
+}
+
+fn head(files: &dyn Files, table_dir: &str, record: &TxnRecord, metas: &mut SegmentMetas) -> Result<Head> {
     let Some((segment, segment_txn)) = record.segment() else {
         return match record.kind {
             TxnKind::Structure => read_change(files, table_dir, record.structure_version)
@@ -68,7 +120,7 @@ fn head(files: &dyn Files, table_dir: &str, record: &TxnRecord) -> Result<Head> 
         };
     };
     let mut gather = Gather::default();
-    let meta = gather.add(SequencerMeta::of_segment(files, table_dir, segment));
+    let meta = gather.add(metas.read(files, table_dir, segment, record.structure_version));
     let event = gather.add(read_event(files, table_dir, segment, segment_txn))?;
     match event {
         Some(Event::Data(event)) => Ok(Head::Rows(event, meta?.ok_or(Error::Pending)?)),
