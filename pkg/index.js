@@ -72,11 +72,11 @@ export class Replay {
   }
 
   rows(dir, first, count) {
-    return this.#open().rows(dir, first, count);
+    return this.#queued((engine) => engine.rows(dir, first, count));
   }
 
   rowsText(dir, first, count) {
-    return this.#open().rowsText(dir, first, count);
+    return this.#queued((engine) => engine.rowsText(dir, first, count));
   }
 
   bytes(dir, seqTxn) {

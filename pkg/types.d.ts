@@ -134,7 +134,7 @@ export interface PartitionInfo {
   bytes: number;
   firstTimestamp: string;
   lastTimestamp: string;
-  /** Digest, 32 hex digits. */
+  /** Digest, 32 hex digits; empty where the values were let go for want of memory. */
   digest: string;
   /** What the current transaction did here. */
   touch: Touch;
@@ -183,6 +183,7 @@ export interface TableState {
   columns: ColumnInfo[];
   /** In order of time. Removed ones are listed for the transaction that removed them, rows 0. */
   partitions: PartitionInfo[];
+  /** 32 hex digits; empty where values were let go for want of memory. */
   digest: string;
   /** The transaction that led here; null at 0. */
   transaction: Transaction | null;
@@ -232,9 +233,9 @@ export declare class Replay {
   step(dir: string, by: number): Promise<TableState>;
   /** The state where the table stands. */
   state(dir: string): TableState;
-  /** Rows of the table where it stands, as Arrow IPC stream bytes. */
-  rows(dir: string, first: number, count: number): Uint8Array;
-  rowsText(dir: string, first: number, count: number): RowsText;
+  /** Rows of the table where it stands, as Arrow IPC stream bytes. What was let go is applied again first. */
+  rows(dir: string, first: number, count: number): Promise<Uint8Array>;
+  rowsText(dir: string, first: number, count: number): Promise<RowsText>;
   /** Down to the bytes of one transaction. */
   bytes(dir: string, seqTxn: number): Promise<BytesView>;
   /** Raw bytes of a file of `BytesView.files`. */

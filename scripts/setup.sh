@@ -96,16 +96,18 @@ setup_debian_compiler() {
 # with it, and the libraries are kept as a sysroot, so that no later build repeats it.
 build_sysroot() {
   local version stamp=$sysroot/.version dir=$tools_dir/std-build lib=$sysroot/lib/rustlib
-  version=$(/usr/bin/rustc -vV)
+  version="$(/usr/bin/rustc -vV) with bitcode"
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$version" ] && return 0
   may_install "a standard library for wasm32"
   say "building the standard library for wasm32 (once, 1-3 minutes)"
-  rm -rf "$sysroot" "$dir"
+  # What was built with another standard library can't be used with this one.
+  rm -rf "$sysroot" "$dir" "$target_dir/wasm"
   mkdir -p "$lib/wasm32-unknown-unknown/lib" "$dir/src"
   printf '[package]\nname = "empty"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n' >"$dir/Cargo.toml"
   printf '[profile.release]\ndebug = 0\n' >>"$dir/Cargo.toml"
   echo '#![no_std]' >"$dir/src/lib.rs"
-  (cd "$dir" && env -u RUSTFLAGS -u CARGO_TARGET_DIR RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
+  # Bitcode: link-time optimisation goes through the standard library too.
+  (cd "$dir" && env -u CARGO_TARGET_DIR RUSTFLAGS=-Cembed-bitcode=yes RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
     CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-22 \
     /usr/bin/cargo build --release --target wasm32-unknown-unknown \
     -Zbuild-std=std,panic_abort,proc_macro,test) >"$logs_dir/std.log" 2>&1 ||

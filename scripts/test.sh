@@ -31,9 +31,9 @@ part_format() { cargo fmt --check; }
 
 part_lint() {
   cargo clippy --all-targets -- -D warnings
-  # The pure rooms alone, as other crates may use them.
+  # The pure rooms alone, as other crates may use them; and the browser's drivers.
   cargo clippy --lib --no-default-features -- -D warnings
-  scripts/wasm.sh lint
+  cargo clippy --lib --no-default-features --features web -- -D warnings
 }
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }

@@ -4,7 +4,6 @@
 #   scripts/wasm.sh build [--profile fast|release] [--features F]   the module and its glue, into pkg/
 #   scripts/wasm.sh test [--profile P] [node|chromium]...           tests/wasm in both, or in those named
 #   scripts/wasm.sh bench                                           the benchmark in node
-#   scripts/wasm.sh lint                                            clippy, or where there is none, check
 #   scripts/wasm.sh check [ARGUMENTS]                               cargo check of the library for wasm32
 #   scripts/wasm.sh size                                            gzip size of the module; over the limit fails
 #
@@ -24,10 +23,9 @@ main() {
     build) "$root/scripts/setup.sh" wasm; use_compiler; build "$@" ;;
     test) "$root/scripts/setup.sh" wasm; use_compiler; run_tests "$@" ;;
     bench) "$root/scripts/setup.sh" wasm; use_compiler; bench ;;
-    lint) use_compiler; lint ;;
     check) use_compiler; wasm_cargo check --lib --target $target --no-default-features "$@" ;;
     size) size ;;
-    *) die "usage: wasm.sh build|test|bench|lint|check|size" ;;
+    *) die "usage: wasm.sh build|test|bench|check|size" ;;
   esac
 }
 
@@ -107,14 +105,6 @@ bench() {
   small_inlining module
   # As a test: told that it is a benchmark, the runner looks for those of its own kind.
   wasm_cargo test --profile module --bench apply --target $target --no-default-features --features web -- --nocapture
-}
-
-lint() {
-  if wasm_cargo clippy --version >/dev/null 2>&1 && [ "${wasm_cargo[*]}" = cargo ]; then
-    wasm_cargo clippy --lib --target $target --no-default-features --features web -- -D warnings
-  else
-    RUSTFLAGS="$RUSTFLAGS -D warnings" wasm_cargo check --lib --target $target --no-default-features --features web
-  fi
 }
 
 size() {

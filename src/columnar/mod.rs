@@ -1,4 +1,4 @@
-//! A table's rows as Arrow record batches and as an Arrow IPC stream.
+//! A table's rows as messages of Arrow's IPC format: record batches, and a stream of them.
 //!
 //! | QuestDB | Arrow | null |
 //! |---|---|---|

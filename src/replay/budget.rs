@@ -1,21 +1,22 @@
 //! Keeping a table within a budget of memory when no checkpoint is left to let go.
 
 use crate::table::{Partition, Table};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// Lets the values of one more partition go: the oldest one that still has them, neither `focus` nor
-/// the newest. `None` if there is none.
+/// Lets the values of one more partition go: the oldest one that still has them, neither one in `focus`
+/// nor the newest. `None` if there is none.
 ///
 /// Designated timestamps and upsert keys stay, so later transactions are still planned exactly: row
 /// counts, order and what each transaction touches remain true. Only the values are gone until the
 /// partition is brought back by applying the log again.
-pub(super) fn let_one_go(table: &mut Table, focus: Option<i64>) -> Option<i64> {
+pub(super) fn let_one_go(table: &mut Table, focus: Option<&RangeInclusive<i64>>) -> Option<i64> {
     let candidates = table.partitions.len().saturating_sub(1);
     let floor = table
         .partitions
         .iter()
         .take(candidates)
-        .find(|&(&floor, partition)| !partition.let_go && Some(floor) != focus)
+        .find(|&(floor, partition)| !partition.let_go && !focus.is_some_and(|focus| focus.contains(floor)))
         .map(|(&floor, _)| floor)?;
     strip(table, floor);
     Some(floor)

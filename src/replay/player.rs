@@ -5,6 +5,7 @@ use crate::table::{Standing, Table};
 use crate::wal::{
     Commit, Error, Files, Result, SegmentMetas, Transaction, ask_transaction, read_transaction_with,
 };
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 /// One table's history, and a place in it: moves forward by applying, back by checkpoints.
@@ -29,8 +30,8 @@ pub struct Player {
     checkpoints: Checkpoints,
     work: u64,
     work_at_checkpoint: u64,
-    /// The partition whose values stay.
-    focus: Option<i64>,
+    /// Floors of the partitions whose values stay.
+    focus: Option<RangeInclusive<i64>>,
     options: PlayerOptions,
     spent: Spent,
     metas: SegmentMetas,
@@ -137,14 +138,23 @@ impl Player {
         Ok(())
     }
 
-    /// Keeps a partition's values from being let go for want of memory, and brings them back by
-    /// applying the log again if they were: the table then stands at the beginning until the next
-    /// [`seek`](Self::seek).
+    /// Keeps the values of the partitions that these rows are in from being let go for want of memory, and
+    /// brings them back by applying the log again if they were: the table then stands at the beginning
+    /// until the next [`seek`](Self::seek).
     ///
-    /// Answers whether it was brought back.
-    pub fn focus(&mut self, floor: i64) -> bool {
-        self.focus = Some(floor);
-        let gone = self.table.partitions.get(&floor).is_some_and(|partition| partition.let_go);
+    /// Answers whether that is needed.
+    pub fn focus(&mut self, rows: Range<usize>) -> bool {
+        let mut first = 0;
+        let mut floors: Option<RangeInclusive<i64>> = None;
+        let mut gone = false;
+        for (&floor, partition) in &self.table.partitions {
+            if first < rows.end && first + partition.rows > rows.start {
+                floors = Some(floors.map_or(floor, |floors| *floors.start())..=floor);
+                gone |= partition.let_go;
+            }
+            first += partition.rows;
+        }
+        self.focus = floors;
         if gone {
             self.checkpoints.clear_after_beginning();
             self.jump(0, true);
@@ -255,7 +265,7 @@ impl Player {
     fn stay_within_budget(&mut self) {
         budget::strip_again(&mut self.table);
         while !self.checkpoints.fit(&self.table, self.work, self.options.memory) {
-            if budget::let_one_go(&mut self.table, self.focus).is_none() {
+            if budget::let_one_go(&mut self.table, self.focus.as_ref()).is_none() {
                 return;
             }
         }

@@ -10,6 +10,7 @@ use crate::replay::{self, History, Player};
 use crate::wal::{Error, Files, TableToken};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -143,17 +144,15 @@ impl Engine {
     ///
     /// # Errors
     /// If the table was never moved to, or rows are too large for Arrow.
-    pub fn rows(
+    pub async fn rows(
         &self,
-        dir: &str,
+        dir: String,
         first: f64,
         count: f64,
     ) -> std::result::Result<js_sys::Uint8Array, JsValue> {
-        let bytes = self.standing(dir, |player| {
-            let first = first as usize;
-            let count = (count as usize).min(ROWS_MAX);
-            columnar::stream(player.table(), first..first.saturating_add(count))
-        })?;
+        let rows = window(first, count);
+        self.bring_back(&dir, rows.clone()).await?;
+        let bytes = self.standing(&dir, |player| columnar::stream(player.table(), rows))?;
         let bytes = bytes.map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
         Ok(js_sys::Uint8Array::from(&bytes[..]))
     }
@@ -163,9 +162,11 @@ impl Engine {
     /// # Errors
     /// If the table was never moved to.
     #[wasm_bindgen(js_name = rowsText)]
-    pub fn rows_text(&self, dir: &str, first: f64, count: f64) -> JsOutcome {
-        let told = self.standing(dir, |player| {
-            state::rows_text(player.table(), first as usize, count as usize, player.effect())
+    pub async fn rows_text(&self, dir: String, first: f64, count: f64) -> JsOutcome {
+        let rows = window(first, count);
+        self.bring_back(&dir, rows.clone()).await?;
+        let told = self.standing(&dir, |player| {
+            state::rows_text(player.table(), rows.start, rows.len(), player.effect())
         })?;
         Ok(to_js(&told)?)
     }
@@ -219,7 +220,7 @@ impl Engine {
             retries: counts.retries,
             memory_used: (self.rows_held() + read.held) as f64,
             memory_limit: self.memory as f64,
-            let_go: self.let_go.borrow().clone(),
+            let_go: self.let_go(),
         })?)
     }
 }
@@ -344,6 +345,35 @@ impl Engine {
         Ok(state)
     }
 
+    /// Values of these rows that were let go for want of memory come back, by applying the log again.
+    async fn bring_back(&self, dir: &str, rows: Range<usize>) -> Outcome<()> {
+        let gone = {
+            let mut slots = self.slots.borrow_mut();
+            let slot = slots.get_mut(dir).ok_or_else(|| unknown_table(dir))?;
+            let player = slot.player.as_mut().ok_or_else(|| not_moved(dir))?;
+            let at = player.table().seq_txn;
+            player.focus(rows).then_some(at)
+        };
+        let Some(at) = gone else { return Ok(()) };
+        self.drive(|files| self.with_slot(dir, |slot| slot.player(self.memory / 2)?.seek(files, at))).await
+    }
+
+    /// What does not fit the budget, in words.
+    fn let_go(&self) -> Vec<String> {
+        let mut told = self.let_go.borrow().clone();
+        for slot in self.slots.borrow().values() {
+            let Some(player) = &slot.player else { continue };
+            let partitions = player.table().partitions.values().filter(|partition| partition.let_go).count();
+            if partitions > 0 {
+                let name = &player.table().name;
+                told.push(format!(
+                    "{partitions} partitions of {name}: they are applied again when looked at"
+                ));
+            }
+        }
+        told
+    }
+
     fn standing<T>(&self, dir: &str, look: impl FnOnce(&Player) -> T) -> Outcome<T> {
         let slots = self.slots.borrow();
         let slot = slots.get(dir).ok_or_else(|| unknown_table(dir))?;
@@ -452,6 +482,11 @@ impl Engine {
 fn set(object: &js_sys::Object, name: &str, value: &JsValue) {
     // Setting a property of a plain object does not fail.
     let _ = js_sys::Reflect::set(object, &name.into(), value);
+}
+
+fn window(first: f64, count: f64) -> Range<usize> {
+    let first = first as usize;
+    first..first.saturating_add((count as usize).min(ROWS_MAX))
 }
 
 fn unknown_table(dir: &str) -> Failure {

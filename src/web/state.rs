@@ -29,7 +29,7 @@ pub(super) fn table_state(table: &Table, txn_count: u64, effect: Option<&Effect>
         structure_version: table.schema.version as f64,
         columns: columns(table, &table.schema),
         partitions: partitions(table, effect),
-        digest: table.digest().to_string(),
+        digest: if table.is_whole() { table.digest().to_string() } else { String::new() },
         transaction: None,
         changed: changed(table, effect).map(|rows| (rows.start as f64, rows.len() as f64)).collect(),
         spent: dto::Spent::default(),
@@ -153,7 +153,10 @@ fn partitions(table: &Table, effect: Option<&Effect>) -> Vec<dto::PartitionInfo>
             bytes: partition.memory() as f64,
             first_timestamp: timestamp(table, partition.min_ts()),
             last_timestamp: timestamp(table, partition.max_ts()),
-            digest: table.partition_digest(partition).to_string(),
+            digest: match partition.let_go {
+                true => String::new(),
+                false => table.partition_digest(partition).to_string(),
+            },
             touch: touch_of(floor).map_or("none", touch_name),
             first_row: first_row as f64,
         };

@@ -89,10 +89,13 @@ fn values_let_go_come_back_with_the_focus() {
             let last = player.table().seq_txn;
             let rows: Vec<_> = player.table().partitions.values().map(|partition| partition.rows).collect();
             assert_eq!(rows, reference.rows);
-            let Some((&floor, _)) = player.table().partitions.iter().find(|(_, p)| p.let_go) else {
-                continue;
-            };
-            assert!(player.focus(floor), "the partition was gone");
+            let mut first = 0;
+            let mut gone = player.table().partitions.iter().filter_map(|(&floor, partition)| {
+                first += partition.rows;
+                partition.let_go.then_some((floor, first - 1))
+            });
+            let Some((floor, row)) = gone.next() else { continue };
+            assert!(player.focus(row..row + 1), "the partition was gone");
             player.seek(&recording.files, last).unwrap();
             let back = &player.table().partitions[&floor];
             assert!(!back.let_go);

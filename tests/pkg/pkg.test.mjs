@@ -118,6 +118,26 @@ test("a small budget is kept, and gives the same rows", async () => {
   });
 });
 
+test("rows that were let go come back when they are looked at", async () => {
+  const windows = async (options) => {
+    const replay = await Replay.open({ kind: "files", name: "a day", files: blobs(files) }, options);
+    const table = replay.overview().tables.find((table) => table.name === "quotes");
+    const { rows, digest } = await replay.seek(table.dir, table.txnCount);
+    const letGo = replay.fetched().letGo;
+    const found = [];
+    for (const first of [0, Math.floor(rows / 2), rows - 10, 0]) found.push(await replay.rowsText(table.dir, first, 10));
+    const arrow = await replay.rows(table.dir, 0, 10);
+    replay.close();
+    return { digest, letGo, found: JSON.stringify([found, Buffer.from(arrow).toString("hex")]) };
+  };
+  const whole = await windows({});
+  const scarce = await windows({ memory: 200_000 });
+  assert.equal(whole.letGo.length, 0);
+  assert.match(scarce.letGo.join(), /partitions of quotes/);
+  assert.equal(scarce.digest, "", "of values that are not there, there is no digest");
+  assert.equal(scarce.found, whole.found);
+});
+
 test("calls are answered in order, each where the one before it moved to", async () => {
   const replay = await Replay.open({ kind: "files", name: "a day", files: blobs(files) });
   const [dir] = expected.keys();

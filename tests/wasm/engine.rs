@@ -80,11 +80,11 @@ async fn rows_come_as_an_arrow_stream_and_as_text() {
     let (dir, ..) = expected(&recording).remove(0);
     let state = engine.seek(dir.clone(), 1e9).await.expect("it moves");
     let total = number(&state, "rows") as usize;
-    let bytes = engine.rows(&dir, 5.0, 1e9).expect("rows").to_vec();
+    let bytes = engine.rows(dir.clone(), 5.0, 1e9).await.expect("rows").to_vec();
     let batches = StreamReader::try_new(&bytes[..], None).expect("a stream");
     let rows: usize = batches.map(|batch| batch.expect("a batch").num_rows()).sum();
     assert_eq!(rows, total - 5);
-    let window = engine.rows_text(&dir, 0.0, 10.0).expect("rows");
+    let window = engine.rows_text(dir.clone(), 0.0, 10.0).await.expect("rows");
     assert_eq!(number(&window, "total"), total as f64);
     let shown = Reflect::get(&window, &"rows".into()).expect("rows");
     assert_eq!(number(&shown, "length"), 10.0);

@@ -142,9 +142,15 @@ function TableFacts({ table }: { table: TableState }) {
           </span>
         </Fact>
         <Fact name="Digest">
-          <Fingerprint digest={table.digest} />
-          <span class="mono digest">{table.digest}</span>
-          <CopyButton text={() => table.digest} label="Copy" />
+          {table.digest === "" ? (
+            <span class="quiet">not known: rows were let go for want of memory</span>
+          ) : (
+            <>
+              <Fingerprint digest={table.digest} />
+              <span class="mono digest">{table.digest}</span>
+              <CopyButton text={() => table.digest} label="Copy" />
+            </>
+          )}
         </Fact>
       </dl>
     </div>

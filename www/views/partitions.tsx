@@ -103,7 +103,7 @@ function Brick(props: { table: TableState; partition: PartitionInfo; width: numb
         class={`brick touch-${touch}`}
         aria-pressed={chosen}
         style={{ width: `${width}px` }}
-        title={`${partition.firstTimestamp} … ${partition.lastTimestamp}\n${size(partition.bytes)}\ndigest ${partition.digest}`}
+        title={`${partition.firstTimestamp} … ${partition.lastTimestamp}\n${size(partition.bytes)}\ndigest ${partition.digest || "not known"}`}
         onClick={() => dispatch({ do: "select", partition: chosen ? null : partition.name })}
       >
         <BrickName name={partition.name} />

@@ -23,7 +23,7 @@ export function AsText() {
         Table {table.name}, {spoken(txn, table.txnCount, us)}
         {us === null ? "" : ` on ${day(us)} UTC`}. {counted(table.rows, "row")} in{" "}
         {counted(table.partitions.filter((p) => p.touch !== "removed").length, "partition")}; digest{" "}
-        {table.digest}.
+        {table.digest || "not known"}.
       </p>
       {what ? (
         <p>
