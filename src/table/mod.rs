@@ -7,6 +7,7 @@ pub mod calendar;
 mod cell;
 pub mod chunk;
 mod digest;
+pub mod files;
 mod null;
 mod partition;
 mod raw;

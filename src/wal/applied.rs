@@ -26,6 +26,8 @@ pub struct Applied {
     pub max_ts: i64,
     /// `_meta`'s version.
     pub metadata_version: i32,
+    /// The versions of metadata (low half) and column structure (high half) as the file packs them.
+    pub structure_version: i64,
     /// Changes when the rows are replaced as a whole (truncate).
     pub data_version: i64,
     /// Counts changes of the list of partitions.
@@ -135,6 +137,7 @@ fn decode(file: &str, base: u64, bytes: &[u8]) -> Result<Applied> {
         min_ts,
         max_ts,
         metadata_version: structure as i32,
+        structure_version: structure,
         data_version,
         partition_table_version,
         column_version,

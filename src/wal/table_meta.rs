@@ -63,6 +63,9 @@ pub struct TableMetaColumn {
     pub index_block_capacity: i32,
     /// Configured capacity of the dictionary.
     pub symbol_capacity: i32,
+    /// How QuestDB encodes the column in Parquet: encoding, codec and level as it packs them, 0 for its
+    /// defaults.
+    pub parquet_encoding: i32,
     /// Writer index of the column whose place in `SELECT *` this one has, after a change of type.
     pub replaces: Option<usize>,
 }
@@ -146,7 +149,7 @@ fn decode_columns(file: &str, bytes: &[u8], count: usize) -> Result<Vec<TableMet
         let flags = fixed.i64("column flags")?;
         let index_block_capacity = fixed.i32("index block capacity")?;
         let symbol_capacity = fixed.i32("symbol capacity")?;
-        fixed.i32("parquet encoding")?;
+        let parquet_encoding = fixed.i32("parquet encoding")?;
         let replaces = fixed.i32("replaced column")?;
         if replaces > count as i32 {
             return Err(fixed.damaged_back(4, format_args!("a column up to {count}"), replaces));
@@ -161,6 +164,7 @@ fn decode_columns(file: &str, bytes: &[u8], count: usize) -> Result<Vec<TableMet
             dedup_key: flags & FLAG_DEDUP_KEY != 0,
             index_block_capacity,
             symbol_capacity,
+            parquet_encoding,
             replaces: usize::try_from(replaces.saturating_sub(1)).ok(),
         });
     }

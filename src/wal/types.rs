@@ -294,6 +294,19 @@ impl PartitionBy {
         })
     }
 
+    /// The unit's code.
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Day => 0,
+            Self::Month => 1,
+            Self::Year => 2,
+            Self::None => 3,
+            Self::Hour => 4,
+            Self::Week => 5,
+            Self::NotApplicable => 6,
+        }
+    }
+
     /// The unit with this code.
     pub fn from_code(code: i32) -> Option<Self> {
         Some(match code {
