@@ -4,6 +4,7 @@
 //! Nothing here opens or writes a file. Decoders take bytes; encoders answer either the whole content of
 //! a new file or [`Patch`]es in the order in which they must reach the disk.
 
+mod block;
 mod cv;
 mod meta;
 mod names;
@@ -14,7 +15,9 @@ mod segment;
 mod sequencer;
 mod small;
 mod txn;
+mod view;
 
+pub use block::BlockFile;
 pub use cv::ColumnVersions;
 pub use meta::{encode_meta, meta_checksum};
 pub use names::{check_column_name, check_dir_name, check_distinct, column_file, partition_dir};
@@ -28,3 +31,4 @@ pub use small::{
     Todo, clear_todo, decode_name, decode_todo, encode_name, encode_todo_clean, restore_meta_todo,
 };
 pub use txn::{PartitionEntry, TxnFile, TxnState, column_structure_version, pack_structure_version};
+pub use view::{MatViewDefinition, MatViewExtra, MatViewState, ViewDefinition};
