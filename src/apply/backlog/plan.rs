@@ -150,6 +150,17 @@ impl Plan {
         }
     }
 
+    /// Has a part written anew to which rows are only appended: its existing rows get values that they lacked.
+    #[must_use]
+    pub fn rewritten(mut self) -> Self {
+        if self.append {
+            let mut runs = vec![Run::old_rows(0, self.kept as u32)];
+            runs.append(&mut self.runs);
+            (self.runs, self.append) = (runs, false);
+        }
+        self
+    }
+
     fn of_new(new: &NewRows<'_>, share: Share, min_ts: i64, max_ts: i64) -> Self {
         let mut runs = Runs::default();
         let replaced = match new.upsert {

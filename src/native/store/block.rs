@@ -96,6 +96,11 @@ impl FileTable {
             return Err(Error::Unsupported { file: file.into(), offset: 0, what: what.into() });
         }
         let files = part.and_then(|part| self.part_files(part));
+        let written = match &files {
+            Some(files) => self.written(batch, &plan, files)?,
+            None => Vec::new(),
+        };
+        let plan = if written.is_empty() { plan } else { plan.rewritten() };
         let next = self.txn.txn + 1;
         let (name_txn, fresh) = match entry {
             Some(entry) if plan.append => (entry.name_txn, false),
@@ -110,28 +115,33 @@ impl FileTable {
             self.disk.create_dir(&folder)?;
         }
         let tops = match &files {
-            Some(files) => self.new_tops(batch, &plan, files)?,
+            Some(files) => self.new_tops(&plan, files, &written),
             None => vec![0; self.table.schema.columns.len()],
         };
         Ok(Target { plan, part, folder, name_txn, tops })
     }
 
     /// Rows in front that stay without values: those above the old top, unless late rows come among them.
-    fn new_tops(&self, batch: &Batch, plan: &Plan, files: &PartFiles<'_>) -> Result<Vec<u64>> {
+    fn new_tops(&self, plan: &Plan, files: &PartFiles<'_>, written: &[usize]) -> Vec<u64> {
         let leading = match plan.runs.first() {
             _ if plan.append => files.rows,
             Some(run) if run.is_old() && run.start() == 0 => run.len() as u64,
             _ => 0,
         };
-        let columns = self.table.schema.columns.iter().enumerate();
-        columns
-            .map(|(index, column)| {
-                let top = files.top(index);
-                let sticky = !plan.append && matches!(column.ty.tag(), Tag::Boolean | Tag::Byte | Tag::Short);
-                let written = top > 0 && sticky && self.is_written(batch, plan, files, index)?;
-                Ok(if written || leading < top { 0 } else { top })
-            })
-            .collect()
+        let top = |index: usize| Some(files.top(index)).filter(|top| !written.contains(&index) && leading >= *top);
+        (0..self.table.schema.columns.len()).map(|index| top(index).unwrap_or(0)).collect()
+    }
+
+    /// Columns of types without null whose rows above the top get values.
+    fn written(&self, batch: &Batch, plan: &Plan, files: &PartFiles<'_>) -> Result<Vec<usize>> {
+        let mut found = Vec::new();
+        for (index, column) in self.table.schema.live() {
+            let sticky = matches!(column.ty.tag(), Tag::Boolean | Tag::Byte | Tag::Short);
+            if sticky && files.top(index) > 0 && self.is_written(batch, plan, files, index)? {
+                found.push(index);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether the rows above a column's top get values: of types without null that shows when the type changes.

@@ -2,7 +2,7 @@
 
 use super::disk::DiskReader;
 use super::table::{FileTable, Garbage};
-use crate::apply::apply_change;
+use crate::apply::{ChangeError, apply_change};
 use crate::apply::convert::{converter, source};
 use crate::table::files::{BitmapWriter, DictionaryWriter, check_column_name, check_distinct, column_file, encode_name};
 use crate::table::{Chunk, Standing, SymbolTable};
@@ -25,7 +25,7 @@ impl FileTable {
             Change::ChangeType(spec) => {
                 if let Err(reason) = self.change_type(spec)? {
                     self.table.standing = Standing::Suspended { seq_txn: record.seq_txn, reason };
-                    return self.seal.keep(&*self.disk, &self.table.standing);
+                    return self.keep();
                 }
             }
             Change::RenameTable { .. } | Change::DedupEnable(_) | Change::DedupDisable => {}
@@ -39,7 +39,7 @@ impl FileTable {
         self.table.symbols.resize_with(columns, || None);
         if let Err(error) = applied {
             self.table.standing = Standing::Suspended { seq_txn: record.seq_txn, reason: error.to_string() };
-            return self.seal.keep(&*self.disk, &self.table.standing);
+            return self.keep();
         }
         for (index, place) in self.table.symbols.iter_mut().enumerate() {
             let live = self.table.schema.columns.get(index).is_some_and(|c| !c.dropped && c.ty.is_symbol());
@@ -234,6 +234,14 @@ impl FileTable {
             Ok(converter) => converter,
             Err(refused) => return Ok(Err(refused.to_string())),
         };
+        let calendar = self.table.calendar();
+        let held = |part: usize, ts: i64| {
+            let here = self.part_files(part).and_then(|files| files.columns.get(old)?.top);
+            self.parquet.contains(&calendar.floor(ts)) && here.is_some()
+        };
+        if self.txn.partitions.iter().enumerate().any(|(part, entry)| held(part, entry.ts)) {
+            return Ok(Err(ChangeError::Parquet { column: column.name }.to_string()));
+        }
         let index = self.next_column();
         let name_txn = self.txn.txn + 1;
         let from = self.table.dictionary(old).cloned();

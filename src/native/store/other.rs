@@ -31,7 +31,7 @@ impl FileTable {
             }
             Transaction::Drop => {
                 self.table.standing = Standing::Dropped { seq_txn: record.seq_txn };
-                self.seal.keep(&*self.disk, &self.table.standing)
+                self.keep()
             }
             _ => self.publish(std::slice::from_ref(record)),
         }
@@ -46,7 +46,7 @@ impl FileTable {
         }
         let floors: Vec<i64> =
             self.table.partitions.range(calendar.floor(lo)..=hi).map(|(&floor, _)| floor).collect();
-        self.load(&floors)?;
+        self.bring(&floors)?;
         let effect = apply_commits(&mut self.table, std::slice::from_ref(commit));
         self.extend_dictionaries(true)?;
         self.store_touched(effect.partitions.iter().map(|(&floor, effect)| (floor, effect.touch)))?;
@@ -56,15 +56,17 @@ impl FileTable {
     fn apply_statement(&mut self, sql: &SqlEvent, record: &TxnRecord) -> Result<()> {
         if sql.command == UPDATE {
             let floors: Vec<i64> = self.table.partitions.keys().copied().collect();
-            self.load(&floors)?;
+            self.bring(&floors)?;
         }
         let before = self.table.schema.clone();
         let transaction = Transaction::Event(Event::Sql(sql.clone()));
         let rewrite = apply_other(&mut self.table, &transaction, record);
         if matches!(self.table.standing, Standing::Suspended { .. }) {
             self.stub_partitions();
-            return self.seal.keep(&*self.disk, &self.table.standing);
+            return self.keep();
         }
+        let partitions = self.table.partitions.iter();
+        self.parquet = partitions.filter(|(_, partition)| partition.parquet).map(|(&floor, _)| floor).collect();
         if self.table.schema.ttl != before.ttl {
             self.meta.ttl = match self.table.schema.ttl {
                 0 => Ttl::None,
@@ -80,9 +82,10 @@ impl FileTable {
     }
 
     /// Brings partitions into memory.
-    fn load(&mut self, floors: &[i64]) -> Result<()> {
+    fn bring(&mut self, floors: &[i64]) -> Result<()> {
         for &floor in floors {
-            let partition = self.load_partition(floor)?;
+            let mut partition = self.load_partition(floor)?;
+            partition.parquet = self.parquet.contains(&floor);
             self.table.partitions.insert(floor, Arc::new(partition));
         }
         Ok(())
@@ -112,6 +115,7 @@ impl FileTable {
             self.garbage.push(Garbage::Folder(folder));
         }
         self.newest.clear();
+        self.parquet.clear();
         self.versions.truncate();
         self.versions_changed = true;
         (self.txn.min_ts, self.txn.max_ts) = (i64::MAX, i64::MIN);

@@ -3,11 +3,23 @@
 use super::disk::Open;
 use super::table::{FileTable, Garbage};
 use crate::table::files::{BitmapWriter, PartitionEntry, Patch, column_file};
-use crate::table::{BLOCK_ROWS, Block, Chunk, Partition};
+use crate::table::{BLOCK_ROWS, Block, Chunk, Partition, Table};
 use crate::wal::{Result, Tag};
 use std::sync::Arc;
 
 impl FileTable {
+    /// The table with all of its rows in memory.
+    ///
+    /// # Errors
+    /// What reading answers.
+    pub fn load(&self) -> Result<Table> {
+        let mut table = self.table.clone();
+        for (&floor, partition) in &mut table.partitions {
+            *partition = Arc::new(self.load_partition(floor)?);
+        }
+        Ok(table)
+    }
+
     /// Reads the partition that begins at `floor`, all of its parts.
     pub(super) fn load_partition(&self, floor: i64) -> Result<Partition> {
         let calendar = self.table.calendar();

@@ -46,7 +46,7 @@ impl FileTable {
         if next.partitions.is_empty() {
             (next.min_ts, next.max_ts) = (i64::MAX, i64::MIN);
         }
-        self.seal.keep(&*disk, &self.table.standing)?;
+        self.keep()?;
         self.seal.announce(&*disk, &next, sync)?;
         match (raw, records) {
             (Some(raw), [record]) => {
@@ -197,6 +197,7 @@ impl FileTable {
             self.newest.remove(index);
             let folder = self.folder(part.ts, part.name_txn);
             self.garbage.push(Garbage::Folder(folder));
+            self.parquet.remove(&calendar.floor(part.ts));
             self.versions.remove_partition(part.ts);
             self.versions_changed = true;
             self.txn.partition_table_version += 1;

@@ -2,14 +2,16 @@
 //! trusted.
 
 use super::disk::{Disk, Open};
+use super::log::replace_file;
 use crate::table::files::{TxnFile, TxnState};
 use crate::table::Standing;
 use crate::wal::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// File of the two slots: one for the state before a publication, one for that after it.
 const SLOTS: &str = "_understudy";
-/// File of a standing that is not exact.
+/// File of what is kept, where there is something.
 const STANDING: &str = "_understudy.json";
 const MAGIC: u64 = u64::from_le_bytes(*b"UNDSTDY1");
 const SLOT: u64 = 32;
@@ -18,9 +20,25 @@ const SLOT: u64 = 32;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Seal {
     path: String,
-    standing: Standing,
+    kept: Kept,
     /// Whether the present state is one that we published.
     ours: bool,
+}
+
+/// What is known of a table and has no place in QuestDB's files.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Kept {
+    /// How far the rows can be trusted.
+    pub(super) standing: Standing,
+    /// Partitions, by floor, that the server holds in Parquet form: it suspends where it can't change one.
+    pub(super) parquet: BTreeSet<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedKept {
+    standing: Saved,
+    #[serde(default)]
+    parquet: BTreeSet<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,29 +53,29 @@ enum Saved {
 impl Seal {
     /// For a table that is just being made.
     pub(super) fn new(dir: &str) -> Self {
-        Self { path: dir.to_owned(), standing: Standing::Exact, ours: true }
+        Self { path: dir.to_owned(), kept: Kept::default(), ours: true }
     }
 
     /// Reads the mark and compares it with the state that `_txn` has.
     pub(super) fn read(disk: &dyn Disk, dir: &str, txn: &TxnState, file: &TxnFile) -> Result<Self> {
         let path = format!("{dir}/{STANDING}");
-        let standing = match disk.open(&path, Open::Read) {
+        let kept = match disk.open(&path, Open::Read) {
             Ok(file) => {
                 let len = file.len()?.min(1 << 20) as usize;
                 let mut bytes = vec![0; len];
                 let got = file.read_at(0, &mut bytes)?;
                 bytes.truncate(got);
-                serde_json::from_slice::<Saved>(&bytes)
-                    .map(Standing::from)
+                serde_json::from_slice::<SavedKept>(&bytes)
+                    .map(|saved| Kept { standing: saved.standing.into(), parquet: saved.parquet })
                     .map_err(|error| Error::damaged(&path, 0, "a table's standing", error))?
             }
-            Err(Error::Absent { .. }) => Standing::Exact,
+            Err(Error::Absent { .. }) => Kept::default(),
             Err(error) => return Err(error),
         };
         let slots = format!("{dir}/{SLOTS}");
         let mut slot = [0; SLOT as usize];
         let ours = match disk.open(&slots, Open::Read) {
-            Ok(file) => file.read_at(place(file_version(txn)), &mut slot)? == slot.len(),
+            Ok(file) => file.read_at(place(txn.txn), &mut slot)? == slot.len(),
             Err(Error::Absent { .. }) => false,
             Err(error) => return Err(error),
         };
@@ -66,7 +84,7 @@ impl Seal {
         let mut record = vec![0; len as usize];
         disk.open(&path, Open::Read)?.read_exact_at(&path, offset, &mut record)?;
         let ours = ours && slot == encode(txn.txn, &record);
-        Ok(Self { path: dir.to_owned(), standing, ours })
+        Ok(Self { path: dir.to_owned(), kept, ours })
     }
 
     /// Whether the table's state is one that we published.
@@ -74,8 +92,8 @@ impl Seal {
         self.ours
     }
 
-    pub(super) fn standing(&self) -> &Standing {
-        &self.standing
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// To be called before a state is published: from then on either state counts as ours.
@@ -89,29 +107,21 @@ impl Seal {
         Ok(())
     }
 
-    /// Writes a standing that changed.
-    pub(super) fn keep(&mut self, disk: &dyn Disk, standing: &Standing) -> Result<()> {
-        if *standing == self.standing {
+    /// Writes what is to be kept, where it changed.
+    pub(super) fn keep(&mut self, disk: &dyn Disk, kept: Kept) -> Result<()> {
+        if kept == self.kept {
             return Ok(());
         }
         let path = format!("{}/{STANDING}", self.path);
-        if *standing == Standing::Exact {
+        if kept == Kept::default() {
             disk.remove(&path)?;
         } else {
-            let text = serde_json::to_vec(&Saved::from(standing)).unwrap_or_default();
-            let aside = format!("{path}.tmp");
-            let file = disk.open(&aside, Open::New)?;
-            file.write_at(0, &text)?;
-            file.sync()?;
-            disk.rename(&aside, &path)?;
+            let saved = SavedKept { standing: Saved::from(&kept.standing), parquet: kept.parquet.clone() };
+            replace_file(disk, &path, &serde_json::to_vec(&saved).unwrap_or_default(), true)?;
         }
-        self.standing = standing.clone();
+        self.kept = kept;
         Ok(())
     }
-}
-
-fn file_version(txn: &TxnState) -> i64 {
-    txn.txn
 }
 
 fn place(txn: i64) -> u64 {

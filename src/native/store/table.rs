@@ -3,14 +3,14 @@
 use super::disk::{Disk, DiskReader, Open};
 use super::log::Log;
 use super::parts::{ColumnPlace, PartFiles};
-use super::seal::Seal;
+use super::seal::{Kept, Seal};
 use crate::apply::backlog::OldPart;
 use crate::table::files::{
     ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, column_structure_version, partition_dir,
 };
 use crate::table::{Block, Column, Partition, Schema, Standing, SymbolTable, Table};
 use crate::wal::{Applied, Error, Files, Result, TableMeta, TableToken, Ttl, read_table_symbols};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How much of what is reported as applied survives a loss of power: QuestDB's `cairo.commit.mode`.
@@ -49,6 +49,8 @@ pub struct FileTable {
     pub(super) log: Log,
     pub(super) seal: Seal,
     pub(super) commit_mode: CommitMode,
+    /// Partitions, by floor, that the server holds in Parquet form.
+    pub(super) parquet: BTreeSet<i64>,
     /// Folders and files that no state names any more.
     pub(super) garbage: Vec<Garbage>,
     /// Bytes written to the table's files since it was opened.
@@ -93,10 +95,12 @@ impl FileTable {
             versions_changed: false,
             seal,
             commit_mode,
+            parquet: BTreeSet::new(),
             garbage: Vec::new(),
             written: 0.into(),
         };
-        opened.table.standing = opened.seal.standing().clone();
+        opened.table.standing = opened.seal.kept().standing.clone();
+        opened.parquet = opened.seal.kept().parquet.clone();
         opened.read_dictionaries(&files)?;
         opened.stub_partitions();
         Ok(opened)
@@ -183,6 +187,7 @@ impl FileTable {
             partition.floor = floor;
             partition.rows += block.rows;
             partition.let_go = true;
+            partition.parquet = self.parquet.contains(&floor);
             partition.blocks.push(Arc::new(block));
         }
         self.table.partitions = partitions;
@@ -246,6 +251,12 @@ impl FileTable {
         let bytes: usize = patches.iter().map(|patch| patch.bytes.len()).sum();
         self.written.fetch_add(bytes as u64, std::sync::atomic::Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Writes what has no place in QuestDB's files.
+    pub(super) fn keep(&mut self) -> Result<()> {
+        let kept = Kept { standing: self.table.standing.clone(), parquet: self.parquet.clone() };
+        self.seal.keep(&*self.disk, kept)
     }
 
     pub(super) fn syncs(&self) -> bool {

@@ -92,6 +92,11 @@ impl Worker {
         self.table.as_ref().map_or(0, |table| table.written.load(std::sync::atomic::Ordering::Relaxed))
     }
 
+    /// The table's files, while they are open.
+    pub fn table(&self) -> Option<&FileTable> {
+        self.table.as_ref()
+    }
+
     /// Whether the log has transactions that are not applied, as far as known.
     pub fn behind(&self) -> bool {
         self.seq_txn < self.max_txn
