@@ -20,6 +20,7 @@ mod house;
 mod recordings;
 mod sql;
 mod store;
+mod table_files;
 mod text;
 mod wal_hostile;
 mod wal_lazy;

@@ -93,7 +93,11 @@ impl LogRecord {
     /// A record as another log has it; of a V1 log, the numbers of V2 are not known.
     pub fn copy_of(record: &TxnRecord) -> Self {
         let rows = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
-        let extent = record.extent.map_or((i64::MAX, -1, 0), |(min, max, count)| (min, max, rows(count)));
+        let extent = match (record.kind, record.extent) {
+            (_, Some((min, max, count))) => (min, max, rows(count)),
+            (TxnKind::Wal { .. }, None) => (i64::MAX, -1, 0),
+            _ => (0, 0, 0),
+        };
         Self {
             structure_version: record.structure_version,
             kind: record.kind,
