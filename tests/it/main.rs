@@ -17,6 +17,7 @@ mod blocks;
 mod cli;
 mod convert;
 mod house;
+mod indexes;
 mod recordings;
 mod sql;
 mod text;
