@@ -6,7 +6,7 @@ use super::plan::{self, PartitionPlan, Piece};
 use super::source::{Prepared, Source, Sources, SymbolMap};
 use super::{remove, ttl};
 use crate::table::{Partition, Table};
-use crate::wal::Commit;
+use crate::wal::{Commit, DataEvent, TxnRecord};
 use std::sync::Arc;
 
 /// Applies data transactions of one structure version, in order, as one block.
@@ -45,10 +45,63 @@ pub fn apply_commits(table: &mut Table, commits: &[Commit]) -> Effect {
     effect
 }
 
+/// What of a commit decides where a block of transactions ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitHead {
+    /// Its place in the table's log.
+    pub seq_txn: u64,
+    /// Microseconds UTC.
+    pub commit_ts: i64,
+    /// Whether it has rows.
+    pub has_rows: bool,
+    /// Smallest timestamp in the table's unit; meaningless without rows.
+    pub min_ts: i64,
+    /// Largest timestamp, likewise.
+    pub max_ts: i64,
+    /// Whether timestamps may decrease from row to row.
+    pub out_of_order: bool,
+    /// Whether it replaces a range.
+    pub replaces: bool,
+}
+
+impl CommitHead {
+    /// Of a commit by its record and event.
+    pub fn of(record: &TxnRecord, event: &DataEvent) -> Self {
+        Self {
+            seq_txn: record.seq_txn,
+            commit_ts: record.commit_ts,
+            has_rows: event.row_hi > event.row_lo,
+            min_ts: event.min_ts,
+            max_ts: event.max_ts,
+            out_of_order: event.out_of_order,
+            replaces: event.replace.is_some(),
+        }
+    }
+
+    /// The largest timestamp, if there is one.
+    pub fn newest(&self) -> Option<i64> {
+        self.has_rows.then_some(self.max_ts)
+    }
+}
+
+impl From<&Commit> for CommitHead {
+    fn from(commit: &Commit) -> Self {
+        Self {
+            seq_txn: commit.seq_txn,
+            commit_ts: commit.commit_ts,
+            has_rows: commit.rows > 0,
+            min_ts: commit.min_ts,
+            max_ts: commit.max_ts,
+            out_of_order: commit.out_of_order,
+            replaces: commit.replace.is_some(),
+        }
+    }
+}
+
 /// True if `next` can't be in one block with the commits before it, whose newest timestamp, together
 /// with the table's, is `newest`.
-pub fn ends_block(table: &Table, newest: Option<i64>, last: &Commit, next: &Commit) -> bool {
-    if last.replace.is_some() || next.replace.is_some() {
+pub fn ends_block(table: &Table, newest: Option<i64>, last: &CommitHead, next: &CommitHead) -> bool {
+    if last.replaces || next.replaces {
         return true;
     }
     if table.schema.ttl == 0 {
@@ -58,7 +111,7 @@ pub fn ends_block(table: &Table, newest: Option<i64>, last: &Commit, next: &Comm
     // clock where it is behind the newest row.
     let calendar = table.calendar();
     let Some(newest) = newest else { return true };
-    next.rows > 0 && next.max_ts >= calendar.ceiling(newest)
+    next.has_rows && next.max_ts >= calendar.ceiling(newest)
         || ttl::in_table_unit(table, next.commit_ts) < newest.max(next.max_ts)
         || calendar.floor(newest) != table.max_ts().map_or(i64::MIN, |ts| calendar.floor(ts))
 }

@@ -160,7 +160,7 @@ fn append_prefixed(aux: &mut Vec<u64>, data: &mut Vec<u8>, offsets: &[[u8; 8]], 
 
 /// In a segment the padding between shape and values depends on the file offset; here an entry starts
 /// at a multiple of 8, so that its bytes can be copied anywhere.
-fn append_wal_array(
+pub(super) fn append_wal_array(
     aux: &mut Vec<Entry>,
     data: &mut Vec<u8>,
     ty: ColumnType,

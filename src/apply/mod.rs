@@ -4,6 +4,7 @@
 //! and says which rows go where; execution builds each column from that alone. A block of one
 //! transaction is the reference; any other block gives the same rows.
 
+pub mod backlog;
 mod change;
 mod commits;
 pub mod convert;
@@ -23,6 +24,6 @@ mod tops;
 mod ttl;
 
 pub use change::{ChangeError, apply_change};
-pub use commits::{apply_commits, ends_block};
+pub use commits::{CommitHead, apply_commits, ends_block};
 pub use effect::{CHANGED_RANGES_MAX, Effect, PartitionEffect, Touch};
 pub use other::{Rewrite, apply_other};

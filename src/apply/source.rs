@@ -18,6 +18,7 @@ pub(super) struct Prepared<'a> {
 }
 
 /// Keys below `clean` are the table's; key `clean + i` is `keys[i]` of the table.
+#[derive(Debug)]
 pub(super) struct SymbolMap {
     pub(super) clean: i32,
     pub(super) keys: Vec<i32>,

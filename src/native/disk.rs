@@ -142,7 +142,7 @@ fn io_error(path: &str, message: impl std::fmt::Display) -> Error {
     Error::Io { file: path.into(), message: message.to_string().into() }
 }
 
-fn convert(path: &str, error: &io::Error) -> Error {
+pub(crate) fn convert(path: &str, error: &io::Error) -> Error {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Error::Absent { file: path.into() },
         ErrorKind::PermissionDenied => {

@@ -296,7 +296,9 @@ impl Player {
         {
             match self.read(files, next) {
                 Ok(Transaction::Rows(commit)) => {
-                    let ends = |last| apply::ends_block(&self.table, newest, last, &commit);
+                    let ends = |last: &Commit| {
+                        apply::ends_block(&self.table, newest, &last.into(), &(&commit).into())
+                    };
                     if commits.last().is_some_and(ends) {
                         break;
                     }

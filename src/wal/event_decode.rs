@@ -60,7 +60,7 @@ pub fn read_raw_event(
     Ok(RawEvent { file, offset, bytes })
 }
 
-fn check_head(file: &str, head: &[u8]) -> Result<()> {
+pub(super) fn check_head(file: &str, head: &[u8]) -> Result<()> {
     let mut cursor = Cursor::new(file, 0, head);
     cursor.i32("last transaction")?;
     let version = cursor.i32("event version")?;
@@ -73,31 +73,34 @@ fn check_head(file: &str, head: &[u8]) -> Result<()> {
 impl RawEvent {
     /// Decodes the record, which must be that of `segment_txn`.
     pub fn decode(&self, segment_txn: u32) -> Result<Event> {
-        let mut cursor = Cursor::new(&self.file, self.offset, &self.bytes);
-        let len = cursor.i32("length of the event")?;
-        if i64::from(len) != self.bytes.len() as i64 {
-            return Err(cursor.damaged_back(4, format_args!("a length of {}", self.bytes.len()), len));
-        }
-        let txn = cursor.i64("segment transaction")?;
-        if txn != i64::from(segment_txn) {
-            return Err(cursor.damaged_back(8, format_args!("segment transaction {segment_txn}"), txn));
-        }
-        let kind = cursor.i8("event type")?;
-        let event = match kind {
-            0 | 3 => Event::Data(decode_data(&mut cursor, kind == 3)?),
-            1 => Event::Sql(decode_sql(&mut cursor, &self.bytes)?),
-            2 => Event::Truncate,
-            4 => return decode_invalidate(&mut cursor),
-            5 => decode_view(&mut cursor)?,
-            _ => return Err(cursor.unsupported_back(1, format_args!("event type {kind} is not known"))),
-        };
-        if cursor.remaining() > 0 {
-            return Err(
-                cursor.damaged("the end of the event", format_args!("{} more bytes", cursor.remaining()))
-            );
-        }
-        Ok(event)
+        decode_event(&self.file, self.offset, &self.bytes, segment_txn)
     }
+}
+
+/// Decodes a whole record of `file`, which must be that of `segment_txn`.
+pub(super) fn decode_event(file: &str, offset: u64, bytes: &Bytes, segment_txn: u32) -> Result<Event> {
+    let mut cursor = Cursor::new(file, offset, bytes);
+    let len = cursor.i32("length of the event")?;
+    if i64::from(len) != bytes.len() as i64 {
+        return Err(cursor.damaged_back(4, format_args!("a length of {}", bytes.len()), len));
+    }
+    let txn = cursor.i64("segment transaction")?;
+    if txn != i64::from(segment_txn) {
+        return Err(cursor.damaged_back(8, format_args!("segment transaction {segment_txn}"), txn));
+    }
+    let kind = cursor.i8("event type")?;
+    let event = match kind {
+        0 | 3 => Event::Data(decode_data(&mut cursor, kind == 3)?),
+        1 => Event::Sql(decode_sql(&mut cursor, bytes)?),
+        2 => Event::Truncate,
+        4 => return decode_invalidate(&mut cursor),
+        5 => decode_view(&mut cursor)?,
+        _ => return Err(cursor.unsupported_back(1, format_args!("event type {kind} is not known"))),
+    };
+    if cursor.remaining() > 0 {
+        return Err(cursor.damaged("the end of the event", format_args!("{} more bytes", cursor.remaining())));
+    }
+    Ok(event)
 }
 
 fn decode_data(cursor: &mut Cursor<'_>, mat_view: bool) -> Result<DataEvent> {

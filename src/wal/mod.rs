@@ -13,6 +13,7 @@ mod commit;
 mod cursor;
 mod error;
 mod event;
+mod event_batch;
 mod event_decode;
 mod files;
 mod layout;
@@ -22,17 +23,19 @@ mod purge;
 mod registry;
 mod segment;
 mod sequencer;
+mod stretch;
 mod symbols;
 mod table_meta;
 mod types;
 
 pub use applied::{Applied, AppliedPartition};
 pub use bind::TypedBind;
-pub use changes::{decode_change, read_change, read_changes};
+pub use changes::{decode_change, read_change, read_changes, read_raw_change};
 pub use commit::{Commit, SymbolDiff, WalColumn};
 pub use cursor::{Cursor, utf16_lossy};
 pub use error::{Error, Result};
 pub use event::{BindValue, Change, ColumnSpec, DataEvent, Event, SqlEvent, TxnKind, TxnRecord};
+pub use event_batch::read_events;
 pub use event_decode::{RawEvent, read_event, read_raw_event};
 pub use files::{Files, MemoryFiles};
 pub use layout::{Layout, LayoutField, LayoutFile, LayoutOptions, RawValue};
@@ -44,6 +47,7 @@ pub use segment::{
     SegmentMetas, Transaction, ask_transaction, read_commit, read_transaction, read_transaction_with,
 };
 pub use sequencer::{LogVersion, SequencerLog};
+pub use stretch::Stretch;
 pub use symbols::{read_clean_symbols, read_table_symbols};
 pub use table_meta::{TableMeta, TableMetaColumn, Ttl, read_name_file};
 pub use types::{ColumnType, PartitionBy, Tag};

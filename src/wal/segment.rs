@@ -9,6 +9,7 @@ use super::{
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows of a segment beyond this are a contradiction (QuestDB starts a new one at 200,000 rows or
@@ -92,7 +93,11 @@ pub struct SegmentMetas(HashMap<(SegmentId, i64), Arc<SequencerMeta>, FixedState
 const METAS_MAX: usize = 1024;
 
 impl SegmentMetas {
-    fn read(
+    /// The columns of a segment whose transactions are of this structure version.
+    ///
+    /// # Errors
+    /// Those of [`SequencerMeta::of_segment`].
+    pub fn read(
         &mut self,
         files: &dyn Files,
         table_dir: &str,
@@ -217,21 +222,21 @@ struct Slice {
     bytes: Bytes,
 }
 
-/// Name and byte range of the file that is read first for a column.
+/// Name and byte range of the file that is read first for these rows of a column.
 pub(super) fn first_range(
     dir: &str,
     column: &MetaColumn,
     designated: bool,
-    event: &DataEvent,
+    range: Range<u64>,
 ) -> (String, u64, u64) {
-    let rows = event.row_hi - event.row_lo;
+    let rows = range.end - range.start;
     let (extension, offset, len) = match (designated, column.ty.tag()) {
-        (true, _) => ("d", event.row_lo * 16, rows * 16),
-        (_, Tag::String | Tag::Binary) => ("i", event.row_lo * 8, (rows + 1) * 8),
-        (_, Tag::Varchar | Tag::Array) => ("i", event.row_lo * 16, rows * 16),
+        (true, _) => ("d", range.start * 16, rows * 16),
+        (_, Tag::String | Tag::Binary) => ("i", range.start * 8, (rows + 1) * 8),
+        (_, Tag::Varchar | Tag::Array) => ("i", range.start * 16, rows * 16),
         _ => {
             let size = column.ty.fixed_size().unwrap_or(0) as u64;
-            ("d", event.row_lo * size, rows * size)
+            ("d", range.start * size, rows * size)
         }
     };
     (column_file(dir, &column.name, extension), offset, len)
@@ -252,7 +257,7 @@ fn read_slices(
             continue;
         }
         check_component(format_args!("{dir}/_meta"), &column.name)?;
-        let (file, offset, len) = first_range(dir, column, Some(index) == meta.timestamp, event);
+        let (file, offset, len) = first_range(dir, column, Some(index) == meta.timestamp, event.row_lo..event.row_hi);
         // A commit without rows may have been written before the segment had column files.
         let bytes =
             if empty { Some(no_rows(column.ty)) } else { gather.add(files.read(&file, offset, len))? };

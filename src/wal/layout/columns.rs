@@ -28,7 +28,7 @@ pub(super) fn columns(
     fields.truncated |= shown < rows;
     for (index, column) in meta.columns.iter().enumerate().filter(|(_, column)| !column.dropped) {
         let designated = Some(index) == meta.timestamp;
-        let (path, offset, len) = first_range(dir, column, designated, event);
+        let (path, offset, len) = first_range(dir, column, designated, event.row_lo..event.row_hi);
         let view = View { files, column, path: &path, offset, len, event, shown };
         let read = if designated {
             view.designated(fields)

@@ -1,0 +1,273 @@
+use crate::apply::commits::CommitHead;
+use crate::apply::source::{SymbolMap, designated};
+use crate::table::SymbolTable;
+use crate::wal::{
+    Error, Event, Files, Result, SegmentId, SegmentMetas, Stretch, TxnKind, TxnRecord, WalColumn, read_events,
+};
+
+/// Neighbouring data transactions: what they are, and the timestamps of their rows.
+///
+/// Rows are numbered through, in the order of the log.
+#[derive(Debug, Default)]
+pub struct Batch {
+    commits: Vec<BatchCommit>,
+    stretches: Vec<Stretch>,
+    timestamps: Vec<i64>,
+    bytes: u64,
+}
+
+/// A commit of a [`Batch`].
+#[derive(Debug, Clone)]
+pub struct BatchCommit {
+    /// What decides where a block ends.
+    pub head: CommitHead,
+    /// Number of its first row.
+    pub first_row: u32,
+    /// Number of rows.
+    pub rows: u32,
+}
+
+/// How large a [`Batch`] may grow; a single segment's share may exceed it.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimits {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of rows as the log holds them.
+    pub bytes: u64,
+    /// Commits.
+    pub commits: usize,
+}
+
+/// What ended a [`Batch`].
+#[derive(Debug)]
+pub enum Gathered {
+    /// The limits, or the end of the records.
+    Full,
+    /// The next transaction can't be in the same block.
+    Block,
+    /// The next transaction is none of rows.
+    Other,
+    /// The next transaction can't be read.
+    Failed(Error),
+}
+
+/// For each column, the commits whose symbol keys are not the table's.
+#[derive(Debug, Default)]
+pub struct SymbolMaps {
+    /// By writer index: commits (by position in the batch) with their maps, in order.
+    columns: Vec<Vec<(usize, SymbolMap)>>,
+}
+
+impl Batch {
+    /// Gathers transactions from the front of `records` for as long as they can be one block.
+    ///
+    /// `ends` is asked before each commit but the first: whether it can't go into one block with those before.
+    /// [`Gathered`] says what stopped it, errors included: the batch holds what came before.
+    pub fn gather(
+        files: &dyn Files,
+        table_dir: &str,
+        records: &[TxnRecord],
+        metas: &mut SegmentMetas,
+        limits: BatchLimits,
+        mut ends: impl FnMut(&[BatchCommit], &CommitHead) -> bool,
+    ) -> (Self, Gathered) {
+        let mut batch = Self::default();
+        let mut rest = records;
+        while let Some(record) = rest.first() {
+            if batch.is_full(&limits) {
+                return (batch, Gathered::Full);
+            }
+            let TxnKind::Wal { wal, segment, segment_txn } = record.kind else { return (batch, Gathered::Other) };
+            let id = SegmentId { wal, segment };
+            let run = run_length(rest).min(limits.commits - batch.commits.len());
+            let group = match Group::read(files, table_dir, record, id, segment_txn, run, metas) {
+                Ok(group) => group,
+                Err(error) => return (batch, Gathered::Failed(error)),
+            };
+            let taken = match batch.take(files, group, rest, &limits, &mut ends) {
+                Ok((taken, None)) => taken,
+                Ok((_, Some(stopped))) => return (batch, stopped),
+                Err(error) => {
+                    // Commits that are in no stretch were never here.
+                    batch.commits.truncate(batch.stretches.iter().map(|stretch| stretch.events().len()).sum());
+                    return (batch, Gathered::Failed(error));
+                }
+            };
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        (batch, Gathered::Full)
+    }
+
+    /// Reads the timestamps of all rows.
+    ///
+    /// # Errors
+    /// What reading and validating them answers.
+    pub fn read_timestamps(&mut self, files: &dyn Files) -> Result<()> {
+        self.timestamps.reserve_exact(self.rows());
+        for stretch in self.stretches.iter().filter(|stretch| stretch.rows() > 0) {
+            let Some(index) = stretch.meta().timestamp else { continue };
+            if let Some(WalColumn::Designated(bytes)) = stretch.column(files, index)? {
+                self.timestamps.extend(bytes.as_chunks::<16>().0.iter().map(designated));
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters the symbols that the commits bring into the table's dictionaries, in the order of the log, and says
+    /// how the commits' keys become the table's.
+    pub fn intern(&self, symbols: &mut [Option<SymbolTable>]) -> SymbolMaps {
+        let mut columns = Vec::new();
+        columns.resize_with(symbols.len(), Vec::new);
+        let events = self.stretches.iter().flat_map(Stretch::events);
+        for (commit, event) in events.enumerate() {
+            for diff in &event.symbols {
+                let (Some(maps), Some(Some(dictionary))) =
+                    (columns.get_mut(diff.column), symbols.get_mut(diff.column))
+                else {
+                    continue;
+                };
+                if diff.entries.is_empty() {
+                    continue;
+                }
+                let keys: Vec<i32> = diff.entries.iter().map(|text| dictionary.intern(text)).collect();
+                let clean = diff.clean as i32;
+                // Often the new keys are just the next ones.
+                if keys.iter().zip(clean..).any(|(&key, next)| key != next) {
+                    maps.push((commit, SymbolMap { clean, keys }));
+                }
+            }
+        }
+        SymbolMaps { columns }
+    }
+
+    /// The commits.
+    pub fn commits(&self) -> &[BatchCommit] {
+        &self.commits
+    }
+
+    /// The timestamps of all rows, once they were read.
+    pub fn timestamps(&self) -> &[i64] {
+        &self.timestamps
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.commits.last().map_or(0, |last| last.first_row as usize + last.rows as usize)
+    }
+
+    /// Bytes of the rows, as the log holds them.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn stretches(&self) -> &[Stretch] {
+        &self.stretches
+    }
+
+    fn is_full(&self, limits: &BatchLimits) -> bool {
+        self.commits.len() >= limits.commits || self.rows() as u64 >= limits.rows || self.bytes >= limits.bytes
+    }
+
+    /// Takes the events of a group for as long as they are rows of this block; answers how many, and what stopped it.
+    fn take(
+        &mut self,
+        files: &dyn Files,
+        group: Group,
+        records: &[TxnRecord],
+        limits: &BatchLimits,
+        ends: &mut impl FnMut(&[BatchCommit], &CommitHead) -> bool,
+    ) -> Result<(usize, Option<Gathered>)> {
+        let Group { table_dir, id, meta, events } = group;
+        let mut taken = 0;
+        let mut stopped = None;
+        let mut stretch: Option<Stretch> = None;
+        for (event, record) in events.into_iter().zip(records) {
+            let Event::Data(event) = event else {
+                stopped = Some(Gathered::Other);
+                break;
+            };
+            let rows = event.row_hi - event.row_lo;
+            let head = CommitHead::of(record, &event);
+            if !self.commits.is_empty() && ends(&self.commits, &head) {
+                stopped = Some(Gathered::Block);
+                break;
+            }
+            let first_row = self.rows() as u64;
+            if first_row + rows > u64::from(u32::MAX >> 1) || taken > 0 && first_row >= limits.rows {
+                stopped = (taken == 0).then_some(Gathered::Full);
+                break;
+            }
+            let left = match &mut stretch {
+                Some(stretch) => stretch.push(event)?,
+                None => Some(event),
+            };
+            if let Some(event) = left {
+                if let Some(whole) = stretch.take() {
+                    self.add(files, whole)?;
+                }
+                stretch = Some(Stretch::new(&table_dir, id, meta.clone(), event)?);
+            }
+            self.commits.push(BatchCommit { head, first_row: first_row as u32, rows: rows as u32 });
+            taken += 1;
+        }
+        if let Some(whole) = stretch {
+            self.add(files, whole)?;
+        }
+        Ok((taken, stopped))
+    }
+
+    fn add(&mut self, files: &dyn Files, stretch: Stretch) -> Result<()> {
+        self.bytes += stretch.bytes(files)?;
+        self.stretches.push(stretch);
+        Ok(())
+    }
+}
+
+impl SymbolMaps {
+    /// The maps of a column: commits by position in the batch, in order.
+    pub(super) fn of(&self, column: usize) -> &[(usize, SymbolMap)] {
+        self.columns.get(column).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Events of one segment that were read together.
+struct Group {
+    table_dir: String,
+    id: SegmentId,
+    meta: std::sync::Arc<crate::wal::SequencerMeta>,
+    events: Vec<Event>,
+}
+
+impl Group {
+    fn read(
+        files: &dyn Files,
+        table_dir: &str,
+        record: &TxnRecord,
+        id: SegmentId,
+        segment_txn: u32,
+        run: usize,
+        metas: &mut SegmentMetas,
+    ) -> Result<Self> {
+        let events = read_events(files, table_dir, id, segment_txn, u32::try_from(run).unwrap_or(u32::MAX))?;
+        let meta = metas.read(files, table_dir, id, record.structure_version)?;
+        Ok(Self { table_dir: table_dir.to_owned(), id, meta, events })
+    }
+}
+
+/// Number of records from the front that are neighbouring transactions of one segment.
+fn run_length(records: &[TxnRecord]) -> usize {
+    let mut wanted = None;
+    let mut version = None;
+    records
+        .iter()
+        .take_while(|record| {
+            let TxnKind::Wal { wal, segment, segment_txn } = record.kind else { return false };
+            let here = (wal, segment, segment_txn);
+            let follows = wanted.is_none_or(|wanted| wanted == here)
+                && version.is_none_or(|version| version == record.structure_version);
+            wanted = segment_txn.checked_add(1).map(|next| (wal, segment, next));
+            version = Some(record.structure_version);
+            follows
+        })
+        .count()
+}

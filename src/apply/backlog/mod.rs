@@ -1,0 +1,24 @@
+//! Applying a backlog to a table whose rows are in files: plan, then build, a column at a time.
+//!
+//! A [`Batch`] holds what neighbouring data transactions are, and the timestamps of their rows; their other
+//! columns are read when they are built, one after the other, so that a block may have many more rows than
+//! fit into memory whole. [`sort_rows`] orders the rows, [`split`] cuts them by the parts of the table, [`Plan`] says for each part
+//! which rows it consists of then, and [`build`] carries that out for one column.
+//!
+//! The result is that of [`apply_commits`](super::apply_commits) for the same transactions: what differs is
+//! where the rows lie. The driver does all reading and writing, and may work on several parts and columns at
+//! once.
+
+mod batch;
+mod build;
+mod column;
+mod order;
+mod plan;
+mod upsert;
+
+pub use batch::{Batch, BatchCommit, BatchLimits, Gathered, SymbolMaps};
+pub use build::{BuildTarget, OldColumn, Place, build};
+pub use column::{KeyColumn, NewColumn};
+pub use order::{Share, sort_rows, split};
+pub use plan::{NewRows, OldPart, OldRows, Plan, Run};
+pub use upsert::Keys;
