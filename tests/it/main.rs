@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod applied;
 mod blocks;
 #[cfg(feature = "native")]
 mod cli;
