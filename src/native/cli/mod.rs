@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, everything else to stderr. `docs/cli.md` is the contract.
 
+mod apply;
 mod args;
 mod index;
 mod inspect;
@@ -9,6 +10,7 @@ mod out;
 mod progress;
 mod replay;
 mod serve;
+mod size;
 mod tables;
 mod verify;
 mod when;
@@ -47,6 +49,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Verify(args) => verify::run(out, &args),
         Verb::Serve(args) => serve::run(out, args),
         Verb::Index(args) => index::run(out, &args),
+        Verb::Apply(args) => apply::run(out, &args),
         Verb::Generate(args) => match args.what {
             Artifact::Completions { shell } => {
                 let mut script = Vec::new();

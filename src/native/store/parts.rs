@@ -46,6 +46,17 @@ impl<'a> PartFiles<'a> {
         self.columns.get(column).and_then(|place| place.top).unwrap_or(self.rows).min(self.rows)
     }
 
+    /// The designated timestamp of a row.
+    pub(super) fn timestamp(&self, row: u64) -> Result<Option<i64>> {
+        if row >= self.rows {
+            return Ok(None);
+        }
+        let path = self.path(self.schema.timestamp, "d");
+        let mut bytes = [0; 8];
+        self.disk.open(&path, Open::Read)?.read_exact_at(&path, row * 8, &mut bytes)?;
+        Ok(Some(i64::from_le_bytes(bytes)))
+    }
+
     /// The column's files; `None` where the part has no values of it.
     pub(super) fn column(&self, column: usize, ty: ColumnType) -> Result<Option<OldFiles>> {
         if self.top(column) >= self.rows {
