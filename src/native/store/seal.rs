@@ -2,8 +2,8 @@
 //! trusted.
 
 use super::disk::{Disk, Open};
-use crate::table::files::{TxnFile, TxnState};
 use crate::table::Standing;
+use crate::table::files::{TxnFile, TxnState};
 use crate::wal::{Error, Result};
 use serde::{Deserialize, Serialize};
 

@@ -119,6 +119,37 @@ impl AppliedTable {
         self.applied.symbol_counts.get(place).copied().unwrap_or(0)
     }
 
+    /// The dictionaries by writer index, as [`Table::symbols`] has them.
+    ///
+    /// # Errors
+    /// What the files answer; [`Error::Pending`] once all were asked for.
+    pub fn symbols(&self, files: &dyn Files) -> Result<Vec<Option<SymbolTable>>> {
+        let mut gather = Gather::default();
+        let mut symbols = Vec::new();
+        for (index, column) in self.schema.columns.iter().enumerate() {
+            symbols.push(match (column.ty.is_symbol(), column.dropped) {
+                (true, false) => gather.add(read_dictionary(files, self, index))?,
+                (true, true) => Some(SymbolTable::default()),
+                _ => None,
+            });
+        }
+        gather.done()?;
+        Ok(symbols)
+    }
+
+    /// Reads a partition: its floor and parts as [`partitions`](Self::partitions) has them, all columns.
+    ///
+    /// # Errors
+    /// As [`read_partition`].
+    pub fn read_parts(&self, files: &dyn Files, floor: i64, parts: Range<usize>) -> Result<Partition> {
+        part::read(files, self, floor, parts, &|_| true)
+    }
+
+    /// The table with these dictionaries and without rows.
+    pub fn without_rows(&self, symbols: Vec<Option<SymbolTable>>) -> Table {
+        Table { symbols, ..self.empty() }
+    }
+
     /// The table without rows and symbols.
     fn empty(&self) -> Table {
         let mut table = Table::new(self.token.name.clone(), self.token.dir.clone(), (*self.schema).clone());
@@ -146,7 +177,7 @@ pub fn read_table(files: &dyn Files, token: &TableToken) -> Result<Table> {
 /// As [`read_table`]; [`Error::Absent`] also when the server has removed it since.
 pub fn read_partition(files: &dyn Files, table: &AppliedTable, index: usize) -> Result<Partition> {
     match table.partitions().into_iter().nth(index) {
-        Some((floor, parts)) => part::read(files, table, floor, parts, &|_| true),
+        Some((floor, parts)) => table.read_parts(files, floor, parts),
         None => Ok(Partition::default()),
     }
 }
