@@ -74,8 +74,10 @@ export interface TableInfo {
   txnCount: number;
   /** Transactions whose rows QuestDB purged after applying them, inclusive ranges. */
   purged: [number, number][];
-  /** True if the replay can start: nothing needed was purged. */
+  /** True if there is a state to begin with. */
   replayable: boolean;
+  /** The first state that can be shown: 0, or, where the log's beginning was purged, what the server had applied. */
+  firstTxn: number | null;
   droppedAtTxn: number | null;
   /** How far the server itself had applied the log. */
   appliedTxn: number | null;

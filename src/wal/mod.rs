@@ -8,9 +8,9 @@
 mod applied;
 mod bind;
 mod changes;
-mod check;
+pub(crate) mod check;
 mod commit;
-mod cursor;
+pub(crate) mod cursor;
 mod error;
 mod event;
 mod event_batch;

@@ -75,6 +75,7 @@ pub struct TableInfo {
     pub txn_count: f64,
     pub purged: Vec<(f64, f64)>,
     pub replayable: bool,
+    pub first_txn: Option<f64>,
     pub dropped_at_txn: Option<f64>,
     pub applied_txn: Option<f64>,
     pub first_us: Option<f64>,

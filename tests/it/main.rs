@@ -12,11 +12,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod applied;
 mod blocks;
 #[cfg(feature = "native")]
 mod cli;
 mod convert;
 mod house;
+mod indexes;
 mod recordings;
 mod sql;
 mod store;

@@ -22,10 +22,14 @@ pub(super) fn run(out: &Out, args: &Apply) -> Result<Exit> {
     std::fs::create_dir_all(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
     refuse_inside(&args.source, &dir)?;
     let _lock = DirectoryLock::take(&dir).map_err(held)?;
-    let disk = RealDisk::open(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
+    let disk =
+        RealDisk::open(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
     let options = ReplicationOptions {
         tables: args.table.clone(),
-        threads: args.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1),
+        threads: args
+            .threads
+            .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
+            .unwrap_or(1),
         memory: args.memory_limit,
         commit_mode: commit_mode(args.commit_mode, &dir),
         adopt: args.adopt,
@@ -40,7 +44,13 @@ pub(super) fn run(out: &Out, args: &Apply) -> Result<Exit> {
 }
 
 /// Applies what there is, and with `--follow` what comes.
-fn apply(out: &Out, args: &Apply, source: &DiskFiles, replication: &mut Replication, stop: &AtomicBool) -> Result<()> {
+fn apply(
+    out: &Out,
+    args: &Apply,
+    source: &DiskFiles,
+    replication: &mut Replication,
+    stop: &AtomicBool,
+) -> Result<()> {
     let (_, all) = replication.progress();
     let mut progress = Some(Progress::new(*out, "applying", "transactions", all));
     let mut idle = Duration::ZERO;
@@ -92,7 +102,9 @@ fn refuse_inside(source: &Path, dir: &Path) -> Result<()> {
 fn held(held: Held) -> Failure {
     let failure = Failure::failed(held.to_string());
     match held {
-        Held::Running { .. } => failure.advise("stop the program that has it open, or give another directory to --to"),
+        Held::Running { .. } => {
+            failure.advise("stop the program that has it open, or give another directory to --to")
+        }
         Held::Unknown { .. } => failure,
     }
 }
@@ -187,7 +199,8 @@ fn ended(worker: &Worker) -> Exit {
 
 /// The one that counts of two.
 fn worse(a: Exit, b: Exit) -> Exit {
-    let order = [Exit::Failed, Exit::Damaged, Exit::Unsupported, Exit::Purged, Exit::Diverged, Exit::Suspended];
+    let order =
+        [Exit::Failed, Exit::Damaged, Exit::Unsupported, Exit::Purged, Exit::Diverged, Exit::Suspended];
     let place = |exit: Exit| order.iter().position(|other| *other == exit).unwrap_or(order.len());
     if place(b) < place(a) { b } else { a }
 }

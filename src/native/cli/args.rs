@@ -13,7 +13,7 @@ Exit codes:
   2  wrong usage
   3  rows that the result needs were purged by QuestDB
   4  the log is damaged
-  5  the result diverged: a statement in the log can't be executed exactly
+  5  the result diverged: a statement in the log can't be executed exactly; two databases differ
   6  the table is suspended, as it is on the server
   7  the log uses a format or version that this program does not know";
 
@@ -46,6 +46,7 @@ pub(super) enum Verb {
     Replay(Replay),
     Inspect(Inspect),
     Verify(Verify),
+    Diff(Diff),
     Serve(Serve),
     Index(Index),
     Apply(Apply),
@@ -132,6 +133,30 @@ pub(super) struct Verify {
     /// Table by name or directory, may be repeated
     #[arg(long, short, value_name = "TABLE")]
     pub(super) table: Vec<String>,
+}
+
+/// Compare two databases: schema, partitions, then rows
+///
+/// Looks at the tables as they are applied, QuestDB's or ours, not at their logs. Without --table, every table
+/// that was not dropped is compared, by name. Files of a running server may be read: each table is seen as of
+/// one of its transactions.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy diff /var/lib/questdb/db /srv/replica/db
+  understudy diff db copy --table trades --limit 100
+Exits 0 when all is equal, 5 when something differs.")]
+pub(super) struct Diff {
+    /// A QuestDB `db` directory, or an http(s) URL of one
+    pub(super) a: String,
+    /// Another one
+    pub(super) b: String,
+    /// Table by name, may be repeated
+    #[arg(long, short, value_name = "TABLE")]
+    pub(super) table: Vec<String>,
+    /// Differences to show of each table
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(super) limit: usize,
 }
 
 /// Serve the page, and a db directory as a static bucket

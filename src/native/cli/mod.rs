@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod diff;
 mod index;
 mod inspect;
 mod out;
@@ -47,6 +48,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Replay(args) => replay::run(out, &args),
         Verb::Inspect(args) => inspect::run(out, &args),
         Verb::Verify(args) => verify::run(out, &args),
+        Verb::Diff(args) => diff::run(out, &args),
         Verb::Serve(args) => serve::run(out, args),
         Verb::Index(args) => index::run(out, &args),
         Verb::Apply(args) => apply::run(out, &args),

@@ -5,8 +5,10 @@
 pub(super) fn parse(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number: u64 =
-        number.replace('_', "").parse().map_err(|_| "a size is a number with a unit, e.g. 1GiB".to_owned())?;
+    let number: u64 = number
+        .replace('_', "")
+        .parse()
+        .map_err(|_| "a size is a number with a unit, e.g. 1GiB".to_owned())?;
     let unit = match unit.trim() {
         "" | "B" => 1,
         "k" | "K" | "KiB" => 1 << 10,
@@ -27,7 +29,9 @@ mod tests {
 
     #[test]
     fn reads_units() {
-        for (text, bytes) in [("1GiB", 1 << 30), ("64m", 64 << 20), ("1_000", 1000), ("2MB", 2_000_000), ("7 KiB", 7168)] {
+        for (text, bytes) in
+            [("1GiB", 1 << 30), ("64m", 64 << 20), ("1_000", 1000), ("2MB", 2_000_000), ("7 KiB", 7168)]
+        {
             assert_eq!(parse(text), Ok(bytes), "{text}");
         }
         for bad in ["", "GiB", "1XB", "-1", "99999999999TiB"] {

@@ -4,8 +4,8 @@ use super::disk::{DiskFile, Open};
 use super::parts::PartFiles;
 use super::table::FileTable;
 use crate::apply::backlog::{
-    Batch, BuildTarget, KeyColumn, Keys, NewColumn, NewRows, OldRows, Place, Plan, SymbolMaps, build, sort_rows,
-    split,
+    Batch, BuildTarget, KeyColumn, Keys, NewColumn, NewRows, OldRows, Place, Plan, SymbolMaps, build,
+    sort_rows, split,
 };
 use crate::table::files::{BitmapWriter, PartitionEntry, Patch, column_file};
 use crate::wal::{ColumnType, Error, Files, Result, Tag, TxnRecord};
@@ -35,7 +35,12 @@ impl FileTable {
     ///
     /// # Errors
     /// What reading the log or writing files answers. Nothing is published then.
-    pub fn apply_batch(&mut self, source: &(dyn Files + Sync), batch: &mut Batch, records: &[TxnRecord]) -> Result<()> {
+    pub fn apply_batch(
+        &mut self,
+        source: &(dyn Files + Sync),
+        batch: &mut Batch,
+        records: &[TxnRecord],
+    ) -> Result<()> {
         batch.read_timestamps(source)?;
         let maps = batch.intern(&mut self.table.symbols);
         if batch.rows() > 0 {
@@ -150,10 +155,12 @@ impl FileTable {
     /// make QuestDB write these; rows behind all others don't.
     fn is_written(&self, batch: &Batch, plan: &Plan, files: &PartFiles<'_>, column: usize) -> Result<bool> {
         let dedup = self.table.schema.dedup();
-        let mut newest = plan.share.part.and_then(|part| self.newest.get(part).copied().flatten()).unwrap_or(i64::MIN);
+        let mut newest =
+            plan.share.part.and_then(|part| self.newest.get(part).copied().flatten()).unwrap_or(i64::MIN);
         let top = files.top(column);
         let mut behind = if top < files.rows { files.timestamp(top)? } else { None };
-        let next = self.txn.partitions.get(plan.share.part.map_or(usize::MAX, |part| part + 1)).map(|next| next.ts);
+        let next =
+            self.txn.partitions.get(plan.share.part.map_or(usize::MAX, |part| part + 1)).map(|next| next.ts);
         let ceiling = self.table.calendar().ceiling(plan.share.floor).min(next.unwrap_or(i64::MAX));
         let timestamps = batch.timestamps();
         for commit in batch.commits() {
@@ -174,7 +181,13 @@ impl FileTable {
         Ok(false)
     }
 
-    fn build(&self, source: &(dyn Files + Sync), batch: &Batch, maps: &SymbolMaps, targets: &[Target]) -> Result<()> {
+    fn build(
+        &self,
+        source: &(dyn Files + Sync),
+        batch: &Batch,
+        maps: &SymbolMaps,
+        targets: &[Target],
+    ) -> Result<()> {
         let mut live: Vec<usize> = self.table.schema.live().map(|(index, _)| index).collect();
         // Long ones first, so that no thread is left with one at the end.
         live.sort_by_key(|&index| {
@@ -252,7 +265,8 @@ impl FileTable {
         let top = target.tops.get(index).copied().unwrap_or(0);
         let name = self.column_name(index).to_owned();
         let folder = target.folder.strip_prefix(&*self.token.dir).unwrap_or_default().trim_start_matches('/');
-        let capacity = self.meta.columns.get(index).map_or(256, |column| column.index_block_capacity.max(2) as u32);
+        let capacity =
+            self.meta.columns.get(index).map_or(256, |column| column.index_block_capacity.max(2) as u32);
         let mut keys = Vec::with_capacity(target.plan.rows as usize);
         let old = match files {
             Some(files) if !target.plan.append => files.chunk(index, 0..files.rows)?,
@@ -306,7 +320,8 @@ impl FileTable {
         // From the back, so that positions stay right.
         for target in targets.into_iter().rev() {
             let Target { plan, part, name_txn, tops, .. } = target;
-            let at = part.unwrap_or_else(|| self.txn.partitions.partition_point(|entry| entry.ts < plan.share.floor));
+            let at = part
+                .unwrap_or_else(|| self.txn.partitions.partition_point(|entry| entry.ts < plan.share.floor));
             let mut entry = PartitionEntry {
                 ts: plan.share.floor,
                 rows: plan.rows,
@@ -438,4 +453,3 @@ impl BuildTarget for ColumnOut {
         Ok(())
     }
 }
-

@@ -4,9 +4,13 @@ use super::disk::DiskReader;
 use super::table::{FileTable, Garbage};
 use crate::apply::{ChangeError, apply_change};
 use crate::apply::convert::{converter, source};
-use crate::table::files::{BitmapWriter, DictionaryWriter, check_column_name, check_distinct, column_file, encode_name};
+use crate::table::files::{
+    BitmapWriter, DictionaryWriter, check_column_name, check_distinct, column_file, encode_name,
+};
 use crate::table::{Chunk, Standing, SymbolTable};
-use crate::wal::{Change, ColumnSpec, Error, Files, Result, Tag, TableMetaColumn, TxnRecord, read_change, read_raw_change};
+use crate::wal::{
+    Change, ColumnSpec, Error, Files, Result, TableMetaColumn, Tag, TxnRecord, read_change, read_raw_change,
+};
 
 impl FileTable {
     /// Applies and publishes the structural change of a record.
@@ -21,7 +25,9 @@ impl FileTable {
         match &change {
             Change::AddColumns(specs) => specs.iter().try_for_each(|spec| self.add_column(spec))?,
             Change::DropColumns(names) => names.iter().for_each(|name| self.drop_column(name)),
-            Change::RenameColumns(pairs) => pairs.iter().try_for_each(|(from, to)| self.rename_column(from, to))?,
+            Change::RenameColumns(pairs) => {
+                pairs.iter().try_for_each(|(from, to)| self.rename_column(from, to))?
+            }
             Change::ChangeType(spec) => {
                 if let Err(reason) = self.change_type(spec)? {
                     self.table.standing = Standing::Suspended { seq_txn: record.seq_txn, reason };
@@ -31,7 +37,8 @@ impl FileTable {
             Change::RenameTable { .. } | Change::DedupEnable(_) | Change::DedupDisable => {}
         }
         let dictionaries = std::mem::take(&mut self.table.symbols);
-        self.table.symbols = dictionaries.iter().map(|symbols| symbols.as_ref().map(|_| SymbolTable::default())).collect();
+        self.table.symbols =
+            dictionaries.iter().map(|symbols| symbols.as_ref().map(|_| SymbolTable::default())).collect();
         let applied = apply_change(&mut self.table, &change);
         // What the change did to dictionaries was done above, with the rows at hand.
         let columns = self.table.schema.columns.len();
@@ -137,7 +144,8 @@ impl FileTable {
             return Ok(());
         }
         let capacity = spec.symbol_capacity.max(1) as u32;
-        let (mut writer, mut patches) = DictionaryWriter::create(&spec.name, name_txn, capacity, spec.symbol_cache);
+        let (mut writer, mut patches) =
+            DictionaryWriter::create(&spec.name, name_txn, capacity, spec.symbol_cache);
         patches.extend(writer.append(&[], true));
         self.write(&patches, self.syncs())?;
         self.dictionaries.resize_with(self.dictionaries.len().max(index + 1), || None);
@@ -152,7 +160,8 @@ impl FileTable {
     }
 
     fn drop_column(&mut self, name: &str) {
-        let Some((index, name)) = self.table.schema.find(name).map(|(index, column)| (index, column.name.clone()))
+        let Some((index, name)) =
+            self.table.schema.find(name).map(|(index, column)| (index, column.name.clone()))
         else {
             return;
         };
@@ -175,7 +184,9 @@ impl FileTable {
 
     /// Gives a column's files a second name; the first one goes once the change is published.
     fn rename_column(&mut self, from: &str, to: &str) -> Result<()> {
-        let Some((index, column)) = self.table.schema.find(from).map(|(index, column)| (index, column.clone())) else {
+        let Some((index, column)) =
+            self.table.schema.find(from).map(|(index, column)| (index, column.clone()))
+        else {
             return Ok(());
         };
         let name_txn = self.txn.txn + 1;
@@ -209,12 +220,14 @@ impl FileTable {
         self.versions_changed = true;
         if column.ty.is_symbol() {
             for extension in ["o", "c", "k", "v"] {
-                let path = |name: &str, txn| [&*self.token.dir, "/", &column_file(name, extension, txn)].concat();
+                let path =
+                    |name: &str, txn| [&*self.token.dir, "/", &column_file(name, extension, txn)].concat();
                 self.disk.link(&path(&column.name, symbols), &path(to, name_txn))?;
             }
             self.discard_dictionary(&column.name, symbols);
             self.versions.set_symbol(index, name_txn);
-            let count = self.dictionaries.get(index).and_then(Option::as_ref).map_or(0, DictionaryWriter::count);
+            let count =
+                self.dictionaries.get(index).and_then(Option::as_ref).map_or(0, DictionaryWriter::count);
             let reader = DiskReader(&*self.disk);
             let writer = DictionaryWriter::open(&reader, &self.token.dir, to, name_txn, count)?;
             if let Some(place) = self.dictionaries.get_mut(index) {
@@ -226,7 +239,8 @@ impl FileTable {
 
     /// Writes a column's values as another type beside the old ones; answers why the server could not.
     fn change_type(&mut self, spec: &ColumnSpec) -> Result<std::result::Result<(), String>> {
-        let Some((old, column)) = self.table.schema.find(&spec.name).map(|(index, column)| (index, column.clone()))
+        let Some((old, column)) =
+            self.table.schema.find(&spec.name).map(|(index, column)| (index, column.clone()))
         else {
             return Ok(Err(format!("the table has no column {}", spec.name)));
         };
@@ -287,7 +301,14 @@ impl FileTable {
         Ok(Ok(()))
     }
 
-    fn store_converted(&self, folder: &str, spec: &ColumnSpec, name_txn: i64, chunk: &Chunk, top: u64) -> Result<()> {
+    fn store_converted(
+        &self,
+        folder: &str,
+        spec: &ColumnSpec,
+        name_txn: i64,
+        chunk: &Chunk,
+        top: u64,
+    ) -> Result<()> {
         let mut patches = Vec::new();
         match chunk {
             Chunk::Fixed { values, .. } => {
@@ -305,7 +326,8 @@ impl FileTable {
             }
         }
         if let (true, Chunk::Fixed { values, .. }) = (spec.indexed && spec.ty.is_symbol(), chunk) {
-            let keys: Vec<i32> = values.as_chunks::<4>().0.iter().map(|key| i32::from_le_bytes(*key)).collect();
+            let keys: Vec<i32> =
+                values.as_chunks::<4>().0.iter().map(|key| i32::from_le_bytes(*key)).collect();
             let (k, v) = BitmapWriter::build(&keys, top, spec.index_block_capacity.max(2) as u32);
             patches.push(self.patch_in(folder, &column_file(&spec.name, "v", name_txn), v));
             patches.push(self.patch_in(folder, &column_file(&spec.name, "k", name_txn), k));

@@ -5,8 +5,8 @@ use super::log::Log;
 use super::seal::Seal;
 use super::table::{CommitMode, FileTable, write_patches};
 use crate::table::files::{
-    ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, check_column_name, check_dir_name, check_distinct,
-    encode_meta, encode_name, encode_todo_clean,
+    ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, check_column_name, check_dir_name,
+    check_distinct, encode_meta, encode_name, encode_todo_clean,
 };
 use crate::wal::{Error, Files, Result, SequencerLog, TableKind, TableMeta, TableToken};
 use std::sync::Arc;
@@ -47,7 +47,8 @@ impl FileTable {
         for column in meta.columns.iter().filter(|column| !column.dropped && column.ty.is_symbol()) {
             symbol_columns += 1;
             let capacity = column.symbol_capacity.max(1) as u32;
-            let (mut writer, files) = DictionaryWriter::create(&column.name, -1, capacity, column.symbol_cache);
+            let (mut writer, files) =
+                DictionaryWriter::create(&column.name, -1, capacity, column.symbol_cache);
             patches.extend(files);
             patches.extend(writer.append(&[], true));
         }
@@ -64,7 +65,8 @@ impl FileTable {
         write_patches(&*disk, dir, &patches, sync)?;
         Log::create(&*disk, dir, &meta, log.version, log.created_us)?;
         let mut state = TxnState::empty(symbol_columns);
-        state.structure_version = crate::table::files::pack_structure_version(meta.metadata_version as i32, 0);
+        state.structure_version =
+            crate::table::files::pack_structure_version(meta.metadata_version as i32, 0);
         let (_, content) = TxnFile::first(&state);
         Seal::new(dir).announce(&*disk, &state, sync)?;
         if sync {

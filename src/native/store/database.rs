@@ -49,7 +49,10 @@ impl Database {
             table.dir != token.dir && (same(&table.name, &token.name) || same(&table.dir, &token.dir))
         });
         if let Some(other) = other {
-            let what = format!("table {:?} has the name or directory of {:?} ({})", token.name, other.name, other.dir);
+            let what = format!(
+                "table {:?} has the name or directory of {:?} ({})",
+                token.name, other.name, other.dir
+            );
             return Err(Error::Unsupported { file: token.dir.as_str().into(), offset: 0, what: what.into() });
         }
         match self.tables.iter_mut().find(|table| table.dir == token.dir) {
@@ -92,7 +95,8 @@ impl Database {
             return Ok(());
         }
         let names = disk.list("")?.unwrap_or_default();
-        let newest = names.iter().filter_map(|name| name.strip_prefix("tables.d.")?.parse::<u64>().ok()).max();
+        let newest =
+            names.iter().filter_map(|name| name.strip_prefix("tables.d.")?.parse::<u64>().ok()).max();
         let file = format!("tables.d.{}", newest.unwrap_or(0));
         replace_file(&*disk, &file, &encode_registry(&self.tables), true)?;
         disk.sync_dir("")?;

@@ -7,11 +7,12 @@
 use super::disk::{Disk, DiskReader, Open};
 use super::table::write_patches;
 use crate::table::files::{
-    ChangeLog, LogRecord, LogWriter, Patch, TxnState, column_structure_version, decode_wal_index, empty_segment,
-    encode_sequencer_meta, encode_wal_index,
+    ChangeLog, LogRecord, LogWriter, Patch, TxnState, column_structure_version, decode_wal_index,
+    empty_segment, encode_sequencer_meta, encode_wal_index,
 };
 use crate::wal::{
-    Error, Files, LogVersion, MetaColumn, Result, SegmentId, SequencerLog, SequencerMeta, TableMeta, TxnKind, TxnRecord,
+    Error, Files, LogVersion, MetaColumn, Result, SegmentId, SequencerLog, SequencerMeta, TableMeta, TxnKind,
+    TxnRecord,
 };
 
 /// Our own mark in the folder of our WAL, so that it is told from a writer's of QuestDB.
@@ -43,7 +44,8 @@ impl Log {
         let (writer, head) = LogWriter::create(version, created_us);
         let (changes, files) = ChangeLog::create(0);
         let meta = sequencer_meta(meta, 0);
-        let mut patches = vec![Patch { file: "txn_seq/_meta".into(), offset: 0, bytes: encode_sequencer_meta(&meta) }];
+        let mut patches =
+            vec![Patch { file: "txn_seq/_meta".into(), offset: 0, bytes: encode_sequencer_meta(&meta) }];
         patches.push(Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(0) });
         patches.extend(files);
         patches.push(head);
@@ -65,7 +67,13 @@ impl Log {
     }
 
     /// Sets a log that is ahead of `_txn` back to it: its last transactions were never applied.
-    pub(super) fn set_back(&mut self, disk: &dyn Disk, meta: &TableMeta, txn: &TxnState, sync: bool) -> Result<()> {
+    pub(super) fn set_back(
+        &mut self,
+        disk: &dyn Disk,
+        meta: &TableMeta,
+        txn: &TxnState,
+        sync: bool,
+    ) -> Result<()> {
         let version = column_structure_version(txn.structure_version);
         let file = format!("{}/txn_seq/_meta", self.dir);
         if SequencerMeta::read(&DiskReader(disk), &file).is_ok_and(|meta| meta.structure_version != version) {

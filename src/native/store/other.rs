@@ -4,7 +4,9 @@ use super::table::{FileTable, Garbage};
 use crate::apply::{Touch, apply_commits, apply_other};
 use crate::table::files::BitmapWriter;
 use crate::table::{Partition, Standing};
-use crate::wal::{Commit, Event, Files, Result, SegmentMetas, SqlEvent, Transaction, Ttl, TxnRecord, read_transaction_with};
+use crate::wal::{
+    Commit, Event, Files, Result, SegmentMetas, SqlEvent, Transaction, Ttl, TxnRecord, read_transaction_with,
+};
 use std::sync::Arc;
 
 /// The command code of an UPDATE in the log.
@@ -128,9 +130,12 @@ impl FileTable {
     /// Carries out what a statement says of indexes and caches; anything else of this kind changes nothing that a
     /// query sees.
     fn apply_setting(&mut self, sql: &str) -> Result<()> {
-        let words: Vec<String> = sql.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect();
+        let words: Vec<String> =
+            sql.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect();
         let lower: Vec<String> = words.iter().map(|word| word.trim_end_matches(';').to_lowercase()).collect();
-        let Some(at) = lower.windows(2).position(|pair| matches!(pair, [a, c] if a == "alter" && c == "column")) else {
+        let Some(at) =
+            lower.windows(2).position(|pair| matches!(pair, [a, c] if a == "alter" && c == "column"))
+        else {
             return Ok(());
         };
         let (Some(name), Some(rest)) = (words.get(at + 2), lower.get(at + 3..)) else { return Ok(()) };
@@ -210,4 +215,3 @@ impl FileTable {
         Ok(())
     }
 }
-

@@ -111,7 +111,13 @@ impl FileTable {
         let mut first = 0;
         for block in &partition.blocks {
             if first >= top {
-                crate::apply::append_rows(&mut whole, column.ty, block.chunk(index).map(|c| &**c), 0, block.rows);
+                crate::apply::append_rows(
+                    &mut whole,
+                    column.ty,
+                    block.chunk(index).map(|c| &**c),
+                    0,
+                    block.rows,
+                );
             }
             first += block.rows;
         }
@@ -121,7 +127,14 @@ impl FileTable {
     }
 
     /// Writes a column's files with these values behind `top` rows, and its index.
-    pub(super) fn store_chunk(&self, folder: &str, index: usize, name_txn: i64, chunk: &Chunk, top: u64) -> Result<()> {
+    pub(super) fn store_chunk(
+        &self,
+        folder: &str,
+        index: usize,
+        name_txn: i64,
+        chunk: &Chunk,
+        top: u64,
+    ) -> Result<()> {
         let Some(column) = self.table.schema.columns.get(index) else { return Ok(()) };
         let path = |extension| [folder, "/", &column_file(&column.name, extension, name_txn)].concat();
         let put = |extension, bytes: &[u8]| -> Result<()> {
@@ -148,7 +161,8 @@ impl FileTable {
                 }
                 _ => Vec::new(),
             };
-            let capacity = self.meta.columns.get(index).map_or(256, |column| column.index_block_capacity.max(2));
+            let capacity =
+                self.meta.columns.get(index).map_or(256, |column| column.index_block_capacity.max(2));
             let (k, v) = BitmapWriter::build(&keys, top, capacity as u32);
             put("v", &v)?;
             put("k", &k)?;

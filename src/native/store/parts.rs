@@ -98,7 +98,9 @@ impl<'a> PartFiles<'a> {
 
     /// The values of a column in some rows; `None` where none of them has one.
     pub(super) fn chunk(&self, column: usize, rows: Range<u64>) -> Result<Option<Chunk>> {
-        let Some(ty) = self.schema.columns.get(column).map(|definition| definition.ty) else { return Ok(None) };
+        let Some(ty) = self.schema.columns.get(column).map(|definition| definition.ty) else {
+            return Ok(None);
+        };
         let top = self.top(column);
         let Some(files) = self.column(column, ty)?.filter(|_| rows.end > top && rows.start < rows.end) else {
             return Ok(None);
@@ -200,7 +202,8 @@ impl OldRows for PartFiles<'_> {
             let Some(definition) = self.schema.columns.get(column) else { continue };
             chunks.push((definition.ty, self.chunk(column, from..self.rows)?));
         }
-        let columns: Vec<_> = chunks.iter().map(|(ty, chunk)| (*ty, KeyColumn::Old(chunk.as_ref()))).collect();
+        let columns: Vec<_> =
+            chunks.iter().map(|(ty, chunk)| (*ty, KeyColumn::Old(chunk.as_ref()))).collect();
         Ok(Keys::of(&columns, self.rows.saturating_sub(from) as usize))
     }
 }

@@ -107,9 +107,12 @@ impl FileTable {
     }
 
     fn symbol_counts(&self) -> Vec<u32> {
-        let live = self.table.schema.columns.iter().enumerate().filter(|(_, c)| !c.dropped && c.ty.is_symbol());
-        live.map(|(index, _)| self.dictionaries.get(index).and_then(Option::as_ref).map_or(0, DictionaryWriter::count))
-            .collect()
+        let live =
+            self.table.schema.columns.iter().enumerate().filter(|(_, c)| !c.dropped && c.ty.is_symbol());
+        live.map(|(index, _)| {
+            self.dictionaries.get(index).and_then(Option::as_ref).map_or(0, DictionaryWriter::count)
+        })
+        .collect()
     }
 
     /// Writes symbols that the table's dictionaries have and their files don't.

@@ -54,9 +54,10 @@ impl Replication {
     /// What reading the two registries answers.
     pub fn new(disk: Arc<dyn Disk>, source: &dyn Files, options: ReplicationOptions) -> Result<Self> {
         let database = Database::open(disk.clone())?;
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().map_err(|error| {
-            crate::wal::Error::Io { file: "".into(), message: error.to_string().into() }
-        })?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads.max(1))
+            .build()
+            .map_err(|error| crate::wal::Error::Io { file: "".into(), message: error.to_string().into() })?;
         let mut replication =
             Self { disk, database, workers: Vec::new(), pool, options, known: Vec::new(), looked: None };
         replication.look(source)?;
@@ -83,10 +84,14 @@ impl Replication {
             // A registry that is just being written is looked at again.
             let _ = self.look(source);
         }
-        let behind = self.workers.iter().filter(|worker| worker.failure().is_none() && worker.behind()).count();
+        let behind =
+            self.workers.iter().filter(|worker| worker.failure().is_none() && worker.behind()).count();
         let at_once = behind.clamp(1, self.options.threads.max(1)) as u64;
-        let limits =
-            BatchLimits { rows: u64::from(u32::MAX >> 2), bytes: self.options.memory / 2 / at_once, commits: COMMITS };
+        let limits = BatchLimits {
+            rows: u64::from(u32::MAX >> 2),
+            bytes: self.options.memory / 2 / at_once,
+            commits: COMMITS,
+        };
         let step = |worker: &mut Worker| match stop.load(Ordering::Relaxed) {
             true => Step::Idle,
             false => worker.step(source, limits),
@@ -136,7 +141,9 @@ impl Replication {
                     self.database.save()?;
                 }
                 worker.remove_files()?;
-            } else if worker.is_made() && let Err(error) = self.database.enter(worker.token()) {
+            } else if worker.is_made()
+                && let Err(error) = self.database.enter(worker.token())
+            {
                 worker.fail(error);
             }
         }

@@ -3,8 +3,8 @@
 
 use super::disk::{Disk, Open};
 use super::log::replace_file;
-use crate::table::files::{TxnFile, TxnState};
 use crate::table::Standing;
+use crate::table::files::{TxnFile, TxnState};
 use crate::wal::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

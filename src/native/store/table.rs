@@ -139,7 +139,8 @@ impl FileTable {
     }
 
     fn read_dictionaries(&mut self, files: &dyn Files) -> Result<()> {
-        let live = self.table.schema.columns.iter().enumerate().filter(|(_, c)| !c.dropped && c.ty.is_symbol());
+        let live =
+            self.table.schema.columns.iter().enumerate().filter(|(_, c)| !c.dropped && c.ty.is_symbol());
         let mut counts = self.txn.symbol_counts.iter().copied();
         let mut dictionaries = Vec::new();
         for (index, column) in live {
@@ -155,7 +156,12 @@ impl FileTable {
             for (key, text) in (0..).zip(&strings) {
                 if symbols.intern(text) != key {
                     let file = format!("{}/{}.c", self.token.dir, self.column_name(index));
-                    return Err(Error::damaged(&file, 0, "symbols that differ", format_args!("{text:?} twice")));
+                    return Err(Error::damaged(
+                        &file,
+                        0,
+                        "symbols that differ",
+                        format_args!("{text:?} twice"),
+                    ));
                 }
             }
             if let Some(place) = self.table.symbols.get_mut(index) {
@@ -304,12 +310,16 @@ fn read_versions(files: &dyn Files, dir: &str, txn: &TxnState) -> Result<ColumnV
 }
 
 fn refuse_unsupported(dir: &str, meta: &TableMeta, applied: &Applied) -> Result<()> {
-    let refuse = |what: &str| Err(Error::Unsupported { file: format!("{dir}/_txn").into(), offset: 0, what: what.into() });
+    let refuse = |what: &str| {
+        Err(Error::Unsupported { file: format!("{dir}/_txn").into(), offset: 0, what: what.into() })
+    };
     if !meta.wal_enabled {
         return refuse("the table has no WAL");
     }
     if applied.lag_rows > 0 {
-        return refuse("rows of transactions that are not applied yet are among its files; let QuestDB apply them first");
+        return refuse(
+            "rows of transactions that are not applied yet are among its files; let QuestDB apply them first",
+        );
     }
     Ok(())
 }
@@ -349,12 +359,15 @@ pub(super) fn schema_of(dir: &str, meta: &TableMeta, txn: &TxnState) -> Result<S
 pub(super) fn order_of(columns: &[Column]) -> Vec<usize> {
     let place = |mut index: usize| {
         // Each step goes to an older column, so this ends.
-        while let Some(replaced) = columns.get(index).and_then(|column| column.replaces).filter(|r| *r < index) {
+        while let Some(replaced) =
+            columns.get(index).and_then(|column| column.replaces).filter(|r| *r < index)
+        {
             index = replaced;
         }
         index
     };
-    let mut live: Vec<usize> = (0..columns.len()).filter(|&i| columns.get(i).is_some_and(|c| !c.dropped)).collect();
+    let mut live: Vec<usize> =
+        (0..columns.len()).filter(|&i| columns.get(i).is_some_and(|c| !c.dropped)).collect();
     live.sort_by_key(|&index| place(index));
     live
 }

@@ -139,7 +139,9 @@ impl Worker {
 
     /// Applies the next block of transactions.
     pub fn step(&mut self, source: &(dyn Files + Sync), limits: BatchLimits) -> Step {
-        if self.failure.is_some() || matches!(self.standing, Standing::Suspended { .. } | Standing::Dropped { .. }) {
+        if self.failure.is_some()
+            || matches!(self.standing, Standing::Suspended { .. } | Standing::Dropped { .. })
+        {
             return Step::Stopped;
         }
         match self.try_step(source, limits) {
@@ -181,7 +183,11 @@ impl Worker {
         };
         if !table.is_ours() && !self.adopt {
             let what = "written by QuestDB since; it has its own history now. --adopt takes it as it is";
-            return Err(Error::Unsupported { file: format!("{dir}/_txn").into(), offset: 0, what: what.into() });
+            return Err(Error::Unsupported {
+                file: format!("{dir}/_txn").into(),
+                offset: 0,
+                what: what.into(),
+            });
         }
         table.recover()?;
         self.made = true;

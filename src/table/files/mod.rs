@@ -13,6 +13,7 @@ mod meta;
 mod names;
 mod out;
 mod patch;
+pub mod read;
 mod registry;
 mod segment;
 mod sequencer;

@@ -128,3 +128,29 @@ fn an_unreachable_server_says_what_to_do() {
     assert!(ran.stderr.contains("understudy serve"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("secret") && !ran.stderr.contains("hidden"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_purged_log_is_replayed_from_the_servers_table() {
+    let db = Db::unpack("files/half_applied");
+    let ran = run(&["replay", &db.arg(), "--table", "events"]).ends(0);
+    assert!(ran.stdout == db.answer("events~6.csv"));
+    assert!(
+        ran.stderr.contains("were purged after QuestDB applied them: it begins with QuestDB's own table")
+    );
+    let told = run(&["inspect", &db.arg(), "--json"]).ends(0).json();
+    let events = told["tables"].as_array().unwrap().iter().find(|table| table["table"] == "events").unwrap();
+    let (first, last) = (events["first_state"].as_u64().unwrap(), events["transactions"].as_u64().unwrap());
+    assert!(first > 10 && last > first && events["replayable"] == false);
+    let told =
+        run(&["replay", &db.arg(), "--table", "events", "--to", &first.to_string(), "--json"]).ends(0).json();
+    assert_eq!((&told["tables"][0]["from"], &told["tables"][0]["txn"]), (&first.into(), &first.into()));
+    // What was before is gone.
+    let ran = run(&["replay", &db.arg(), "--table", "events", "--to", &(first - 1).to_string()]).ends(3);
+    assert!(ran.stderr.contains("the first state left is"), "{}", ran.stderr);
+    // Nor is there a beginning without the server's partitions.
+    let folder = fs::read_dir(db.path().join("events~6")).unwrap().map(|entry| entry.unwrap());
+    let partition = folder.map(|entry| entry.path()).find(|path| path.join("n.d").exists()).unwrap();
+    fs::remove_dir_all(partition).unwrap();
+    let ran = run(&["replay", &db.arg(), "--table", "events"]).ends(3);
+    assert!(ran.stderr.contains("QuestDB's own table is not whole"), "{}", ran.stderr);
+}

@@ -78,7 +78,11 @@ fn row(token: &TableToken, history: Option<&History>) -> Vec<String> {
             history.definition.partition_by.name().unwrap_or("-").to_owned(),
             grouped(history.txn_count()),
             applied,
-            if history.is_replayable() { "yes" } else { "purged" }.to_owned(),
+            match history.first_state() {
+                Some(0) => "yes".to_owned(),
+                Some(first) => format!("from {}", grouped(first)),
+                None => "purged".to_owned(),
+            },
             last,
         ]);
     } else {
@@ -105,6 +109,7 @@ fn history_facts(history: &History) -> serde_json::Map<String, Value> {
         "transactions": history.txn_count(),
         "applied": history.survey.applied,
         "replayable": history.is_replayable(),
+        "first_state": history.first_state(),
         "purged": tables::pairs(&history.survey.purged),
         "missing": tables::pairs(&history.survey.missing),
         "created": when::show(history.log.created_us),
