@@ -9,6 +9,7 @@
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
 //! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
+//! | [`store`] | tables as files in QuestDB's own format |
 //! | [`cli`] | arguments, output, exit codes, one file per verb |
 
 #![allow(
@@ -26,3 +27,4 @@ pub mod index;
 pub mod outcome;
 pub mod serve;
 pub mod source;
+pub mod store;
