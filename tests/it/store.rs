@@ -88,7 +88,8 @@ fn compare(
         let (ours, theirs) = (csv(&table), csv(expected));
         let (ours, theirs) = (String::from_utf8_lossy(&ours), String::from_utf8_lossy(&theirs));
         let line = ours.lines().zip(theirs.lines()).position(|(a, b)| a != b);
-        let shown = line.map(|line| format!("\n{:?}\n{:?}", ours.lines().nth(line), theirs.lines().nth(line)));
+        let shown =
+            line.map(|line| format!("\n{:?}\n{:?}", ours.lines().nth(line), theirs.lines().nth(line)));
         return Err(format!(
             "rows differ: {} lines instead of {}, first at {line:?}{}",
             ours.lines().count(),
