@@ -10,7 +10,6 @@
 //! | [`serve`] | the page and a `db` directory over HTTP |
 //! | [`store`] | a database in QuestDB's own files, written by applying a log |
 //! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
-//! | [`store`] | tables as files in QuestDB's own format |
 //! | [`cli`] | arguments, output, exit codes, one file per verb |
 
 #![allow(

@@ -216,6 +216,12 @@ impl Player {
         &self.history
     }
 
+    /// Goes on with a longer log of the same table: what was applied stays.
+    pub fn go_on_with(&mut self, history: History) {
+        self.history = Arc::new(history);
+        self.metas = SegmentMetas::default();
+    }
+
     /// Bytes of rows held, checkpoints included, as last counted.
     pub fn memory(&self) -> usize {
         self.checkpoints.memory()

@@ -28,6 +28,16 @@ pub struct Fetched {
     pub let_go: Vec<String>,
 }
 
+/// A file of which anything was read.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadFile {
+    pub path: String,
+    pub bytes: f64,
+    pub size: Option<f64>,
+    pub crc32: Option<String>,
+}
+
 /// Something wrong with one table or file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -132,6 +132,13 @@ fn survey_problems(history: &History) -> Vec<dto::Problem> {
         advice: Some(advice.to_owned()),
     };
     let mut problems = Vec::new();
+    if let Some(release) = history.definition.other_release() {
+        problems.push(problem(
+            dto::Severity::Warning,
+            release.to_owned(),
+            "compare with what that server answers",
+        ));
+    }
     if !history.survey.purged.is_empty() {
         let ranges = ranges_text(&history.survey.purged);
         let mut message = format!("rows of transactions {ranges} were purged after QuestDB applied them");

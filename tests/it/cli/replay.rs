@@ -85,6 +85,28 @@ fn a_statement_that_cant_be_executed_exits_5() {
 }
 
 #[test]
+fn a_table_that_lost_rows_without_a_record_exits_5_and_says_which() {
+    let db = Db::unpack("unlogged");
+    let ran = run(&["replay", &db.arg(), "--table", "forced"]).ends(5);
+    let said = "partition 2024-04-02: 24 rows here, 0 in the server's table";
+    assert!(ran.stderr.contains(said) && ran.stderr.contains("FORCE DROP PARTITION"), "{}", ran.stderr);
+    // Before that transaction there is nothing to compare with.
+    run(&["replay", &db.arg(), "--table", "forced", "--to", "1"]).ends(0);
+    let told = run(&["replay", &db.arg(), "--table", "untouched", "--json"]).ends(0).json();
+    assert_eq!(told["tables"][0]["result"], "ok");
+}
+
+#[test]
+fn a_table_of_another_release_is_replayed_with_a_warning() {
+    for (name, warned) in [("questdb_8_2_0", true), ("questdb_9_0_3", false), ("rollover", false)] {
+        let db = Db::unpack(name);
+        let table = db.recording.tables()[0]["dir"].as_str().unwrap().to_owned();
+        let ran = run(&["replay", &db.arg(), "--table", &table]).ends(0);
+        assert_eq!(ran.stderr.contains("before 9"), warned, "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn over_http_the_same_rows() {
     let db = Db::unpack("rollover");
     let csv = db.answer("ro~6.csv");

@@ -7,8 +7,9 @@ use super::args::Inspect;
 use super::out::Out;
 use super::progress::grouped;
 use super::tables::{self, clean};
+use super::verify::severity;
 use super::when;
-use crate::native::outcome::{Exit, Result};
+use crate::native::outcome::{Exit, Result, exit_of};
 use crate::native::source::Source;
 use crate::replay::History;
 use crate::wal::{TableKind, TableToken};
@@ -44,7 +45,7 @@ fn overview(out: &Out, source: &Source, all: &[TableToken], system_too: bool) ->
                 told.push(tell(token, history.as_ref()));
             }
             Err(error) => {
-                exit = Exit::Damaged;
+                exit = [exit, exit_of(&error)].into_iter().max_by_key(|exit| severity(*exit)).unwrap_or(exit);
                 notes.push(format!("{}: {}", clean(&token.name), clean(&error.to_string())));
                 rows.push(vec![clean(&token.name), token.dir.clone(), "can't be read".to_owned()]);
                 told.push(json!({ "table": token.name, "directory": token.dir, "error": error.to_string() }));

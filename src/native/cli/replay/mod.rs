@@ -94,6 +94,7 @@ fn replay_one(
 
     let (exit, mut notes) = standing(player.table());
     notes.extend(begins);
+    notes.extend(player.history().definition.other_release().map(str::to_owned));
     let differences = player.history().applied.as_ref().and_then(|applied| compare(player.table(), applied));
     for difference in differences.iter().flatten() {
         notes.push(format!(
