@@ -133,7 +133,8 @@ impl FileTable {
             Some(run) if run.is_old() && run.start() == 0 => run.len() as u64,
             _ => 0,
         };
-        let top = |index: usize| Some(files.top(index)).filter(|top| !written.contains(&index) && leading >= *top);
+        let top =
+            |index: usize| Some(files.top(index)).filter(|top| !written.contains(&index) && leading >= *top);
         (0..self.table.schema.columns.len()).map(|index| top(index).unwrap_or(0)).collect()
     }
 

@@ -2,8 +2,8 @@
 
 use super::disk::DiskReader;
 use super::table::{FileTable, Garbage};
-use crate::apply::{ChangeError, apply_change};
 use crate::apply::convert::{converter, source};
+use crate::apply::{ChangeError, apply_change};
 use crate::table::files::{
     BitmapWriter, DictionaryWriter, check_column_name, check_distinct, column_file, encode_name,
 };

@@ -1,7 +1,7 @@
 //! Making a table's directory.
 
-use super::disk::{Disk, Open};
-use super::log::Log;
+use super::disk::Disk;
+use super::log::{Log, replace_file};
 use super::seal::Seal;
 use super::table::{CommitMode, FileTable, write_patches};
 use crate::table::files::{
@@ -10,9 +10,6 @@ use crate::table::files::{
 };
 use crate::wal::{Error, Files, Result, SequencerLog, TableKind, TableMeta, TableToken};
 use std::sync::Arc;
-
-/// Longest definition of a view that is copied.
-const MAX_DEFINITION: u64 = 16 << 20;
 
 impl FileTable {
     /// Makes the directory of a table as it was created, with no transaction applied, and opens it.
@@ -53,13 +50,7 @@ impl FileTable {
             patches.extend(writer.append(&[], true));
         }
         if token.kind == TableKind::MatView {
-            for file in ["_mv", "_mv.s"] {
-                match source.read_all(&format!("{dir}/{file}"), MAX_DEFINITION) {
-                    Ok(bytes) => patches.push(patch(file, bytes.to_vec())),
-                    Err(Error::Absent { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            patches.extend(super::views::definition(source, dir)?);
         }
         let sync = commit_mode == CommitMode::Sync;
         write_patches(&*disk, dir, &patches, sync)?;
@@ -67,24 +58,20 @@ impl FileTable {
         let mut state = TxnState::empty(symbol_columns);
         state.structure_version =
             crate::table::files::pack_structure_version(meta.metadata_version as i32, 0);
-        let (_, content) = TxnFile::first(&state);
-        Seal::new(dir).announce(&*disk, &state, sync)?;
-        if sync {
-            disk.sync_dir(&format!("{dir}/txn_seq"))?;
-            disk.sync_dir(dir)?;
-        }
-        let aside = format!("{dir}/_txn.tmp");
-        let file = disk.open(&aside, Open::New)?;
-        file.write_at(0, &content)?;
-        if sync {
-            file.sync()?;
-        }
-        disk.rename(&aside, &format!("{dir}/_txn"))?;
-        if sync {
-            disk.sync_dir(dir)?;
-        }
+        new_seal_and_txn(&*disk, dir, &state, sync)?;
         Self::open(disk, token, commit_mode)
     }
+}
+
+/// Puts the first `_txn` in place, which makes the directory a table's.
+pub(super) fn new_seal_and_txn(disk: &dyn Disk, dir: &str, state: &TxnState, sync: bool) -> Result<()> {
+    let (_, content) = TxnFile::first(state);
+    Seal::new(dir).announce(disk, state, sync)?;
+    if sync {
+        disk.sync_dir(&format!("{dir}/txn_seq"))?;
+        disk.sync_dir(dir)?;
+    }
+    replace_file(disk, &format!("{dir}/_txn"), &content, sync)
 }
 
 fn check_definition(dir: &str, meta: &TableMeta) -> Result<()> {

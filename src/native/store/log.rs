@@ -12,7 +12,7 @@ use crate::table::files::{
 };
 use crate::wal::{
     Error, Files, LogVersion, MetaColumn, Result, SegmentId, SequencerLog, SequencerMeta, TableMeta, TxnKind,
-    TxnRecord,
+    TxnRecord, read_raw_change,
 };
 
 /// Our own mark in the folder of our WAL, so that it is told from a writer's of QuestDB.
@@ -51,6 +51,45 @@ impl Log {
         patches.push(head);
         write_patches(disk, dir, &patches, false)?;
         Ok(Self { dir: dir.to_owned(), writer, changes, segment: None })
+    }
+
+    /// A log as another directory has it, up to transaction `seq_txn`, written.
+    ///
+    /// What its records point at is not there, and not needed: all of them are applied.
+    pub(super) fn copy(
+        disk: &dyn Disk,
+        source: &dyn Files,
+        dir: &str,
+        meta: &TableMeta,
+        structure_version: i64,
+        seq_txn: u64,
+    ) -> Result<Self> {
+        let of = SequencerLog::open(source, dir)?;
+        let mut log = Self::create(disk, dir, meta, of.version, of.created_us)?;
+        for version in 1..=structure_version {
+            let raw = read_raw_change(source, dir, version)?;
+            let (changes, patches) = log.changes.append(&raw);
+            write_patches(disk, dir, &patches, false)?;
+            log.changes = changes;
+        }
+        log.write_meta(disk, meta, structure_version, false)?;
+        let mut first = of.first_record(source)?.max(1);
+        log.writer = log.writer.at(first - 1);
+        let mut last_wal = 0;
+        while first <= seq_txn {
+            let records = of.records(source, first..=seq_txn.min(first + 65_535))?;
+            if records.is_empty() {
+                break;
+            }
+            last_wal = records.iter().filter_map(|r| Some(r.segment()?.0.wal)).fold(last_wal, u32::max);
+            first += records.len() as u64;
+            let records: Vec<LogRecord> = records.iter().map(LogRecord::copy_of).collect();
+            log.publish(disk, &records, false)?;
+        }
+        let index =
+            Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(last_wal) };
+        write_patches(disk, dir, &[index], false)?;
+        Ok(log)
     }
 
     /// Takes up what is there, as of the state that `_txn` has.

@@ -3,6 +3,7 @@
 //! [`Worker`] brings one table forward, block after block; [`FileTable`] is the table in its directory; [`Database`]
 //! is what lies beside the tables. All writing goes through [`Disk`].
 
+mod base;
 mod block;
 mod change;
 mod create;
@@ -17,6 +18,7 @@ mod publish;
 mod run;
 mod seal;
 mod table;
+mod views;
 mod worker;
 
 pub use database::Database;

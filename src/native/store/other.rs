@@ -68,7 +68,8 @@ impl FileTable {
             return self.keep();
         }
         let partitions = self.table.partitions.iter();
-        self.parquet = partitions.filter(|(_, partition)| partition.parquet).map(|(&floor, _)| floor).collect();
+        self.parquet =
+            partitions.filter(|(_, partition)| partition.parquet).map(|(&floor, _)| floor).collect();
         if self.table.schema.ttl != before.ttl {
             self.meta.ttl = match self.table.schema.ttl {
                 0 => Ttl::None,

@@ -5,7 +5,9 @@ use super::table::{CommitMode, FileTable};
 use crate::apply::backlog::{Batch, BatchCommit, BatchLimits, Gathered};
 use crate::apply::{CommitHead, ends_block};
 use crate::table::Standing;
-use crate::wal::{Error, Files, Result, SegmentMetas, SequencerLog, TableToken, TxnKind, TxnRecord};
+use crate::wal::{
+    Error, Files, Result, SegmentMetas, SequencerLog, Survey, TableKind, TableToken, TxnKind, TxnRecord,
+};
 use std::sync::Arc;
 
 /// Records of the log that are held at a time.
@@ -179,7 +181,7 @@ impl Worker {
         let dir = &self.token.dir;
         let mut table = match self.disk.len(&format!("{dir}/_txn"))? {
             Some(_) => FileTable::open(self.disk.clone(), &self.token, self.commit_mode)?,
-            None => FileTable::create(self.disk.clone(), source, &self.token, self.commit_mode)?,
+            None => self.create(source)?,
         };
         if !table.is_ours() && !self.adopt {
             let what = "written by QuestDB since; it has its own history now. --adopt takes it as it is";
@@ -196,6 +198,16 @@ impl Worker {
         self.standing = table.standing().clone();
         self.table = Some(table);
         Ok(())
+    }
+
+    /// Begins with the first transaction, or with the table as it is where its first transactions are gone.
+    fn create(&self, source: &dyn Files) -> Result<FileTable> {
+        let log = SequencerLog::open(source, &self.token.dir)?;
+        let survey = Survey::read(source, &log)?;
+        if survey.purged.is_empty() && survey.first_record <= 1 {
+            return FileTable::create(self.disk.clone(), source, &self.token, self.commit_mode);
+        }
+        FileTable::create_from(self.disk.clone(), source, &self.token, self.commit_mode)
     }
 
     /// Reads the records behind the last transaction applied; answers whether there are any.
@@ -219,6 +231,7 @@ impl Worker {
     ) -> Result<usize> {
         let Some(first) = self.records.first().copied() else { return Ok(0) };
         let dir = self.token.dir.clone();
+        expect_version(&dir, table, &first)?;
         match first.kind {
             TxnKind::Structure => {
                 table.apply_structure(source, &dir, &first)?;
@@ -226,6 +239,11 @@ impl Worker {
             }
             TxnKind::Drop => {
                 table.apply_single(source, &dir, &first, &mut self.metas)?;
+                return Ok(1);
+            }
+            TxnKind::Wal { .. } if self.token.kind == TableKind::MatView => {
+                table.apply_single(source, &dir, &first, &mut self.metas)?;
+                table.note_view_state(source, &first)?;
                 return Ok(1);
             }
             TxnKind::Wal { .. } => {}
@@ -256,4 +274,24 @@ impl Worker {
         table.apply_batch(source, &mut batch, records)?;
         Ok(count)
     }
+}
+
+/// A transaction is of the version of the table that it changes; one that is not can't be applied.
+fn expect_version(dir: &str, table: &FileTable, record: &TxnRecord) -> Result<()> {
+    let here = table.table().schema.version;
+    let expected = match record.kind {
+        TxnKind::Structure => here + 1,
+        TxnKind::Wal { .. } => here,
+        TxnKind::Drop => return Ok(()),
+    };
+    if record.structure_version == expected {
+        return Ok(());
+    }
+    let found = format_args!("{} in transaction {}", record.structure_version, record.seq_txn);
+    Err(Error::damaged(
+        &format!("{dir}/txn_seq/_txnlog"),
+        0,
+        format_args!("structure version {expected}"),
+        found,
+    ))
 }
