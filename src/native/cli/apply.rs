@@ -13,6 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// What the last run said, in the directory of the tables: `understudy status` reads it.
+pub(super) const STATUS: &str = "_understudy.status.json";
+
 pub(super) fn run(out: &Out, args: &Apply) -> Result<Exit> {
     let source = DiskFiles::open(&args.source).map_err(|error| {
         Failure::failed(format!("{}: {error}", args.source.display()))
@@ -38,7 +41,9 @@ pub(super) fn run(out: &Out, args: &Apply) -> Result<Exit> {
     let stop = Arc::new(AtomicBool::new(false));
     listen(stop.clone());
     let begun = Instant::now();
-    apply(out, args, &source, &mut replication, &stop)?;
+    let applied = apply(out, args, &source, &mut replication, &stop, &dir);
+    save_status(&dir, &replication);
+    applied?;
     let exit = report(out, args, &replication, begun.elapsed())?;
     Ok(exit)
 }
@@ -50,15 +55,21 @@ fn apply(
     source: &DiskFiles,
     replication: &mut Replication,
     stop: &AtomicBool,
+    dir: &Path,
 ) -> Result<()> {
     let (_, all) = replication.progress();
     let mut progress = Some(Progress::new(*out, "applying", "transactions", all));
     let mut idle = Duration::ZERO;
     let mut caught_up = false;
+    let mut saved = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let any = replication.round(source, stop)?;
         if let Some(progress) = &mut progress {
             progress.set(replication.progress().0);
+        }
+        if saved.elapsed() >= Duration::from_secs(2) {
+            save_status(dir, replication);
+            saved = Instant::now();
         }
         if any {
             idle = Duration::ZERO;
@@ -79,7 +90,7 @@ fn apply(
 }
 
 /// The directory of the tables.
-fn target(to: &Path) -> PathBuf {
+pub(super) fn target(to: &Path) -> PathBuf {
     if to.join("db").is_dir() && (to.join("conf").is_dir() || !to.join("tables.d.0").exists()) {
         return to.join("db");
     }
@@ -99,7 +110,7 @@ fn refuse_inside(source: &Path, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn held(held: Held) -> Failure {
+pub(super) fn held(held: Held) -> Failure {
     let failure = Failure::failed(held.to_string());
     match held {
         Held::Running { .. } => {
@@ -155,24 +166,16 @@ fn listen(stop: Arc<AtomicBool>) {
 /// Tells how each table ended.
 fn report(out: &Out, args: &Apply, replication: &Replication, took: Duration) -> Result<Exit> {
     let mut exit = Exit::Ok;
-    let mut tables = Vec::new();
     let mut rows = 0;
     for worker in replication.workers() {
-        let ended = ended(worker);
-        exit = worse(exit, ended);
+        exit = worse(exit, ended(worker));
         rows += worker.rows();
-        let (applied, known) = worker.progress();
         let token = worker.token();
-        tables.push(serde_json::json!({
-            "table": token.name, "directory": token.dir, "result": ended, "applied": applied, "transactions": known,
-            "rows": worker.rows(), "written": worker.written(),
-            "error": worker.failure().map(ToString::to_string),
-            "standing": standing(worker.standing()),
-        }));
         if let Some(text) = trouble(worker) {
             out.text(format!("{} ({}): {text}\n", token.name, token.dir))?;
         }
     }
+    let tables = told(replication);
     let (applied, known) = replication.progress();
     let seconds = took.as_secs_f64();
     out.text(format!(
@@ -188,6 +191,27 @@ fn report(out: &Out, args: &Apply, replication: &Replication, took: Duration) ->
     Ok(exit)
 }
 
+/// Writes what `understudy status` tells beside the tables' own state. It is a convenience: failing changes nothing.
+fn save_status(dir: &Path, replication: &Replication) {
+    let aside = dir.join(format!("{STATUS}.tmp"));
+    let content = serde_json::json!({ "tables": told(replication) }).to_string();
+    let _ = std::fs::write(&aside, content).and_then(|()| std::fs::rename(&aside, dir.join(STATUS)));
+}
+
+/// Each table for programs.
+fn told(replication: &Replication) -> Vec<serde_json::Value> {
+    let one = |worker: &Worker| {
+        let (applied, known) = worker.progress();
+        let token = worker.token();
+        serde_json::json!({
+            "table": token.name, "directory": token.dir, "result": ended(worker), "applied": applied,
+            "transactions": known, "rows": worker.rows(), "written": worker.written(),
+            "error": worker.failure().map(ToString::to_string), "standing": standing(worker.standing()),
+        })
+    };
+    replication.workers().iter().map(one).collect()
+}
+
 fn ended(worker: &Worker) -> Exit {
     match (worker.failure(), worker.standing()) {
         (Some(error), _) => exit_of(error),
@@ -198,7 +222,7 @@ fn ended(worker: &Worker) -> Exit {
 }
 
 /// The one that counts of two.
-fn worse(a: Exit, b: Exit) -> Exit {
+pub(super) fn worse(a: Exit, b: Exit) -> Exit {
     let order =
         [Exit::Failed, Exit::Damaged, Exit::Unsupported, Exit::Purged, Exit::Diverged, Exit::Suspended];
     let place = |exit: Exit| order.iter().position(|other| *other == exit).unwrap_or(order.len());

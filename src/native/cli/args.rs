@@ -50,6 +50,8 @@ pub(super) enum Verb {
     Serve(Serve),
     Index(Index),
     Apply(Apply),
+    Status(Status),
+    Repair(Repair),
     Generate(Generate),
 }
 
@@ -235,6 +237,42 @@ pub(super) struct Apply {
     /// Go on with tables that another program has written to since, as they are now
     #[arg(long)]
     pub(super) adopt: bool,
+}
+
+/// Show how far each table of a directory is, and what keeps it from going on
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy status /srv/replica/db
+  understudy status /srv/replica/db --json
+Exits as `apply` does: 0 when all tables are well, 5 when one diverged, 6 when one is suspended.")]
+pub(super) struct Status {
+    /// Directory that `understudy apply` writes
+    pub(super) dir: PathBuf,
+}
+
+/// Get a table going again that can't go on
+///
+/// `understudy status` names the command that fits. No program may have the directory open.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy repair /srv/replica/db trades --skip 98312
+  understudy repair /srv/replica/db trades --partition 2026-08-01 --from /var/lib/questdb/db")]
+pub(super) struct Repair {
+    /// Directory that `understudy apply` writes
+    pub(super) dir: PathBuf,
+    /// Table by name or directory
+    pub(super) table: String,
+    /// Go past this transaction, which must be the next one, without applying it
+    #[arg(long, value_name = "TXN", conflicts_with_all = ["partition", "from"])]
+    pub(super) skip: Option<u64>,
+    /// Replace this partition
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(super) partition: Option<String>,
+    /// By what this `db` directory has of it
+    #[arg(long, value_name = "DIR", requires = "partition")]
+    pub(super) from: Option<String>,
 }
 
 /// QuestDB's `cairo.commit.mode`

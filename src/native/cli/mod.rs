@@ -9,9 +9,11 @@ mod index;
 mod inspect;
 mod out;
 mod progress;
+mod repair;
 mod replay;
 mod serve;
 mod size;
+mod status;
 mod tables;
 mod verify;
 mod when;
@@ -52,6 +54,8 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Serve(args) => serve::run(out, args),
         Verb::Index(args) => index::run(out, &args),
         Verb::Apply(args) => apply::run(out, &args),
+        Verb::Status(args) => status::run(out, &args),
+        Verb::Repair(args) => repair::run(out, &args),
         Verb::Generate(args) => match args.what {
             Artifact::Completions { shell } => {
                 let mut script = Vec::new();

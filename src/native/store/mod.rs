@@ -15,6 +15,7 @@ mod other;
 mod partition;
 mod parts;
 mod publish;
+mod repair;
 mod run;
 mod seal;
 mod table;

@@ -20,7 +20,7 @@ impl FileTable {
     /// # Errors
     /// What writing answers; the table is then as before, or as after.
     pub(super) fn publish(&mut self, records: &[TxnRecord]) -> Result<()> {
-        self.publish_with(records, None)
+        if records.is_empty() { Ok(()) } else { self.publish_with(records, None) }
     }
 
     /// Publishes the structural change of `record`, `raw` being its bytes in the log.
@@ -28,8 +28,13 @@ impl FileTable {
         self.publish_with(std::slice::from_ref(record), Some(raw))
     }
 
+    /// Publishes what was built, at the transaction that the table is at.
+    pub(super) fn republish(&mut self) -> Result<()> {
+        self.publish_with(&[], None)
+    }
+
     fn publish_with(&mut self, records: &[TxnRecord], raw: Option<&[u8]>) -> Result<()> {
-        let Some(last) = records.last() else { return Ok(()) };
+        let seq_txn = records.last().map_or(self.txn.seq_txn, |last| last.seq_txn);
         let sync = self.syncs();
         self.write_versions()?;
         let disk = self.disk.clone();
@@ -38,7 +43,7 @@ impl FileTable {
         }
         let mut next = self.txn.clone();
         next.txn += 1;
-        next.seq_txn = last.seq_txn;
+        next.seq_txn = seq_txn;
         next.column_version = self.versions.version();
         next.symbol_counts = self.symbol_counts();
         next.structure_version =
@@ -66,7 +71,7 @@ impl FileTable {
         self.write_each(&patches)?;
         self.txn_file = file;
         self.txn = next;
-        self.table.seq_txn = last.seq_txn;
+        self.table.seq_txn = seq_txn;
         if self.meta_changed {
             self.write(&[clear_todo()], sync)?;
             self.meta_changed = false;

@@ -1,0 +1,109 @@
+//! `understudy status`
+
+use super::apply::{STATUS, target};
+use super::args::Status;
+use super::out::Out;
+use super::progress::grouped;
+use crate::native::outcome::{Exit, Failure, Result, exit_of};
+use crate::native::store::lock::DirectoryLock;
+use crate::native::store::{CommitMode, Database, Disk, FileTable, RealDisk};
+use crate::table::Standing;
+use crate::wal::TableToken;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) fn run(out: &Out, args: &Status) -> Result<Exit> {
+    let dir = target(&args.dir);
+    let disk =
+        RealDisk::open(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
+    let disk: Arc<dyn Disk> = Arc::new(disk);
+    let database = Database::open(disk.clone())?;
+    let last = last_run(&dir);
+    let mut exit = Exit::Ok;
+    let mut tables = Vec::new();
+    for token in database.tables() {
+        let (told, ended, text) = of(&disk, token, &last, &args.dir);
+        exit = super::apply::worse(exit, ended);
+        out.text(text)?;
+        tables.push(told);
+    }
+    // The lock is only tried, for as long as it takes to tell.
+    let running = DirectoryLock::take(&dir).is_err();
+    out.text(format!(
+        "{} tables; {}\n",
+        tables.len(),
+        if running { "open in a running QuestDB or Understudy" } else { "not open in any program" }
+    ))?;
+    out.json(&json!({ "dir": args.dir, "result": exit, "running": running, "tables": tables }))?;
+    Ok(exit)
+}
+
+/// What the last `apply` said of each table, by directory.
+fn last_run(dir: &Path) -> Value {
+    let text = std::fs::read(dir.join(STATUS)).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or(Value::Null)
+}
+
+fn of(disk: &Arc<dyn Disk>, token: &TableToken, last: &Value, dir: &Path) -> (Value, Exit, String) {
+    let before = last["tables"]
+        .as_array()
+        .and_then(|tables| tables.iter().find(|table| table["directory"].as_str() == Some(&token.dir)));
+    let known = before.and_then(|table| table["transactions"].as_u64());
+    let error = before.and_then(|table| table["error"].as_str());
+    let at = dir.display();
+    let table = match FileTable::open(disk.clone(), token, CommitMode::NoSync) {
+        Ok(table) => table,
+        Err(error) => {
+            let text = format!("{} ({}): can't be read: {error}\n", token.name, token.dir);
+            let told = json!({ "table": token.name, "directory": token.dir, "state": "unreadable",
+                "reason": error.to_string(), "repair": null });
+            return (told, exit_of(&error), text);
+        }
+    };
+    let next = table.seq_txn() + 1;
+    let skip = format!("understudy repair {at} {} --skip {next}", token.dir);
+    let (state, reason, repair, exit) = match table.standing() {
+        Standing::Suspended { reason, .. } => {
+            ("suspended", Some(reason.clone()), Some(skip), Exit::Suspended)
+        }
+        Standing::Diverged { seq_txn, reason, .. } => (
+            "diverged",
+            Some(format!("at transaction {}: {reason}", grouped(*seq_txn))),
+            Some(format!("understudy repair {at} {} --partition NAME --from DIR", token.dir)),
+            Exit::Diverged,
+        ),
+        _ if !table.is_ours() => (
+            "foreign",
+            Some("written by QuestDB since".to_owned()),
+            Some("understudy apply ... --adopt".to_owned()),
+            Exit::Ok,
+        ),
+        _ => match error {
+            Some(error) => ("stopped", Some(error.to_owned()), Some(skip), Exit::Failed),
+            None => ("ok", None, None, Exit::Ok),
+        },
+    };
+    let lag = known.map_or(0, |known| known.saturating_sub(table.seq_txn()));
+    let mut text = format!(
+        "{} ({}): {state}, transaction {}{}, {} rows in {} partitions\n",
+        token.name,
+        token.dir,
+        grouped(table.seq_txn()),
+        known.map_or(String::new(), |known| format!(" of {}", grouped(known))),
+        grouped(table.rows()),
+        table.table().partitions.len()
+    );
+    if let Some(reason) = &reason {
+        text.push_str(&format!("  {reason}\n"));
+    }
+    if let Some(repair) = &repair {
+        text.push_str(&format!("  to repair: {repair}\n"));
+    }
+    let told = json!({
+        "table": token.name, "directory": token.dir, "state": state, "reason": reason, "repair": repair,
+        "applied": table.seq_txn(), "transactions": known, "lag": lag, "rows": table.rows(),
+        "partitions": table.table().partitions.len(),
+    });
+    (told, exit, text)
+}
