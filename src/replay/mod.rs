@@ -7,6 +7,7 @@
 mod budget;
 mod checkpoints;
 mod compare;
+mod fits;
 mod history;
 mod player;
 mod timeline;
