@@ -9,6 +9,7 @@ mod base;
 mod budget;
 mod checkpoints;
 mod compare;
+mod fits;
 mod history;
 mod player;
 mod timeline;

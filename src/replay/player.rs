@@ -1,6 +1,6 @@
 use super::base::Base;
 use super::checkpoints::Checkpoints;
-use super::{History, budget};
+use super::{History, budget, fits};
 use crate::apply::{self, Effect};
 use crate::table::{Standing, Table};
 use crate::wal::{
@@ -363,12 +363,17 @@ impl Player {
     }
 
     fn read(&mut self, files: &dyn Files, seq_txn: u64) -> Result<Transaction> {
-        match self.history.record(seq_txn) {
-            Some(record) => read_transaction_with(files, &self.history.token.dir, record, &mut self.metas),
-            None => {
-                Err(Error::Absent { file: format!("{}/txn_seq/_txn_parts", self.history.token.dir).into() })
-            }
+        let dir = &self.history.token.dir;
+        let Some(record) = self.history.record(seq_txn) else {
+            return Err(Error::Absent { file: format!("{dir}/txn_seq/_txn_parts").into() });
+        };
+        let transaction = read_transaction_with(files, dir, record, &mut self.metas)?;
+        if let (Transaction::Rows(_), Some((segment, _))) = (&transaction, record.segment())
+            && let Some(meta) = self.metas.get(segment, record.structure_version)
+        {
+            fits::check(&self.table.schema, meta, || format!("{}/_meta", segment.dir(dir)))?;
         }
+        Ok(transaction)
     }
 
     /// Lets the driver hear of later needs, so that it fetches once for many transactions.

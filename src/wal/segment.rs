@@ -116,6 +116,13 @@ impl SegmentMetas {
     }
 }
 
+impl SegmentMetas {
+    /// The columns of a segment, if they were read.
+    pub fn get(&self, segment: SegmentId, version: i64) -> Option<&SequencerMeta> {
+        self.0.get(&(segment, version)).map(Arc::as_ref)
+    }
+}
+
 fn head(files: &dyn Files, table_dir: &str, record: &TxnRecord, metas: &mut SegmentMetas) -> Result<Head> {
     let Some((segment, segment_txn)) = record.segment() else {
         return match record.kind {
@@ -128,7 +135,14 @@ fn head(files: &dyn Files, table_dir: &str, record: &TxnRecord, metas: &mut Segm
     let meta = gather.add(metas.read(files, table_dir, segment, record.structure_version));
     let event = gather.add(read_event(files, table_dir, segment, segment_txn))?;
     match event {
-        Some(Event::Data(event)) => Ok(Head::Rows(event, meta?.ok_or(Error::Pending)?)),
+        Some(Event::Data(event)) => {
+            let meta = meta?.ok_or(Error::Pending)?;
+            if meta.timestamp.is_none() && event.row_hi > event.row_lo {
+                let file = format!("{}/_meta", segment.dir(table_dir));
+                return Err(Error::damaged(&file, 20, "the index of a designated timestamp", "none"));
+            }
+            Ok(Head::Rows(event, meta))
+        }
         // The segment's layout does not matter to these.
         Some(event) => Ok(Head::Whole(Transaction::Event(event))),
         None => Err(Error::Pending),

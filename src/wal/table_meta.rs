@@ -215,7 +215,7 @@ pub(super) mod tests {
         out.extend(600_000_000i64.to_le_bytes());
         out.extend(0i64.to_le_bytes());
         out.push(1);
-        out.extend((columns.len() as i32 * 37 | 1 << 16).to_le_bytes());
+        out.extend(((columns.len() as i32 * 37) | (1 << 16)).to_le_bytes());
         out.extend(ttl.to_le_bytes());
         out.resize(HEADER, 0);
         for (code, flags, _) in columns {

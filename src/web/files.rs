@@ -168,7 +168,6 @@ impl WebFiles {
     /// The files of which anything was read, by path.
     pub fn read_files(&self) -> Vec<dto::ReadFile> {
         let state = self.0.state.borrow();
-        #[expect(clippy::iter_over_hash_type, reason = "sorted below")]
         let read = state.files.iter().filter(|(_, file)| file.read);
         let told = read.map(|(path, file)| dto::ReadFile {
             path: path.clone(),

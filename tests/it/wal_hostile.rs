@@ -1,16 +1,20 @@
-//! Bytes that nobody meant: decoders answer them with an error that names a file, never a panic.
+//! Bytes that nobody meant: decoders answer them with an error that names a file, never a panic, and what
+//! they let through can be replayed.
 
-use crate::common::recording;
+use crate::common::{csv, recording};
 use proptest::prelude::*;
 use std::sync::LazyLock;
+use understudy::replay::{History, Player, compare};
 use understudy::wal::{
-    Applied, Error, Layout, LayoutOptions, MemoryFiles, RawEvent, RawValue, Registry, SequencerLog,
-    SequencerMeta, Survey, TableMeta, decode_change, read_clean_symbols, read_transaction,
+    Applied, ColumnType, Error, Files, Layout, LayoutOptions, MemoryFiles, RawEvent, RawValue, Registry,
+    SequencerLog, SequencerMeta, Survey, TableMeta, decode_change, read_clean_symbols, read_transaction,
 };
 
 /// Small tables with every kind of transaction.
 static REAL: LazyLock<Vec<MemoryFiles>> = LazyLock::new(|| {
-    ["alltypes", "evolution", "matview", "update", "v2log"].map(|name| recording(name).files).into()
+    ["alltypes", "dedup_keys", "evolution", "matview", "ttl", "update", "v2log"]
+        .map(|name| recording(name).files)
+        .into()
 });
 
 fn check(error: &Error) {
@@ -36,6 +40,39 @@ fn read_all(files: &MemoryFiles) {
         match SequencerLog::open(files, &table.dir) {
             Ok(log) => read_log(files, &log),
             Err(error) => check(&error),
+        }
+    }
+}
+
+/// Plays each table as far as it goes, and looks at what is there then.
+fn play_all(files: &MemoryFiles) {
+    let Ok(registry) = Registry::read(files) else { return };
+    for table in registry.tables {
+        let Ok(history) = History::read(files, &table) else { continue };
+        let applied = history.applied.clone();
+        let mut player = match Player::new(history) {
+            Ok(player) => player,
+            Err(error) => {
+                check(&error);
+                continue;
+            }
+        };
+        if let Err(error) = player.seek(files, u64::MAX) {
+            check(&error);
+        }
+        let end = player.table();
+        let rows: usize = end.blocks().map(|block| block.rows).sum();
+        assert_eq!(rows, end.rows());
+        let (text, digest) = (csv(end), end.digest());
+        if let Some(applied) = &applied {
+            let _ = compare(end, applied);
+        }
+        let reached = end.seq_txn;
+        // Back, and there again.
+        let _ = player.seek(files, reached / 2);
+        if player.seek(files, reached).is_ok() && player.table().seq_txn == reached {
+            assert_eq!(player.table().digest(), digest);
+            assert!(csv(player.table()) == text);
         }
     }
 }
@@ -118,6 +155,24 @@ proptest! {
         }
         read_all(&files);
     }
+
+    #[test]
+    fn damaged_recordings_are_played_as_far_as_they_go(
+        which in any::<proptest::sample::Index>(),
+        places in proptest::collection::vec((any::<proptest::sample::Index>(), damage()), 1..4),
+    ) {
+        let mut files = which.get(&REAL).clone();
+        for (file, damage) in places {
+            let (path, mut content) = {
+                let all: Vec<_> = files.iter().filter(|(path, _)| !path.ends_with("_name")).collect();
+                let (path, content) = *file.get(&all);
+                (path.to_owned(), content.to_vec())
+            };
+            apply(&mut content, &damage);
+            files.insert(path, content);
+        }
+        play_all(&files);
+    }
 }
 
 proptest! {
@@ -154,5 +209,30 @@ proptest! {
         if let Err(error) = raw.decode(0) {
             check(&error);
         }
+    }
+}
+
+/// A segment whose columns are not the table's would be read as something else.
+#[test]
+fn a_segment_of_other_columns_than_the_tables_is_damage() {
+    let real = recording("ooo").files;
+    let dir = Registry::read(&real).unwrap().tables[0].dir.clone();
+    let path = format!("{dir}/wal1/0/_meta");
+    let good = real.read_all(&path, 1 << 20).unwrap().to_vec();
+    let meta = SequencerMeta::decode(&path, &good).unwrap();
+    let last = meta.columns.iter().rposition(|column| Some(column.ty) == ColumnType::from_code(10)).unwrap();
+    let names = meta.columns.iter().take(last).map(|column| 8 + 2 * column.name.encode_utf16().count());
+    let at = 29 + names.sum::<usize>();
+    // The index of the designated timestamp; a DOUBLE that becomes a LONG.
+    for (at, value) in [(20, -1i32), (at, 6)] {
+        let mut bytes = good.clone();
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        let mut files = real.clone();
+        files.insert(path.clone(), bytes);
+        let token = Registry::read(&files).unwrap().tables[0].clone();
+        let mut player = Player::new(History::read(&files, &token).unwrap()).unwrap();
+        let error = player.seek(&files, u64::MAX).unwrap_err();
+        let Error::Damaged { file, offset, .. } = &error else { panic!("{error}") };
+        assert_eq!((&**file, *offset), (path.as_str(), at as u64), "{error}");
     }
 }
