@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use understudy::replay::{History, Player, PlayerOptions, tables};
 use understudy::table::Table;
 use understudy::table::files::read::{AppliedTable, read_partition, read_table};
-use understudy::wal::{TableKind, Tag};
+use understudy::wal::{Applied, Error, MemoryFiles, TableKind, TableToken, Tag};
 
 /// Recordings with the applied tables' files; `APPLIED` names a folder with more of them.
 fn recordings() -> Vec<(String, Recording)> {
