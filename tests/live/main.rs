@@ -1,5 +1,5 @@
 //! Random scenarios against a QuestDB started for this run: our replay of its log must give its own
-//! answers.
+//! answers, and so must its applied tables as we read them.
 //!
 //! Needs Java 17, Maven and Python 3. `UNDERSTUDY_SEED` repeats a run, `UNDERSTUDY_SCENARIOS` sets how
 //! many tables it has.
@@ -30,13 +30,14 @@ fn random_scenarios_replay_to_a_live_servers_answers() {
     let folder = tempfile::tempdir().unwrap();
     let status = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/record/random_db.py"))
-        .args(["--seed", &seed.to_string(), "--scenarios", &scenarios, "--out"])
+        .args(["--seed", &seed.to_string(), "--scenarios", &scenarios, "--applied", "--out"])
         .arg(folder.path())
         .status()
         .expect("python3 runs");
     assert!(status.success(), "the server's side of the scenarios failed, seed {seed}");
     let recording = read(folder.path());
-    let (compared, wrong) = recording.check();
+    let (compared, mut wrong) = recording.check();
+    wrong.extend(check_applied(&recording));
     // A statement outside of what can be executed exactly makes a table diverge, and it says so: that is
     // right, but proves nothing. All others must be the server's, and there must be enough of them.
     let (diverged, wrong): (Vec<_>, Vec<_>) = wrong.into_iter().partition(|what| what.contains("Diverged {"));
@@ -53,6 +54,23 @@ fn random_scenarios_replay_to_a_live_servers_answers() {
     }
     assert!(exact >= EXACT_AT_LEAST, "seed {seed}: only {exact} scenarios were compared to their end");
     println!("{exact} scenarios equal in {compared} answers, {} diverged, seed {seed}", diverged.len());
+}
+
+/// What differs between the server's applied tables and its answers.
+fn check_applied(recording: &Recording) -> Vec<String> {
+    let tokens = understudy::replay::tables(&recording.files).expect("a registry");
+    let mut wrong = Vec::new();
+    for token in tokens {
+        let Some(answer) = recording.answers.get(&format!("{}.csv", token.dir)) else { continue };
+        let read = understudy::table::files::read::read_table(&recording.files, &token);
+        let same = read
+            .map_err(|error| error.to_string())
+            .and_then(|table| common::same_rows(&common::csv(&table), answer, true));
+        if let Err(problem) = same {
+            wrong.push(format!("{} as applied: {problem}", token.dir));
+        }
+    }
+    wrong
 }
 
 fn clock_seed() -> u64 {

@@ -24,6 +24,7 @@ function table(dir: string, txnCount: number): TableInfo {
     txnCount,
     purged: [],
     replayable: true,
+    firstTxn: 0,
     droppedAtTxn: null,
     appliedTxn: null,
     firstUs: 0,

@@ -8,6 +8,7 @@ fn help_texts() {
         ("help_replay", &["replay", "--help"]),
         ("help_inspect", &["inspect", "--help"]),
         ("help_verify", &["verify", "--help"]),
+        ("help_diff", &["diff", "--help"]),
         ("help_serve", &["serve", "--help"]),
         ("help_index", &["index", "--help"]),
     ] {

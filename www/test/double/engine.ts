@@ -243,6 +243,7 @@ function make(name: string, id: number, n: number, seed: number, kind: TableInfo
     txnCount: n,
     purged: seed === 3 ? [[1, 60]] : [],
     replayable: true,
+    firstTxn: 0,
     droppedAtTxn: null,
     appliedTxn: n,
     firstUs: txns[0]?.us ?? null,
