@@ -65,9 +65,8 @@ impl Files for DiskFiles {
         if wanted > have {
             return Err(short(have));
         }
-        let mut bytes = vec![0; usize::try_from(len).ok().ok_or_else(|| short(have))?];
-        match read_exact_at(&file, &mut bytes, offset) {
-            Ok(()) => Ok(bytes.into()),
+        match read_new(&file, usize::try_from(len).ok().ok_or_else(|| short(have))?, offset) {
+            Ok(bytes) => Ok(bytes.into()),
             // Cut between the two calls.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(short(self.len(path)?)),
             Err(error) => Err(convert(path, &error)),
@@ -152,9 +151,26 @@ pub(crate) fn convert(path: &str, error: &io::Error) -> Error {
     }
 }
 
+/// Reads into memory that nobody has cleared before: clearing it would cost as much as reading into it.
 #[cfg(unix)]
-fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-    cap_std::fs::FileExt::read_exact_at(file, bytes, offset)
+fn read_new(file: &File, len: usize, offset: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
+        let at = offset + bytes.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+#[cfg(windows)]
+fn read_new(file: &File, len: usize, offset: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    read_exact_at(file, &mut bytes, offset).map(|()| bytes)
 }
 
 #[cfg(windows)]

@@ -4,6 +4,7 @@ use crate::table::SymbolTable;
 use crate::wal::{
     Error, Event, Files, Result, SegmentId, SegmentMetas, Stretch, TxnKind, TxnRecord, WalColumn, read_events,
 };
+use std::ops::Range;
 
 /// Neighbouring data transactions: what they are, and the timestamps of their rows.
 ///
@@ -49,6 +50,17 @@ pub enum Gathered {
     Other,
     /// The next transaction can't be read.
     Failed(Error),
+}
+
+/// Neighbouring rows of a [`Batch`]: whole stretches of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Positions of its stretches.
+    pub(super) stretches: Range<usize>,
+    /// Positions of its commits.
+    pub(super) commits: Range<usize>,
+    /// Numbers of its rows.
+    pub rows: Range<usize>,
 }
 
 /// For each column, the commits whose symbol keys are not the table's.
@@ -164,8 +176,38 @@ impl Batch {
         self.bytes
     }
 
-    pub(super) fn stretches(&self) -> &[Stretch] {
-        &self.stretches
+    /// All rows at once.
+    pub fn whole(&self) -> Window {
+        Window { stretches: 0..self.stretches.len(), commits: 0..self.commits.len(), rows: 0..self.rows() }
+    }
+
+    /// The rows, cut so that a window has about `rows` rows or is a single stretch.
+    pub fn windows(&self, rows: usize) -> Vec<Window> {
+        let mut windows: Vec<Window> = Vec::new();
+        let (mut commits, mut first) = (0, 0);
+        for (position, stretch) in self.stretches.iter().enumerate() {
+            let next = Window {
+                stretches: position..position + 1,
+                commits: commits..commits + stretch.events().len(),
+                rows: first..first + stretch.rows() as usize,
+            };
+            (commits, first) = (next.commits.end, next.rows.end);
+            match windows.last_mut() {
+                Some(last) if next.rows.end - last.rows.start <= rows => {
+                    last.stretches.end = next.stretches.end;
+                    last.commits.end = next.commits.end;
+                    last.rows.end = next.rows.end;
+                }
+                _ => windows.push(next),
+            }
+        }
+        windows
+    }
+
+    /// The stretches of a window that have rows.
+    pub(super) fn stretches(&self, window: &Window) -> impl Iterator<Item = &Stretch> + Clone {
+        let stretches = self.stretches.get(window.stretches.clone()).unwrap_or_default();
+        stretches.iter().filter(|stretch| stretch.rows() > 0)
     }
 
     fn is_full(&self, limits: &BatchLimits) -> bool {

@@ -1,6 +1,6 @@
 //! A column's new values, read for a whole batch.
 
-use super::batch::{Batch, SymbolMaps};
+use super::batch::{Batch, SymbolMaps, Window};
 use super::upsert::Keys;
 use crate::table::{
     Chunk,
@@ -40,27 +40,30 @@ pub enum NewColumn {
 }
 
 impl NewColumn {
-    /// Reads and validates a column of all commits; where a commit has none, its values are null.
+    /// Reads and validates a column of the commits in a window; where a commit has none, its values are null.
+    /// Rows are numbered from the window's first.
     ///
     /// # Errors
     /// Those of [`Stretch::column`].
     pub fn read(
         files: &dyn Files,
         batch: &Batch,
+        window: &Window,
         maps: &SymbolMaps,
         index: usize,
         ty: ColumnType,
     ) -> Result<Self> {
         match ty.fixed_size() {
-            Some(width) => read_fixed(files, batch, maps, index, ty, width),
-            None => read_variable(files, batch, index, ty),
+            Some(width) => read_fixed(files, batch, window, maps, (index, ty, width)),
+            None => read_variable(files, batch, window, index, ty),
         }
     }
 
     /// The designated timestamp, which the batch has already.
-    pub fn designated(batch: &Batch) -> Self {
-        let mut values = Vec::with_capacity(batch.rows() * 8);
-        for ts in batch.timestamps() {
+    pub fn designated(batch: &Batch, window: &Window) -> Self {
+        let timestamps = batch.timestamps().get(window.rows.clone()).unwrap_or_default();
+        let mut values = Vec::with_capacity(timestamps.len() * 8);
+        for ts in timestamps {
             values.extend_from_slice(&ts.to_le_bytes());
         }
         Self::Fixed { width: 8, values: values.into() }
@@ -203,21 +206,22 @@ impl NewColumn {
 fn read_fixed(
     files: &dyn Files,
     batch: &Batch,
+    window: &Window,
     maps: &SymbolMaps,
-    index: usize,
-    ty: ColumnType,
-    width: usize,
+    (index, ty, width): (usize, ColumnType, usize),
 ) -> Result<NewColumn> {
-    let with_rows = || batch.stretches().iter().filter(|stretch| stretch.rows() > 0);
+    let mut with_rows = batch.stretches(window);
     let maps = maps.of(index);
-    if maps.is_empty() && with_rows().count() == 1 {
-        let whole = with_rows().next().map(|stretch| stretch.column(files, index)).transpose()?.flatten();
-        if let Some(WalColumn::Fixed { values, .. }) = whole {
-            return Ok(NewColumn::Fixed { width, values });
-        }
+    let from = maps.partition_point(|(commit, _)| *commit < window.commits.start);
+    let to = maps.partition_point(|(commit, _)| *commit < window.commits.end);
+    let maps = maps.get(from..to).unwrap_or_default();
+    if let (true, Some(only), None) = (maps.is_empty(), with_rows.next(), with_rows.next())
+        && let Some(WalColumn::Fixed { values, .. }) = only.column(files, index)?
+    {
+        return Ok(NewColumn::Fixed { width, values });
     }
-    let mut values = Vec::with_capacity(batch.rows() * width);
-    for stretch in with_rows() {
+    let mut values = Vec::with_capacity(window.rows.len() * width);
+    for stretch in batch.stretches(window) {
         match stretch.column(files, index)? {
             Some(WalColumn::Fixed { values: bytes, .. }) => values.extend_from_slice(&bytes),
             _ => {
@@ -229,7 +233,8 @@ fn read_fixed(
     }
     for (commit, map) in maps {
         let Some(commit) = batch.commits().get(*commit) else { continue };
-        let rows = commit.first_row as usize * 4..(commit.first_row + commit.rows) as usize * 4;
+        let first = commit.first_row as usize - window.rows.start;
+        let rows = first * 4..(first + commit.rows as usize) * 4;
         for key in values.get_mut(rows).unwrap_or_default().as_chunks_mut::<4>().0 {
             *key = map.table_key(i32::from_le_bytes(*key)).to_le_bytes();
         }
@@ -237,12 +242,18 @@ fn read_fixed(
     Ok(NewColumn::Fixed { width, values: values.into() })
 }
 
-fn read_variable(files: &dyn Files, batch: &Batch, index: usize, ty: ColumnType) -> Result<NewColumn> {
+fn read_variable(
+    files: &dyn Files,
+    batch: &Batch,
+    window: &Window,
+    index: usize,
+    ty: ColumnType,
+) -> Result<NewColumn> {
     let mut building = match ty.tag() {
         Tag::String | Tag::Binary => NewColumn::Prefixed { offsets: vec![0], data: Vec::new() },
-        _ => NewColumn::Entries { entries: Vec::with_capacity(batch.rows()), data: Vec::new() },
+        _ => NewColumn::Entries { entries: Vec::with_capacity(window.rows.len()), data: Vec::new() },
     };
-    for stretch in batch.stretches().iter().filter(|stretch| stretch.rows() > 0) {
+    for stretch in batch.stretches(window) {
         append_stretch(&mut building, stretch, files, index, ty)?;
     }
     Ok(building)

@@ -16,7 +16,7 @@ mod order;
 mod plan;
 mod upsert;
 
-pub use batch::{Batch, BatchCommit, BatchLimits, Gathered, SymbolMaps};
+pub use batch::{Batch, BatchCommit, BatchLimits, Gathered, SymbolMaps, Window};
 pub use build::{BuildTarget, OldColumn, Place, build};
 pub use column::{KeyColumn, NewColumn};
 pub use order::{Share, sort_rows, split};

@@ -4,8 +4,8 @@ use super::disk::{DiskFile, Open};
 use super::parts::PartFiles;
 use super::table::FileTable;
 use crate::apply::backlog::{
-    Batch, BuildTarget, KeyColumn, Keys, NewColumn, NewRows, OldRows, Place, Plan, SymbolMaps, build,
-    sort_rows, split,
+    Batch, BuildTarget, KeyColumn, Keys, NewColumn, NewRows, OldRows, Place, Plan, Run, SymbolMaps, Window,
+    build, sort_rows, split,
 };
 use crate::table::files::{BitmapWriter, PartitionEntry, Patch, column_file};
 use crate::wal::{ColumnType, Error, Files, Result, Tag, TxnRecord};
@@ -21,6 +21,16 @@ struct Target {
     name_txn: i64,
     /// Rows without values in front, by writer index.
     tops: Vec<u64>,
+}
+
+/// Rows that are read at a time where they are written in the order in which they came.
+const WINDOW_ROWS: usize = 128 * 1024;
+
+impl Target {
+    /// Whether its rows are new and in the order in which they came.
+    fn is_one_run(&self) -> bool {
+        matches!(self.plan.runs.as_slice(), [run] if !run.is_old())
+    }
 }
 
 /// What building a column found out.
@@ -85,7 +95,8 @@ impl FileTable {
         let mut columns = Vec::new();
         for index in self.table.schema.extra_keys() {
             let Some(column) = self.table.schema.columns.get(index) else { continue };
-            columns.push((column.ty, NewColumn::read(source, batch, maps, index, column.ty)?));
+            columns
+                .push((column.ty, NewColumn::read(source, batch, &batch.whole(), maps, index, column.ty)?));
         }
         let columns: Vec<_> = columns.iter().map(|(ty, column)| (*ty, KeyColumn::New(column))).collect();
         Ok(Keys::of(&columns, batch.rows()))
@@ -225,10 +236,16 @@ impl FileTable {
         let schema = &self.table.schema;
         let mut built = Built { bytes: 0, index: Vec::new() };
         let Some(column) = schema.columns.get(index) else { return Ok(built) };
-        let new = match index == schema.timestamp {
-            true => NewColumn::designated(batch),
-            false => NewColumn::read(source, batch, maps, index, column.ty)?,
+        let read = |window: &Window| match index == schema.timestamp {
+            true => Ok(NewColumn::designated(batch, window)),
+            false => NewColumn::read(source, batch, window, maps, index, column.ty),
         };
+        let indexed = column.indexed && column.ty.is_symbol();
+        if !indexed && targets.iter().all(|target| target.is_one_run()) {
+            built.bytes = self.build_by_window(batch, targets, (index, column.ty), read)?;
+            return Ok(built);
+        }
+        let new = read(&batch.whole())?;
         for target in targets {
             let files = target.part.and_then(|part| self.part_files(part));
             let old = match &files {
@@ -246,11 +263,52 @@ impl FileTable {
             };
             build(column.ty, &target.plan.runs, &new, place, &mut out)?;
             built.bytes += out.finish(self.syncs())?;
-            if column.indexed && column.ty.is_symbol() {
+            if indexed {
                 built.index.extend(self.index_patches(target, files.as_ref(), index, &new)?);
             }
         }
         Ok(built)
+    }
+
+    /// Builds a column of parts that only get rows in the order in which they came: what is read at a time stays in
+    /// the processor's caches until it is written.
+    fn build_by_window(
+        &self,
+        batch: &Batch,
+        targets: &[Target],
+        (index, ty): (usize, ColumnType),
+        read: impl Fn(&Window) -> Result<NewColumn>,
+    ) -> Result<u64> {
+        let mut outs: Vec<Option<ColumnOut>> = targets.iter().map(|_| None).collect();
+        let mut bytes = 0;
+        for window in batch.windows(WINDOW_ROWS) {
+            let new = read(&window)?;
+            for (target, place) in targets.iter().zip(&mut outs) {
+                let Some(run) = target.plan.runs.first() else { continue };
+                let from = run.start().max(window.rows.start);
+                let to = (run.start() + run.len()).min(window.rows.end);
+                if from >= to {
+                    continue;
+                }
+                let out = match place {
+                    Some(out) => out,
+                    None => {
+                        let files = target.part.and_then(|part| self.part_files(part));
+                        place.insert(ColumnOut::open(self, target, files.as_ref(), index, ty)?)
+                    }
+                };
+                let run = Run::new_rows((from - window.rows.start) as u32, (to - from) as u32);
+                build(ty, &[run], &new, Place { old: None, top: 0, data_end: out.data_end }, out)?;
+                // From the second window on it is an append.
+                out.data_end = Some(out.data_at);
+                if to == target.plan.runs.first().map_or(0, |run| run.start() + run.len())
+                    && let Some(out) = place.take()
+                {
+                    bytes += out.finish(self.syncs())?;
+                }
+            }
+        }
+        Ok(bytes)
     }
 
     /// Brings a bitmap index up to a part's new rows.
