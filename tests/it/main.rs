@@ -19,6 +19,7 @@ mod convert;
 mod house;
 mod recordings;
 mod sql;
+mod table_check;
 mod table_files;
 mod text;
 mod wal_hostile;

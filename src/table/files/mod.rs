@@ -5,6 +5,7 @@
 //! a new file or [`Patch`]es in the order in which they must reach the disk.
 
 mod block;
+mod check;
 mod cv;
 mod meta;
 mod names;
@@ -18,6 +19,7 @@ mod txn;
 mod view;
 
 pub use block::BlockFile;
+pub use check::{Finding, Severity, check_database, check_table};
 pub use cv::ColumnVersions;
 pub use meta::{encode_meta, meta_checksum};
 pub use names::{check_column_name, check_dir_name, check_distinct, column_file, partition_dir};
