@@ -93,8 +93,12 @@ pub(crate) fn symbol_keys(file: &str, offset: u64, bytes: &[u8], diff: Option<&S
     }
 }
 
-/// Start and end in `.d` of the values of these `.i` entries.
-pub(crate) fn data_range(ty: ColumnType, file: &str, offset: u64, aux: &[u8]) -> Result<(u64, u64)> {
+/// Start and end in `.d` of the values that these `.i` entries of `file`, which begin at `offset` of it,
+/// point to. STRING and BINARY have one entry more than values.
+///
+/// # Errors
+/// [`Error::Damaged`] if the end is before the start, or beyond what an entry can say.
+pub fn data_range(ty: ColumnType, file: &str, offset: u64, aux: &[u8]) -> Result<(u64, u64)> {
     let (start, end) = match ty.tag() {
         Tag::String | Tag::Binary => {
             let last = aux.len().saturating_sub(8);
@@ -114,6 +118,26 @@ pub(crate) fn data_range(ty: ColumnType, file: &str, offset: u64, aux: &[u8]) ->
         return Err(Error::damaged(file, offset, expected, format_args!("{start} to {end}")));
     }
     Ok((start, end))
+}
+
+/// Checks values of a variable size: that they follow each other without a gap, that their lengths and
+/// shapes fit, and that what an entry says of its value is so.
+///
+/// `aux` and `data` are each a file's name, an offset in it, and the bytes from there on: entries of `.i`,
+/// and what [`data_range`] says of `.d`.
+///
+/// # Errors
+/// [`Error::Damaged`] at the first entry that is wrong.
+pub fn check_values(ty: ColumnType, aux: (&str, u64, &[u8]), data: (&str, u64, &[u8])) -> Result<()> {
+    let of = |(file, offset, bytes)| Aux { file, offset, bytes };
+    let (aux, data) = (of(aux), of(data));
+    match ty.tag() {
+        Tag::String => strings(&aux, &data),
+        Tag::Binary => binaries(&aux, &data),
+        Tag::Varchar => varchars(&aux, &data),
+        Tag::Array => arrays(&aux, &data, ty.array_dims()),
+        _ => Ok(()),
+    }
 }
 
 /// Each STRING begins where the one before ends.

@@ -31,6 +31,7 @@ mod types;
 pub use applied::{Applied, AppliedPartition};
 pub use bind::TypedBind;
 pub use changes::{decode_change, read_change, read_changes, read_raw_change};
+pub use check::{check_values, data_range};
 pub use commit::{Commit, SymbolDiff, WalColumn};
 pub use cursor::{Cursor, utf16_lossy};
 pub use error::{Error, Result};

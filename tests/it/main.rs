@@ -22,6 +22,7 @@ mod indexes;
 mod recordings;
 mod sql;
 mod store;
+mod table_check;
 mod table_files;
 mod text;
 mod wal_hostile;

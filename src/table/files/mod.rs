@@ -6,6 +6,7 @@
 
 mod bitmap;
 mod block;
+mod check;
 mod cv;
 mod dictionary;
 mod index;
@@ -23,6 +24,7 @@ mod view;
 
 pub use bitmap::BitmapWriter;
 pub use block::BlockFile;
+pub use check::{Finding, Severity, check_database, check_table};
 pub use cv::ColumnVersions;
 pub use dictionary::DictionaryWriter;
 pub use meta::{encode_meta, meta_checksum};
