@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -134,9 +135,16 @@ class Run:
             if self.is_diverged(source, directory):
                 result["diverged"].append(directory)
             else:
-                result["wrong"].append(f"{source.name}: {directory}: {what[0]} (kept in {source.root})")
+                result["wrong"].append(f"{source.name}: {directory}: {what[0]}")
         if problem:
             result["wrong"].append(problem)
+
+
+def workplace(prefix: str) -> Path:
+    """A new directory, in memory where there is room: the servers make and remove a hundred thousand files."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 6 << 30
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=memory if roomy else None))
 
 
 def main() -> int:
@@ -148,10 +156,10 @@ def main() -> int:
     parser.add_argument("--recorded", action="store_true", help="the scenarios of tests/record as well")
     parser.add_argument("--apply", default="copy", help="the understudy command, or 'copy' for a plain copy")
     parser.add_argument("--replay", help="the understudy command that says which tables diverge")
-    parser.add_argument("--work", type=Path, help="where directories are made; what differs stays there")
+    parser.add_argument("--work", type=Path, help="where directories are made; what differs is copied beside the result")
     parser.add_argument("--out", type=Path, required=True, help="the result, as JSON")
     args = parser.parse_args()
-    work = args.work or Path(tempfile.mkdtemp(prefix="replica-"))
+    work = args.work or workplace("replica-")
     work.mkdir(parents=True, exist_ok=True)
     run = Run(args, work)
     try:
@@ -162,8 +170,12 @@ def main() -> int:
         args.out.write_text(json.dumps(run.result, indent=1) + "\n")
     print(f"{run.result['tables']} tables, {run.result['exact']} to the end, {run.result['queries']} queries, {run.result['statements']} statements, "
           f"{len(run.result['wrong'])} differ, {run.result['seconds']} s")
-    if not args.work and not run.result["wrong"]:
-        shutil.rmtree(work)
+    if run.result["wrong"]:
+        kept = args.out.parent / f"{args.out.stem}-kept"
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(work, kept)
+        print(f"kept in {kept}")
+    shutil.rmtree(work)
     return 0
 
 

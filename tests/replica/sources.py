@@ -10,15 +10,19 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import questions as q
 import random_values as values
-from random_table import UNITS, RandomTable
+from random_table import SECOND, UNITS, RandomTable
 from recorder import Recorder
 
 # Idle workers sleep instead of spinning: the test, two servers and the command share few cores.
-CALM = {f"{pool}.worker.{what}": value for pool in ("shared", "http", "pg", "wal.apply", "mat.view.refresh", "view.compiler", "export")
-        for what, value in (("yield.threshold", "1"), ("nap.threshold", "5"), ("sleep.threshold", "50"), ("sleep.timeout", "4"))}
+LEAN = {f"{pool}.worker.{what}": value for pool in ("shared", "http", "pg", "wal.apply", "mat.view.refresh", "view.compiler", "export")
+        for what, value in (("yield.threshold", "1"), ("nap.threshold", "5"), ("sleep.threshold", "50"), ("sleep.timeout", "4"))} | {
+        # Small maps for symbols and indexes: the defaults take megabytes of each, to be cleared by the kernel.
+        "cairo.writer.data.index.key.append.page.size": "64k", "cairo.writer.data.index.value.append.page.size": "64k", "cairo.writer.misc.append.page.size": "64k",
+        "cairo.symbol.table.min.allocation.page.size": "4k", "cairo.symbol.table.max.allocation.page.size": "64k"}
 # Several segments for most tables.
-RANDOM = CALM | {"cairo.wal.segment.rollover.row.count": "300", "line.http.max.uncommitted.rows": "1000000", "dev.mode.enabled": "true"}
+RANDOM = LEAN | {"cairo.wal.segment.rollover.row.count": "300", "line.http.max.uncommitted.rows": "1000000", "dev.mode.enabled": "true"}
 # Every other batch has sequencer logs of format 2.
 PARTS = {"cairo.default.sequencer.part.txn.count": "7"}
 
@@ -26,8 +30,8 @@ PARTS = {"cairo.default.sequencer.part.txn.count": "7"}
 # Not among them: `purged` and `unlogged`, whose log doesn't hold all that happened, and those of older releases.
 SCENARIOS = [
     (["alltypes", "column_tops", "conversions", "dedup_keys", "dedup_ts", "drop_partition", "evolution", "live", "matview", "ns", "ooo", "partitions_by", "rename_drop",
-      "suspended", "symbols", "trading_day", "truncate", "ttl", "update", "writers"], CALM | {"dev.mode.enabled": "true"}),
-    (["rollover", "v2log"], CALM | PARTS | {"cairo.wal.segment.rollover.row.count": "100", "cairo.wal.segment.rollover.size": "64k"}),
+      "suspended", "symbols", "trading_day", "truncate", "ttl", "update", "writers"], LEAN | {"dev.mode.enabled": "true"}),
+    (["rollover", "v2log"], LEAN | PARTS | {"cairo.wal.segment.rollover.row.count": "100", "cairo.wal.segment.rollover.size": "64k"}),
 ]
 
 
@@ -46,6 +50,8 @@ class Source:
     multisets: set[str] = field(default_factory=set)
     orderly: set[str] = field(default_factory=set)
     views: list[str] = field(default_factory=list)
+    # What the server answered in the end, by directory, where it was asked.
+    answers: dict[str, str] = field(default_factory=dict)
 
     @property
     def db(self) -> Path:
@@ -104,6 +110,28 @@ class OrderlyTable(RandomTable):
         return out
 
 
+class LargeTable(RandomTable):
+    """Commits of some thousand rows over several partitions, late ones among them, and columns that come and go."""
+
+    def create(self) -> None:
+        self.columns, self.keys, self.commits = {}, None, 0
+        self.run(f"CREATE TABLE {self.name} (ts TIMESTAMP, s SYMBOL, t SYMBOL INDEX, v VARCHAR, d DOUBLE, n LONG) TIMESTAMP(ts) PARTITION BY DAY WAL")
+        self.directory = self.db.directory(self.name)
+
+    def live(self, count: int) -> None:
+        r = self.random
+        for i in range(count):
+            self.commits += 1
+            rows, late = r.choice([100, 2000, 4000]), r.choice([0, 0, 0, 3600, 200_000])
+            start = 1_700_000_000_000_000 + self.commits * 9_000 * SECOND - r.randrange(late + 1) * SECOND
+            self.run(f"INSERT INTO {self.name} (ts, s, t, v, d, n) SELECT ({start} + x * {9_000 * SECOND // rows})::timestamp, 's' || (x * 7919 + {i}) % {20 * self.commits}, "
+                     f"rnd_symbol('a', 'b', null), rnd_varchar(1, 20, 3), rnd_double(), x FROM long_sequence({rows}, {r.randrange(2**31)}, 2)")
+            if r.random() < 0.3:
+                self.next_column += 1
+                self.run(f"ALTER TABLE {self.name} ADD COLUMN c{self.next_column} {r.choice(['INT', 'SYMBOL', 'VARCHAR'])}")
+        self.db.applied(self.name)
+
+
 def random_source(seed: int, numbers: list[int], root: Path, half: bool, threads: int = 6, views: int = 3) -> Source:
     """As many random tables, every fifth of them in order, and some materialized views."""
     batch = numbers[0] // 100
@@ -120,6 +148,25 @@ def random_source(seed: int, numbers: list[int], root: Path, half: bool, threads
         phase(source.tables, "second_life", threads)
         settle_views(maker, source.views)
         maker.applied()
+    source.multisets = set(maker.multisets)
+    shutil.rmtree(maker.out)
+    return source
+
+
+def killing_source(seed: int, root: Path) -> Source:
+    """Random tables, and a few of more rows; with the server's answers."""
+    maker = Maker("kills", seed, RANDOM, root, True)
+    source = Source("kills", root, RANDOM, maker.half)
+    with maker.server:
+        source.tables = [(OrderlyTable if n % 5 == 4 else RandomTable)(maker, n) for n in range(9000, 9012)]
+        source.tables += [LargeTable(maker, n) for n in range(9100, 9103)]
+        phase(source.tables, "create", 6)
+        phase(source.tables, "first_life", 6)
+        maker.restart()
+        phase(source.tables, "second_life", 6)
+        maker.applied()
+        for t in source.tables:
+            source.answers[t.directory] = q.ask(maker.server, f"SELECT * FROM {t.name}")[1]
     source.multisets = set(maker.multisets)
     shutil.rmtree(maker.out)
     return source
