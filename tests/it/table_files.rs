@@ -398,12 +398,10 @@ proptest! {
             files.insert("t/_txn", content.to_vec());
             TxnState::from_applied(&Applied::read(&files, "t").unwrap())
         };
-        let mut txn = first;
-        let mut seen = TxnState { txn, ..states[0].clone() };
+        let mut seen = TxnState { txn: first, ..states[0].clone() };
         let (mut file, mut content) = TxnFile::first(&seen);
-        prop_assert_eq!(read(&content), seen.clone());
-        for state in states {
-            txn += 1;
+        prop_assert_eq!(&read(&content), &seen);
+        for (txn, state) in (first + 1..).zip(states) {
             let state = TxnState { txn, ..state };
             let (next, patches) = file.next(&state);
             for patch in &patches {
