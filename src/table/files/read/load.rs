@@ -77,10 +77,9 @@ impl Loader {
         let Some(table) = &self.table else { return Err(Error::Pending) };
         let mut gather = Gather::default();
         for (index, column) in table.schema.columns.iter().enumerate() {
-            if !column.dropped && column.ty.is_symbol() && !self.symbols.contains_key(&index) {
-                if let Some(symbols) = gather.add(read_dictionary(files, table, index))? {
-                    self.symbols.insert(index, symbols);
-                }
+            let wanted = !column.dropped && column.ty.is_symbol() && !self.symbols.contains_key(&index);
+            if wanted && let Some(symbols) = gather.add(read_dictionary(files, table, index))? {
+                self.symbols.insert(index, symbols);
             }
         }
         let mut order = table.partitions();
@@ -92,7 +91,7 @@ impl Loader {
         for (floor, parts) in order {
             let whole = held < memory;
             let known = self.partitions.get(&floor);
-            if !known.is_some_and(|known| known.let_go != whole) {
+            if known.is_none_or(|known| known.let_go == whole) {
                 let schema = &table.schema;
                 let key = |index: usize| schema.columns.get(index).is_some_and(|column| column.upsert_key);
                 let wanted = |index: usize| whole || index == schema.timestamp || key(index);

@@ -41,7 +41,7 @@ pub(super) fn of(dir: &str, meta: &TableMeta, applied: &Applied) -> Result<Schem
             Ttl::Hours(hours) => hours as i32,
             Ttl::Months(months) => (months as i32).wrapping_neg(),
         },
-        version: crate::table::files::column_structure_version(applied.structure_version).into(),
+        version: crate::table::files::column_structure_version(applied.structure_version),
     })
 }
 
