@@ -6,12 +6,12 @@
 # Every part runs, whatever became of those before it; the exit code is 1 if one failed.
 # Each leaves its output in target/logs/PART.log.
 #
-# UNDERSTUDY_REQUIRE_LIVE=1 makes the part `live` fail, rather than be skipped, without Java and Maven.
+# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live` and `replica` fail, rather than be skipped, without Java and Maven.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust wasm module size pkg page e2e live)
+all_parts=(setup format lint docs rust wasm module size pkg page e2e live replica)
 
 main() {
   local parts=("$@")
@@ -38,11 +38,11 @@ part_lint() {
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }
 
-# All test programs but the one that needs a live QuestDB and the one for wasm32.
+# All test programs but those that need a live QuestDB and the one for wasm32.
 part_rust() {
   local programs=() name
   for name in $(test_programs); do
-    [ "$name" = live ] || [ "$name" = wasm ] || programs+=(--test "$name")
+    [ "$name" = live ] || [ "$name" = replica ] || [ "$name" = wasm ] || programs+=(--test "$name")
   done
   cargo test --lib --bins "${programs[@]}"
   cargo test --doc
@@ -80,11 +80,20 @@ part_e2e() {
 
 part_live() {
   test_programs | grep -qx live || skip "there are no live tests yet"
-  if ! scripts/setup.sh --check java; then
-    [ -z "${UNDERSTUDY_REQUIRE_LIVE:-}" ] || die "Java 17 and Maven are needed: scripts/setup.sh java"
-    skip "needs Java 17 and Maven: scripts/setup.sh java"
-  fi
+  needs_java
   cargo test --test live
+}
+
+# Directories that the command wrote, opened by the real server.
+part_replica() {
+  needs_java
+  cargo test --test replica -- --nocapture
+}
+
+needs_java() {
+  scripts/setup.sh --check java && return
+  [ -z "${UNDERSTUDY_REQUIRE_LIVE:-}" ] || die "Java 17 and Maven are needed: scripts/setup.sh java"
+  skip "needs Java 17 and Maven: scripts/setup.sh java"
 }
 
 # Names of the programs under tests/, as cargo finds them.

@@ -120,12 +120,21 @@ class Peers:
                 continue
             self.asked += 1
             different = q.difference(question, one, two)
+            for _ in range(8):
+                # Of doubles that aren't finite, the server's own answer is now this, now that.
+                if not different or question.kind != "min/max":
+                    break
+                different = q.difference(question, q.ask(self.one, question.sql), q.ask(self.two, question.sql))
             if different:
                 return self.note(t.directory, f"{question.kind}: {different}")
         if stopped:
             return
         one, two = (q.description(s, t.name) for s in (self.one, self.two))
         self.asked += len(one)
+        # Parquet on one side, native on the other.
+        unknown = {p[0] for side in (one, two) for p in side["partitions"] if p[1] and p[2] is None}
+        for side in (one, two):
+            side["partitions"] = [p[:2] if p[0] in unknown else p for p in side["partitions"]]
         for what in one:
             if one[what] != two[what]:
                 self.note(t.directory, f"{what}\n   one: {brief_of(one[what], two[what])}\n   two: {brief_of(two[what], one[what])}")

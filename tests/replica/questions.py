@@ -120,9 +120,11 @@ def ask(server: QuestDB, sql: str) -> tuple[str, str]:
             status, body = server.request("GET", "/exp?" + urllib.parse.urlencode({"query": sql}))
             break
         except (OSError, http.client.HTTPException):
-            # A connection that the server closed meanwhile.
-            if attempt == 2 or server.process is None or server.process.poll() is not None:
+            if server.process is None or server.process.poll() is not None:
                 raise
+            # A connection that the server closed meanwhile; or, again, an answer that it could not complete.
+            if attempt == 2:
+                return "error", "the answer breaks off"
     if status != 200 or body.startswith(b'{"query'):
         return "error", json.loads(body).get("error", f"HTTP {status}")
     return "csv", body.decode()
@@ -143,14 +145,16 @@ def difference(question: Question, a: tuple[str, str], b: tuple[str, str]) -> st
         return None
     at = next((i for i, (x, y) in enumerate(zip(*lines)) if x != y), min(map(len, lines)))
     line = [side[at] if at < len(side) else "(nothing)" for side in lines]
-    return f"{question.sql}\n   {len(lines[0])} and {len(lines[1])} lines, line {at}:\n   one: {line[0][:300]}\n   two: {line[1][:300]}"
+    # Long lines are shown from shortly before where they part.
+    begin = max(next((i for i, (x, y) in enumerate(zip(*line)) if x != y), min(map(len, line))) - 60, 0)
+    return f"{question.sql}\n   {len(lines[0])} and {len(lines[1])} lines, line {at} from {begin}:\n   one: {line[0][begin:][:300]}\n   two: {line[1][begin:][:300]}"
 
 
 # -- what isn't rows ---------------------------------------------------------------------------------
 
 
 def description(server: QuestDB, t: str) -> dict[str, object]:
-    """What a server says about a table besides its rows; `sizes` may differ where only the room for symbols does."""
+    """What a server says about a table besides its rows."""
     tables = server.query(f"SELECT {ESSENTIALS} FROM tables() WHERE table_name = '{t}'")
     return {"tables()": tables, "table_columns": server.query(f"SELECT * FROM table_columns('{t}')"), "partitions": partitions(server, t)}
 
@@ -164,7 +168,9 @@ def partitions(server: QuestDB, t: str) -> list[tuple]:
         name = p["name"] if p["partitionBy"] == "WEEK" and re.fullmatch(r"\d+-W\d+", p["name"]) else re.sub(r"T\d{4,}(-\d+)?$", "", p["name"])
         known = merged.setdefault(name, [0, p["minTimestamp"], p["maxTimestamp"]])
         known[0] += p["numRows"]
-        known[1], known[2] = min(known[1], p["minTimestamp"]), max(known[2], p["maxTimestamp"])
+        # Parquet partitions don't say when they begin and end.
+        known[1] = min(filter(None, (known[1], p["minTimestamp"])), default=None)
+        known[2] = max(filter(None, (known[2], p["maxTimestamp"])), default=None)
     return [(name, *rest) for name, rest in sorted(merged.items())]
 
 

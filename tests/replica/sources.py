@@ -210,7 +210,7 @@ def adopted(maker: Maker, number: int, row: dict) -> RandomTable:
     columns = maker.sql(f'SHOW COLUMNS FROM "{table.name}"')
     stamp = next((c for c in columns if c["designated"]), None)
     table.view = bool(row.get("matView"))
-    table.foreign = stamp is None or stamp["column"] != "ts" or row["partitionBy"] not in UNITS
+    table.foreign = not table.name.isidentifier() or not table.name.isascii() or stamp is None or stamp["column"] != "ts" or row["partitionBy"] not in UNITS
     table.nanos = stamp is not None and stamp["type"] == "TIMESTAMP_NS"
     table.columns = {c["column"]: c["type"] for c in columns if not c["designated"] and c["type"] in values.TYPES and c["column"].isidentifier()}
     table.young = set(table.columns)
