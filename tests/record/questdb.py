@@ -76,6 +76,11 @@ class QuestDB:
         """The directory that holds the tables."""
         return self.root / "db"
 
+    def command(self, lib: str) -> list[str]:
+        """How the server is started: quickly, since recordings are short."""
+        java = ["java", f"-XX:ErrorFile={self.root}/hs_err.log", f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        return java + ["-p", lib, "-m", "io.questdb/io.questdb.ServerMain", "-d", str(self.root), "-n"]
+
     # -- life ------------------------------------------------------------------------------------
 
     def start(self) -> "QuestDB":
@@ -95,8 +100,7 @@ class QuestDB:
         (conf / "server.conf").write_text(text)
         self.log = open(self.root / "server.log", "ab")
         self.process = subprocess.Popen(
-            ["java", f"-XX:ErrorFile={self.root}/hs_err.log", f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-            + ["-p", lib, "-m", "io.questdb/io.questdb.ServerMain", "-d", str(self.root), "-n"],
+            self.command(lib),
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
