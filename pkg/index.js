@@ -55,6 +55,10 @@ export class Replay {
     return this.#open().overview();
   }
 
+  refresh() {
+    return this.#queued((engine) => engine.refresh());
+  }
+
   timeline(dir) {
     return this.#queued((engine) => engine.timeline(dir));
   }
@@ -89,6 +93,10 @@ export class Replay {
 
   fetched() {
     return this.#open().fetched();
+  }
+
+  readFiles() {
+    return this.#open().readFiles();
   }
 
   /** Waits for nothing: a call that is under way fails or ends by itself. */

@@ -39,6 +39,18 @@ export interface Fetched {
   letGo: string[];
 }
 
+/** A file of which anything was read. */
+export interface ReadFile {
+  /** Inside the `db` directory. */
+  path: string;
+  /** Bytes of it that arrived; those that were let go and came again count again. */
+  bytes: number;
+  /** The file's length, where known. */
+  size: number | null;
+  /** CRC-32 of its content, 8 hex digits as gzip and zip print it, if it came whole; else null. */
+  crc32: string | null;
+}
+
 /** Something wrong with one table or file; others go on. */
 export interface Problem {
   severity: "note" | "warning" | "error";
@@ -74,8 +86,10 @@ export interface TableInfo {
   txnCount: number;
   /** Transactions whose rows QuestDB purged after applying them, inclusive ranges. */
   purged: [number, number][];
-  /** True if the replay can start: nothing needed was purged. */
+  /** True if there is a state to begin with. */
   replayable: boolean;
+  /** The first state that can be shown: 0, or, where the log's beginning was purged, what the server had applied. */
+  firstTxn: number | null;
   droppedAtTxn: number | null;
   /** How far the server itself had applied the log. */
   appliedTxn: number | null;
@@ -225,6 +239,8 @@ export interface BytesView {
 export declare class Replay {
   static open(source: Source, options?: OpenOptions): Promise<Replay>;
   overview(): Overview;
+  /** Reads the tables and their logs again, for what a server has written since. What was applied stays. */
+  refresh(): Promise<Overview>;
   /** Reads the events of the whole log of one table, so that kinds and row counts are known. */
   timeline(dir: string): Promise<Timeline>;
   /** Moves one table to just after `seqTxn` (clamped) and tells what is there. */
@@ -241,5 +257,6 @@ export declare class Replay {
   /** Raw bytes of a file of `BytesView.files`. */
   raw(path: string, offset: number, length: number): Promise<Uint8Array>;
   fetched(): Fetched;
+  readFiles(): ReadFile[];
   close(): void;
 }

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { bindAddress } from "./address.js";
 import { detailOf } from "./engine/client.js";
 import type { Start } from "./main.js";
+import { bindLive } from "./live.js";
 import { size } from "./model/format.js";
 import { parseLink } from "./model/link.js";
 import { bindKeys, bindPlayback } from "./playback.js";
@@ -27,6 +28,7 @@ export function mount(start: Start): void {
   globalThis.understudy = stage;
   bindAddress(stage);
   bindPlayback(stage);
+  bindLive(stage);
   bindKeys(stage);
   const catchAll = (error: unknown) => stage.lately.push(`fault of the page: ${detailOf(error).message}`);
   addEventListener("error", (event) => catchAll(event.error ?? event.message));

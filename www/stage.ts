@@ -10,21 +10,13 @@ import { memoryDefault } from "./engine/source.js";
 import type { Command, Fact } from "./model/command.js";
 import { historyOf } from "./model/history.js";
 import type { Condition, RowsWindow, Shown } from "./model/shown.js";
+import { NOTHING } from "./model/shown.js";
 import { rowToShow } from "./model/rows.js";
 import { reduce } from "./model/reduce.js";
 import type { State } from "./model/state.js";
 import { START } from "./model/state.js";
 import type { EngineError } from "./worker/protocol.js";
 
-const NOTHING: Shown = {
-  asked: null,
-  table: null,
-  before: null,
-  rows: null,
-  fetched: null,
-  busySince: null,
-  failed: null,
-};
 const ROWS_AROUND = 6;
 /** Logs longer than this in all are read only for the table on show. */
 const ACCOUNT_MS_MIN = 500;
@@ -214,13 +206,14 @@ export class Stage {
     const { table: dir, txn } = this.state;
     const info = this.state.overview?.tables.find((t) => t.dir === dir);
     if (dir === null || !info) return false;
-    if (!this.state.histories.has(dir)) return this.#readLog(info);
-    if (this.behind) return this.#seek(dir, txn);
+    const read = this.state.histories.get(dir)?.kind.length ?? -1;
+    if (read < info.txnCount && !this.#hasFailed(dir, null)) return this.#readLog(info);
+    if (read < 0) return false;
+    if (this.behind) return this.#seek(info, txn);
     return this.#readRows(dir);
   }
 
   async #readLog(info: TableInfo): Promise<boolean> {
-    if (this.#hasFailed(info.dir, null)) return false;
     if (this.shown.busySince === null) this.#show({ busySince: performance.now() });
     try {
       const timeline = await this.engine.call("timeline", [info.dir]);
@@ -231,7 +224,7 @@ export class Stage {
     }
   }
 
-  async #seek(dir: string, txn: number): Promise<boolean> {
+  async #seek({ dir, appliedTxn }: TableInfo, txn: number): Promise<boolean> {
     if (this.#hasFailed(dir, txn)) return false;
     if (this.shown.busySince === null) this.#show({ busySince: performance.now() });
     try {
@@ -245,10 +238,17 @@ export class Stage {
         };
       const rows = await this.#rowsOf(dir, table.rows);
       this.#show({ asked: { dir, txn }, table, before, rows, failed: null });
+      // Only there does the engine find that it can't go on, or that the server's own table differs.
+      if (table.seqTxn < txn || table.seqTxn === appliedTxn) await this.#readProblems();
       return true;
     } catch (error) {
       return this.#failedCall(dir, txn, error);
     }
+  }
+
+  async #readProblems(): Promise<void> {
+    const { problems } = await this.engine.call("overview", []);
+    this.dispatch({ fact: "problems", problems });
   }
 
   async #readRows(dir: string): Promise<boolean> {

@@ -65,7 +65,12 @@ fn measure(workload: &Workload, seconds: fn(&mut dyn FnMut()) -> f64) -> String 
 
 fn apply_all(table: &mut understudy::table::Table, commits: &[Commit], commits_per_block: usize) {
     for block in commits.chunks(commits_per_block) {
-        debug_assert!(block.windows(2).all(|pair| !ends_block(table, table.max_ts(), &(&pair[0]).into(), &(&pair[1]).into())));
+        debug_assert!(block.windows(2).all(|pair| !ends_block(
+            table,
+            table.max_ts(),
+            &(&pair[0]).into(),
+            &(&pair[1]).into()
+        )));
         black_box(apply_commits(table, block));
     }
 }

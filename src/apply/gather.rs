@@ -28,7 +28,7 @@ pub(super) fn append(
 }
 
 /// Appends rows `start .. start + len` of another chunk; without one, nulls.
-pub(super) fn append_rows(chunk: &mut Chunk, ty: ColumnType, from: Option<&Chunk>, start: usize, len: usize) {
+pub fn append_rows(chunk: &mut Chunk, ty: ColumnType, from: Option<&Chunk>, start: usize, len: usize) {
     match from {
         Some(_) if len == 0 => {}
         Some(from) => append_chunk(chunk, from, start, len),

@@ -26,4 +26,6 @@ mod ttl;
 pub use change::{ChangeError, apply_change};
 pub use commits::{CommitHead, apply_commits, ends_block};
 pub use effect::{CHANGED_RANGES_MAX, Effect, PartitionEffect, Touch};
+pub use gather::append_rows;
 pub use other::{Rewrite, apply_other};
+pub use ttl::evict;

@@ -9,7 +9,7 @@ use crate::table::Table;
 /// A partition's age is counted from its end to the newest row, or to `commit_ts` (microseconds) where
 /// that is earlier: rows dated in the future do not make others old. The server takes its wall clock
 /// at the time of applying there; the commit's time is the one that every replica knows.
-pub(super) fn evict(table: &mut Table, commit_ts: i64) -> Effect {
+pub fn evict(table: &mut Table, commit_ts: i64) -> Effect {
     let ttl = table.schema.ttl;
     let (Some(newest), true) = (table.max_ts(), ttl != 0) else { return Effect::default() };
     let now = newest.min(in_table_unit(table, commit_ts));

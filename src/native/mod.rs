@@ -8,6 +8,7 @@
 //! | [`outcome`] | exit codes, failures |
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
+//! | [`store`] | a database in QuestDB's own files, written by applying a log |
 //! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
 //! | [`cli`] | arguments, output, exit codes, one file per verb |
 
@@ -26,3 +27,4 @@ pub mod index;
 pub mod outcome;
 pub mod serve;
 pub mod source;
+pub mod store;

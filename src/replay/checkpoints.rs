@@ -44,7 +44,8 @@ impl Checkpoints {
 
     /// Lets all states go but the one at the beginning.
     pub(super) fn clear_after_beginning(&mut self) {
-        self.states.retain(|&seq_txn, _| seq_txn == 0);
+        let beginning = self.states.keys().next().copied();
+        self.states.retain(|&seq_txn, _| Some(seq_txn) == beginning);
     }
 
     /// Number of states.

@@ -16,7 +16,7 @@ pub struct History {
     pub records: Arc<Vec<TxnRecord>>,
     /// What can be read, what was purged, what is missing.
     pub survey: Survey,
-    /// The table as it was created.
+    /// The table as it was created, or as it was applied where only that is left.
     pub definition: TableMeta,
     /// How far the server itself has applied the log, where its files stand beside it.
     pub applied: Option<Applied>,
@@ -37,14 +37,14 @@ impl History {
             });
         }
         let log = SequencerLog::open(files, &token.dir)?;
-        let definition = TableMeta::at_creation(files, &token.dir);
+        let definition = definition(files, &token.dir);
         let applied = Applied::read(files, &token.dir);
         let survey = Survey::read(files, &log);
         let (definition, survey) = (definition?, survey?);
         let applied = match applied {
             Ok(applied) => Some(applied),
             Err(Error::Pending) => return Err(Error::Pending),
-            // The applied table is only there to compare with.
+            // The applied table is there to compare with, and to begin with where the log doesn't.
             Err(_) => None,
         };
         let records = Arc::new(log.records(files, survey.first_record..=log.max_txn)?);
@@ -65,6 +65,16 @@ impl History {
     /// True if nothing that a replay from the beginning needs was purged.
     pub fn is_replayable(&self) -> bool {
         self.survey.purged.is_empty() && self.survey.first_record <= 1
+    }
+
+    /// The first state that can be shown, by its transaction: 0 where the whole log is there, else the one
+    /// that the server had applied when the log was read. `None` if that is gone, too: the table was dropped.
+    pub fn first_state(&self) -> Option<u64> {
+        if self.is_replayable() {
+            return Some(0);
+        }
+        let applied = self.applied.as_ref().map(|applied| applied.seq_txn);
+        applied.filter(|_| !self.survey.dropped)
     }
 
     /// The last transaction committed at `time_us` or before (microseconds UTC), 0 if none was.
@@ -118,6 +128,13 @@ impl History {
         let mut table = Table::new(self.token.name.clone(), self.token.dir.clone(), schema);
         table.standing = Standing::Exact;
         Ok(table)
+    }
+}
+
+fn definition(files: &dyn Files, dir: &str) -> Result<TableMeta> {
+    match TableMeta::at_creation(files, dir) {
+        Err(Error::Absent { .. }) => TableMeta::applied(files, dir),
+        other => other,
     }
 }
 

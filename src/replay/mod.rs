@@ -1,9 +1,11 @@
 //! A table's whole history, and moving through it.
 //!
 //! [`History`] is the log; [`Player`] holds the table at one place of it, goes forward by applying and
-//! back by checkpoints, within a budget of memory; [`timeline()`] tells what each transaction is without
+//! back by checkpoints, within a budget of memory, from the beginning or, where that was purged, from the table
+//! as the server applied it; [`timeline()`] tells what each transaction is without
 //! reading rows; [`compare()`] holds the result against the table as the server applied it.
 
+mod base;
 mod budget;
 mod checkpoints;
 mod compare;

@@ -1,3 +1,4 @@
+use super::base::Base;
 use super::checkpoints::Checkpoints;
 use super::{History, budget};
 use crate::apply::{self, Effect};
@@ -9,6 +10,9 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 /// One table's history, and a place in it: moves forward by applying, back by checkpoints.
+///
+/// It begins with the empty table as it was created; where the log's beginning was purged, with the table as
+/// the server applied it ([`History::first_state`]), which the first [`seek`](Self::seek) reads.
 ///
 /// ```
 /// use understudy::replay::{History, Player, tables};
@@ -24,6 +28,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Player {
     history: Arc<History>,
+    /// Where the history begins, if that is not an empty table.
+    base: Option<Base>,
     table: Table,
     /// What the transaction `table.seq_txn` did; absent right after a checkpoint was taken up.
     effect: Option<Effect>,
@@ -99,7 +105,9 @@ impl Player {
         let table = history.genesis()?;
         let mut checkpoints = Checkpoints::default();
         checkpoints.keep(&table, 0);
+        let first = history.first_state().filter(|first| *first > 0 || !history.is_replayable());
         Ok(Self {
+            base: first.map(|first| Base::new(history.token.clone(), first)),
             history: Arc::new(history),
             table,
             effect: None,
@@ -113,18 +121,21 @@ impl Player {
         })
     }
 
-    /// Moves to just after transaction `target` (beyond the end: to the end).
+    /// Moves to just after transaction `target` (beyond the end: to the end; before the beginning: to the
+    /// beginning).
     ///
     /// Goes on where it was when called again after [`Error::Pending`].
     ///
     /// # Errors
-    /// What reading a transaction answers. The table then stands before that transaction.
+    /// What reading a transaction answers. The table then stands before that transaction. What reading the
+    /// server's table answers, where the history begins with that: [`is_begun`](Self::is_begun) is false then.
     pub fn seek(&mut self, files: &dyn Files, target: u64) -> Result<()> {
-        let target = target.min(self.history.txn_count());
+        let first = self.begin(files)?;
+        let target = target.min(self.history.txn_count()).max(first);
         // One short of the target where the transaction's own effect isn't known.
-        let from = target.saturating_sub(1);
+        let from = target.saturating_sub(1).max(first);
         let behind = self.table.seq_txn > target
-            || self.table.seq_txn == target && self.effect.is_none() && target > 0;
+            || self.table.seq_txn == target && self.effect.is_none() && target > first;
         self.jump(from, behind);
         while self.table.seq_txn < from && self.moves() {
             self.advance(files, from)?;
@@ -132,10 +143,35 @@ impl Player {
         if self.table.seq_txn < target && self.moves() {
             self.advance(files, target)?;
         }
-        if target == 0 {
+        if target == first {
             self.effect = None;
         }
         Ok(())
+    }
+
+    /// The transaction of the first state: 0, or that of the server's table with which the history begins.
+    pub fn first(&self) -> u64 {
+        self.base.as_ref().map_or(0, |base| base.seq_txn)
+    }
+
+    /// False while the history's first state is the server's table and that is not read yet: the table has
+    /// no rows then.
+    pub fn is_begun(&self) -> bool {
+        self.base.as_ref().is_none_or(Base::is_ready)
+    }
+
+    /// Takes up the first state where that has to be read; answers its transaction.
+    fn begin(&mut self, files: &dyn Files) -> Result<u64> {
+        let Some(base) = &mut self.base else { return Ok(0) };
+        // Half for the first state, half for what comes after.
+        if let Some(table) = base.load(files, self.options.memory / 2, self.focus.as_ref())? {
+            self.checkpoints = Checkpoints::default();
+            self.checkpoints.keep(&table, 0);
+            self.checkpoints.built(table.memory());
+            self.table = table;
+            (self.work, self.work_at_checkpoint, self.effect) = (0, 0, None);
+        }
+        Ok(base.seq_txn)
     }
 
     /// Keeps the values of the partitions that these rows are in from being let go for want of memory, and
@@ -157,7 +193,10 @@ impl Player {
         self.focus = floors;
         if gone {
             self.checkpoints.clear_after_beginning();
-            self.jump(0, true);
+            self.jump(self.first(), true);
+            if let Some(base) = &mut self.base {
+                base.forget();
+            }
         }
         gone
     }
@@ -175,6 +214,12 @@ impl Player {
     /// The log that is played.
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// Goes on with a longer log of the same table: what was applied stays.
+    pub fn go_on_with(&mut self, history: History) {
+        self.history = Arc::new(history);
+        self.metas = SegmentMetas::default();
     }
 
     /// Bytes of rows held, checkpoints included, as last counted.

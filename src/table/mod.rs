@@ -6,6 +6,7 @@
 pub mod calendar;
 mod cell;
 pub mod chunk;
+mod difference;
 mod digest;
 pub mod files;
 mod null;
@@ -21,6 +22,7 @@ mod value;
 pub use calendar::Calendar;
 pub use cell::value_of;
 pub use chunk::Chunk;
+pub use difference::{RowDifference, Side, differences};
 pub use digest::{BlockDigest, DIGEST_VERSION, Digest};
 pub use null::null_pattern;
 pub use partition::{BLOCK_ROWS, Block, Partition};

@@ -51,6 +51,11 @@ impl SymbolTable {
         self.bytes + self.strings.len() * 64
     }
 
+    /// The strings from a key on, in order of key.
+    pub fn iter_from(&self, key: usize) -> impl Iterator<Item = &str> + '_ {
+        (key..self.strings.len()).filter_map(|key| self.strings.get(key)).map(|text| &**text)
+    }
+
     /// All strings in order of key.
     pub fn iter(&self) -> impl Iterator<Item = &str> + '_ {
         self.strings.iter().map(|text| &**text)

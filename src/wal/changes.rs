@@ -1,5 +1,6 @@
 use super::cursor::{Cursor, Gather};
 use super::{Change, ColumnSpec, ColumnType, Error, Files, Result};
+use bytes::Bytes;
 
 const FLAG_INDEXED: i64 = 1;
 
@@ -10,6 +11,12 @@ pub fn read_change(files: &dyn Files, table_dir: &str, structure_version: i64) -
     let place = change_place(files, table_dir, structure_version)?;
     let bytes = files.read(&place.file, place.offset, place.len)?;
     decode_change(&place.file, place.offset, &bytes)
+}
+
+/// The bytes of the structural change that led to `structure_version`, its length included.
+pub fn read_raw_change(files: &dyn Files, table_dir: &str, structure_version: i64) -> Result<Bytes> {
+    let place = change_place(files, table_dir, structure_version)?;
+    files.read(&place.file, place.offset, place.len)
 }
 
 /// Where a structural change is.

@@ -6,10 +6,10 @@
 use super::{ColumnType, DataEvent, Error, Result, SequencerMeta, SymbolDiff, Tag};
 
 /// Bytes of a file from an offset on.
-pub(super) struct Aux<'a> {
-    pub(super) file: &'a str,
-    pub(super) offset: u64,
-    pub(super) bytes: &'a [u8],
+pub(crate) struct Aux<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) offset: u64,
+    pub(crate) bytes: &'a [u8],
 }
 
 const SYMBOL_NULL: i32 = i32::MIN;
@@ -19,7 +19,7 @@ const VARCHAR_NULL: u32 = 4;
 const VARCHAR_MAX_INLINED: usize = 9;
 
 /// Every symbol diff belongs to a SYMBOL column of the segment, or to a dropped column.
-pub(super) fn symbol_diffs(dir: &str, meta: &SequencerMeta, event: &DataEvent) -> Result<()> {
+pub(crate) fn symbol_diffs(dir: &str, meta: &SequencerMeta, event: &DataEvent) -> Result<()> {
     for diff in &event.symbols {
         let column = meta.columns.get(diff.column);
         if !column.is_some_and(|column| column.dropped || column.ty.is_symbol()) {
@@ -31,7 +31,7 @@ pub(super) fn symbol_diffs(dir: &str, meta: &SequencerMeta, event: &DataEvent) -
 }
 
 /// Row ids count up from the event's first row, timestamps keep what the event says of them.
-pub(super) fn designated(file: &str, offset: u64, bytes: &[u8], event: &DataEvent) -> Result<()> {
+pub(crate) fn designated(file: &str, offset: u64, bytes: &[u8], event: &DataEvent) -> Result<()> {
     let mut ids_right = true;
     let mut sorted = true;
     let (mut min, mut max, mut last) = (i64::MAX, i64::MIN, i64::MIN);
@@ -75,7 +75,7 @@ pub(super) fn designated(file: &str, offset: u64, bytes: &[u8], event: &DataEven
 }
 
 /// Keys are null, clean ones of the table's dictionary, or entries of this commit.
-pub(super) fn symbol_keys(file: &str, offset: u64, bytes: &[u8], diff: Option<&SymbolDiff>) -> Result<()> {
+pub(crate) fn symbol_keys(file: &str, offset: u64, bytes: &[u8], diff: Option<&SymbolDiff>) -> Result<()> {
     let end = diff.map_or(0, |diff| diff.clean as usize + diff.entries.len());
     let end = i32::try_from(end).unwrap_or(i32::MAX);
     let bad = |key: i32| key != SYMBOL_NULL && (key < 0 || key >= end);
@@ -94,7 +94,7 @@ pub(super) fn symbol_keys(file: &str, offset: u64, bytes: &[u8], diff: Option<&S
 }
 
 /// Start and end in `.d` of the values of these `.i` entries.
-pub(super) fn data_range(ty: ColumnType, file: &str, offset: u64, aux: &[u8]) -> Result<(u64, u64)> {
+pub(crate) fn data_range(ty: ColumnType, file: &str, offset: u64, aux: &[u8]) -> Result<(u64, u64)> {
     let (start, end) = match ty.tag() {
         Tag::String | Tag::Binary => {
             let last = aux.len().saturating_sub(8);
@@ -117,7 +117,7 @@ pub(super) fn data_range(ty: ColumnType, file: &str, offset: u64, aux: &[u8]) ->
 }
 
 /// Each STRING begins where the one before ends.
-pub(super) fn strings(aux: &Aux<'_>, data: &Aux<'_>) -> Result<()> {
+pub(crate) fn strings(aux: &Aux<'_>, data: &Aux<'_>) -> Result<()> {
     var_entries(aux, data, "STRING", |value| {
         let units = i64::from(i32_at(value.get(..4)?, 0));
         match units {
@@ -129,7 +129,7 @@ pub(super) fn strings(aux: &Aux<'_>, data: &Aux<'_>) -> Result<()> {
 }
 
 /// Each BINARY begins where the one before ends.
-pub(super) fn binaries(aux: &Aux<'_>, data: &Aux<'_>) -> Result<()> {
+pub(crate) fn binaries(aux: &Aux<'_>, data: &Aux<'_>) -> Result<()> {
     var_entries(aux, data, "BINARY", |value| {
         let len = i64_at(value.get(..8)?, 0);
         match len {
@@ -155,7 +155,7 @@ fn var_entries(aux: &Aux<'_>, data: &Aux<'_>, what: &str, size: impl Fn(&[u8]) -
 }
 
 /// Values follow each other without gaps, lengths fit, prefixes are those of the values.
-pub(super) fn varchars(aux: &Aux<'_>, data: &Aux<'_>) -> Result<()> {
+pub(crate) fn varchars(aux: &Aux<'_>, data: &Aux<'_>) -> Result<()> {
     let mut rest = data.bytes;
     let mut next = data.offset;
     for (i, entry) in aux.bytes.chunks_exact(16).enumerate() {
@@ -184,7 +184,7 @@ pub(super) fn varchars(aux: &Aux<'_>, data: &Aux<'_>) -> Result<()> {
 }
 
 /// Entries follow each other without gaps, and their shapes fit their sizes.
-pub(super) fn arrays(aux: &Aux<'_>, data: &Aux<'_>, dims: usize) -> Result<()> {
+pub(crate) fn arrays(aux: &Aux<'_>, data: &Aux<'_>, dims: usize) -> Result<()> {
     let mut next = data.offset;
     for (i, entry) in aux.bytes.chunks_exact(16).enumerate() {
         let start = i64_at(entry, 0) as u64 & OFFSET_BITS;

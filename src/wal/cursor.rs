@@ -154,7 +154,7 @@ pub fn utf16_lossy(units: &[u8]) -> String {
 /// Lets a reader ask for several things before it answers [`Error::Pending`], so that a driver can
 /// fetch them at once.
 #[derive(Debug, Default)]
-pub(super) struct Gather {
+pub(crate) struct Gather {
     pending: usize,
 }
 
@@ -163,7 +163,7 @@ const WAITING_MAX: usize = 1024;
 
 impl Gather {
     /// The value if it is here, `None` if it is on its way; other errors end the reading.
-    pub(super) fn add<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
+    pub(crate) fn add<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(Error::Pending) => {
@@ -175,12 +175,12 @@ impl Gather {
     }
 
     /// [`Error::Pending`] if anything is on its way.
-    pub(super) fn done(&self) -> Result<()> {
+    pub(crate) fn done(&self) -> Result<()> {
         if self.pending > 0 { Err(Error::Pending) } else { Ok(()) }
     }
 
     /// True if enough was asked for: the caller should go on to [`done`](Self::done).
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.pending >= WAITING_MAX
     }
 }

@@ -8,9 +8,9 @@
 mod applied;
 mod bind;
 mod changes;
-mod check;
+pub(crate) mod check;
 mod commit;
-mod cursor;
+pub(crate) mod cursor;
 mod error;
 mod event;
 mod event_batch;
@@ -30,7 +30,7 @@ mod types;
 
 pub use applied::{Applied, AppliedPartition};
 pub use bind::TypedBind;
-pub use changes::{decode_change, read_change, read_changes};
+pub use changes::{decode_change, read_change, read_changes, read_raw_change};
 pub use commit::{Commit, SymbolDiff, WalColumn};
 pub use cursor::{Cursor, utf16_lossy};
 pub use error::{Error, Result};

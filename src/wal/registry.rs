@@ -57,7 +57,7 @@ pub struct Registry {
 
 impl Registry {
     /// Reads the newest `tables.d.N`, then adds what only the directories tell, where the driver
-    /// can list: tables without a record, and dropped ones whose log is still there.
+    /// can list: tables without a record. Dropped tables count for as long as their log is there.
     ///
     /// # Errors
     /// [`Error::Absent`] of `tables.d.0` if there is neither a registry nor a table.
@@ -69,8 +69,8 @@ impl Registry {
         };
         if let Some(names) = &names {
             registry.add_unlisted(files, names)?;
-            registry.drop_gone(files, names)?;
         }
+        registry.drop_gone(files, names.as_deref())?;
         if registry.tables.is_empty() && newest(files, names.as_deref())?.is_none() {
             return Err(Error::Absent { file: "tables.d.0".into() });
         }
@@ -121,13 +121,13 @@ impl Registry {
     }
 
     /// Forgets dropped tables of which nothing is left.
-    fn drop_gone(&mut self, files: &dyn Files, names: &[String]) -> Result<()> {
+    fn drop_gone(&mut self, files: &dyn Files, names: Option<&[String]>) -> Result<()> {
         let mut gather = Gather::default();
         let mut kept = Vec::with_capacity(self.tables.len());
         for table in std::mem::take(&mut self.tables) {
             let log = format!("{}/txn_seq/_txnlog", table.dir);
-            let keep = !table.dropped
-                || (names.contains(&table.dir) && gather.add(exists(files, &log))?.unwrap_or_default());
+            let may_exist = names.is_none_or(|names| names.contains(&table.dir));
+            let keep = !table.dropped || (may_exist && gather.add(exists(files, &log))?.unwrap_or_default());
             if keep {
                 kept.push(table);
             }
@@ -315,7 +315,9 @@ mod tests {
             assert_eq!(registry.find("x"), None);
         }
         files.remove("x~9/txn_seq/_txnlog");
-        assert_eq!(Registry::read(&files).unwrap().tables.len(), 2, "nothing is left of the dropped table");
+        for registry in [Registry::read(&files).unwrap(), Registry::read(&NoList(files.clone())).unwrap()] {
+            assert_eq!(registry.tables.len(), 2, "nothing is left of the dropped table");
+        }
     }
 
     #[test]

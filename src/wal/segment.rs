@@ -257,7 +257,8 @@ fn read_slices(
             continue;
         }
         check_component(format_args!("{dir}/_meta"), &column.name)?;
-        let (file, offset, len) = first_range(dir, column, Some(index) == meta.timestamp, event.row_lo..event.row_hi);
+        let (file, offset, len) =
+            first_range(dir, column, Some(index) == meta.timestamp, event.row_lo..event.row_hi);
         // A commit without rows may have been written before the segment had column files.
         let bytes =
             if empty { Some(no_rows(column.ty)) } else { gather.add(files.read(&file, offset, len))? };

@@ -79,7 +79,9 @@ impl Stretch {
     /// # Errors
     /// Those of [`read_commit`](super::read_commit).
     pub fn column(&self, files: &dyn Files, index: usize) -> Result<Option<WalColumn>> {
-        let Some(column) = self.meta.columns.get(index).filter(|column| !column.dropped) else { return Ok(None) };
+        let Some(column) = self.meta.columns.get(index).filter(|column| !column.dropped) else {
+            return Ok(None);
+        };
         check_component(format_args!("{}/_meta", self.dir), &column.name)?;
         let designated = Some(index) == self.meta.timestamp;
         let (file, offset, len) = first_range(&self.dir, column, designated, self.row_lo()..self.row_hi());
@@ -88,7 +90,9 @@ impl Stretch {
         }
         let bytes = files.read(&file, offset, len)?;
         if designated {
-            self.each_event(&bytes, 16, |event, at, bytes| check::designated(&file, offset + at, bytes, event))?;
+            self.each_event(&bytes, 16, |event, at, bytes| {
+                check::designated(&file, offset + at, bytes, event)
+            })?;
             return Ok(Some(WalColumn::Designated(bytes)));
         }
         if let Some(width) = column.ty.fixed_size() {

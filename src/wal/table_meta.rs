@@ -3,6 +3,8 @@ use super::{ColumnType, Error, Files, PartitionBy, Result};
 
 /// The one metadata version that QuestDB has used since 6.x.
 const VERSION: i32 = 426;
+/// The minor version that QuestDB 9.0 to 9.3 write.
+const MINOR_VERSION: u16 = 1;
 const HEADER: usize = 128;
 const COLUMN: usize = 32;
 const MAX_META: u64 = 16 << 20;
@@ -29,6 +31,8 @@ pub struct TableMeta {
     pub wal_enabled: bool,
     /// How long rows are kept.
     pub ttl: Ttl,
+    /// Of the metadata's format: 1 since QuestDB 9, 0 before.
+    pub minor_version: u16,
     /// By writer index.
     pub columns: Vec<TableMetaColumn>,
 }
@@ -91,6 +95,18 @@ impl TableMeta {
         self.columns.iter().any(|column| column.dedup_key)
     }
 
+    /// What to know of a table that another release of QuestDB made than those that replays are compared
+    /// with byte for byte; `None` for those. Files tell a release no more exactly than that.
+    pub fn other_release(&self) -> Option<&'static str> {
+        match self.minor_version {
+            MINOR_VERSION => None,
+            0 => Some("it was made by a QuestDB before 9, whose recordings are compared by value only"),
+            _ => {
+                Some("it was made by a later QuestDB than 9.3.4, the last one that replays are compared with")
+            }
+        }
+    }
+
     /// Decodes the content of `file`, which may be followed by unused bytes.
     pub fn decode(file: &str, bytes: &[u8]) -> Result<Self> {
         let mut cursor = Cursor::new(file, 0, bytes);
@@ -116,7 +132,10 @@ impl TableMeta {
         let o3_max_lag = cursor.i64("largest lag")?;
         let metadata_version = cursor.i64("version of the metadata")?;
         let wal_enabled = cursor.flag("WAL flag")?;
-        cursor.take(4, "checksum and minor version")?;
+        let minor = cursor.i32("checksum and minor version")? as u32;
+        // Older releases have anything there; later ones a checksum below the number.
+        let checksum = (count as i64).wrapping_mul(37).wrapping_add(metadata_version.wrapping_mul(13));
+        let minor_version = if checksum as u16 == minor as u16 { (minor >> 16) as u16 } else { 0 };
         let ttl = match cursor.i32("TTL")? {
             0 => Ttl::None,
             hours @ 1.. => Ttl::Hours(hours as u32),
@@ -132,6 +151,7 @@ impl TableMeta {
             metadata_version,
             wal_enabled,
             ttl,
+            minor_version,
             columns,
         })
     }
@@ -195,7 +215,7 @@ pub(super) mod tests {
         out.extend(600_000_000i64.to_le_bytes());
         out.extend(0i64.to_le_bytes());
         out.push(1);
-        out.extend([0; 4]);
+        out.extend((columns.len() as i32 * 37 | 1 << 16).to_le_bytes());
         out.extend(ttl.to_le_bytes());
         out.resize(HEADER, 0);
         for (code, flags, _) in columns {
@@ -225,6 +245,17 @@ pub(super) mod tests {
         assert_eq!((symbol.symbol_capacity, symbol.index_block_capacity), (128, 256));
         assert_eq!(meta.columns[2].name, "old");
         assert!(meta.columns[2].dropped);
+    }
+
+    #[test]
+    fn tells_other_releases() {
+        let bytes = encode(&[(8, 0, "ts"), (6, 0, "n")], 0);
+        let with =
+            |minor: [u8; 4]| TableMeta::decode("f", &[&bytes[..41], &minor, &bytes[45..]].concat()).unwrap();
+        assert_eq!(with([74, 0, 1, 0]).other_release(), None);
+        assert!(with([0; 4]).other_release().unwrap().contains("before 9"));
+        assert!(with([75, 0, 1, 0]).other_release().unwrap().contains("before 9"));
+        assert!(with([74, 0, 2, 0]).other_release().unwrap().contains("later"));
     }
 
     #[test]

@@ -28,6 +28,16 @@ pub struct Fetched {
     pub let_go: Vec<String>,
 }
 
+/// A file of which anything was read.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadFile {
+    pub path: String,
+    pub bytes: f64,
+    pub size: Option<f64>,
+    pub crc32: Option<String>,
+}
+
 /// Something wrong with one table or file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,6 +85,7 @@ pub struct TableInfo {
     pub txn_count: f64,
     pub purged: Vec<(f64, f64)>,
     pub replayable: bool,
+    pub first_txn: Option<f64>,
     pub dropped_at_txn: Option<f64>,
     pub applied_txn: Option<f64>,
     pub first_us: Option<f64>,

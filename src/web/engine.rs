@@ -15,6 +15,7 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 mod memory;
+mod refresh;
 
 /// Memory budget where none is asked for.
 const MEMORY_DEFAULT: usize = 512 << 20;
@@ -225,6 +226,15 @@ impl Engine {
             let_go: self.let_go(),
         })?)
     }
+
+    /// The files of which anything was read.
+    ///
+    /// # Errors
+    /// None.
+    #[wasm_bindgen(js_name = readFiles)]
+    pub fn read_files(&self) -> JsOutcome {
+        Ok(to_js(&self.files.read_files())?)
+    }
 }
 
 impl Engine {
@@ -281,7 +291,9 @@ impl Engine {
         let (listed, histories) = list(tokens, read.into_inner(), self.files.has_listing());
         let mut slots = self.slots.borrow_mut();
         for (dir, history) in histories {
-            slots.insert(dir, Slot::new(history));
+            if !slots.get_mut(&dir).is_some_and(|slot| slot.renew(&history)) {
+                slots.insert(dir, Slot::new(history));
+            }
         }
         drop(slots);
         Ok(listed)

@@ -1,5 +1,7 @@
 //! The cache of files, and what is wanted of them.
 
+use super::crc32::crc32;
+use super::dto;
 use super::extents::Extents;
 use super::failure::{Failure, FailureKind};
 use super::http::Answer;
@@ -62,6 +64,10 @@ struct File {
     extents: Extents,
     /// True once any of it arrived.
     read: bool,
+    /// Bytes of it that arrived, those that came again included.
+    arrived: u64,
+    /// Of its content, if it came whole.
+    crc32: Option<u32>,
     /// Where the last fetch ended, and how long the next one that follows on it is.
     reached: u64,
     ahead: u64,
@@ -117,6 +123,27 @@ impl WebFiles {
         Ok(Self(Rc::new(Shared { origin, state: RefCell::new(state) })))
     }
 
+    /// Forgets all content: files that a server still writes have grown, and what was zero is written.
+    ///
+    /// # Errors
+    /// Those of [`Origin::listing`].
+    pub async fn renew(&self) -> std::result::Result<(), Failure> {
+        let listing = self.0.origin.listing().await?;
+        let state = &mut *self.0.state.borrow_mut();
+        state.files.retain(|_, file| file.read);
+        #[expect(clippy::iter_over_hash_type, reason = "each by itself")]
+        for (path, file) in &mut state.files {
+            let size = known_size(listing.as_ref(), path);
+            *file =
+                File { size, read: file.read, arrived: file.arrived, crc32: file.crc32, ..File::default() };
+        }
+        state.listing = listing;
+        state.held = 0;
+        state.wants.clear();
+        state.failures.clear();
+        Ok(())
+    }
+
     /// Where the bytes come from.
     pub fn origin(&self) -> &Origin {
         &self.0.origin
@@ -136,6 +163,22 @@ impl WebFiles {
             ranges_honoured: state.ranges_honoured,
             held: state.held,
         }
+    }
+
+    /// The files of which anything was read, by path.
+    pub fn read_files(&self) -> Vec<dto::ReadFile> {
+        let state = self.0.state.borrow();
+        #[expect(clippy::iter_over_hash_type, reason = "sorted below")]
+        let read = state.files.iter().filter(|(_, file)| file.read);
+        let told = read.map(|(path, file)| dto::ReadFile {
+            path: path.clone(),
+            bytes: file.arrived as f64,
+            size: if let Size::Known(size) = file.size { Some(size as f64) } else { None },
+            crc32: file.crc32.map(|crc| format!("{crc:08x}")),
+        });
+        let mut told: Vec<_> = told.collect();
+        told.sort_by(|a, b| a.path.cmp(&b.path));
+        told
     }
 
     /// Begins an attempt of the engine; what the last one did not use may go from now on.
@@ -217,6 +260,14 @@ impl WebFiles {
     }
 }
 
+/// What the listing says of a file.
+fn known_size(listing: Option<&BTreeMap<String, u64>>, path: &str) -> Size {
+    match listing {
+        Some(listing) => listing.get(path).map_or(Size::Absent, |&size| Size::Known(size)),
+        None => Size::Unknown,
+    }
+}
+
 /// No answer at all, not even a refusal.
 fn is_silence(failure: &Failure) -> bool {
     failure.kind == FailureKind::Network && failure.status.is_none()
@@ -276,10 +327,7 @@ impl State {
             return Err(Error::Io { file: path.into(), message: failure.message.as_str().into() });
         }
         if !self.files.contains_key(path) {
-            let size = match &self.listing {
-                Some(listing) => listing.get(path).map_or(Size::Absent, |&size| Size::Known(size)),
-                None => Size::Unknown,
-            };
+            let size = known_size(self.listing.as_ref(), path);
             self.files.insert(path.to_owned(), File { size, ..File::default() });
         }
         self.files.get_mut(path).ok_or(Error::Pending)
@@ -338,6 +386,10 @@ impl State {
         };
         self.held += file.extents.insert(offset, &bytes, attempt);
         self.files_read += u32::from(!std::mem::replace(&mut file.read, true));
+        file.arrived += bytes.len() as u64;
+        if offset == 0 && file.size == Size::Known(bytes.len() as u64) {
+            file.crc32 = Some(crc32(&bytes));
+        }
         self.bytes_read += bytes.len() as u64;
     }
 

@@ -200,6 +200,8 @@ enum Trouble {
 fn request(method: &str, range: Option<&Range<u64>>) -> RequestInit {
     let init = RequestInit::new();
     init.set_method(method);
+    // QuestDB writes through memory maps, which move neither times nor tags: no copy of before will do.
+    let _ = js_sys::Reflect::set(&init, &"cache".into(), &"no-store".into());
     init.set_signal(Some(&web_sys::AbortSignal::timeout_with_u32(TIMEOUT_MS)));
     if let Some(range) = range {
         let headers = js_sys::Object::new();

@@ -6,6 +6,7 @@
 //! | [`dto`] | plain data for JavaScript, converted by hand from the engine's own types |
 //! | [`files`] | [`wal::Files`](crate::wal::Files) over a cache: notes what is wanted, fetches it, lets go of what is old |
 //! | [`extents`] | the parts of one file that are in the cache |
+//! | [`crc32`] | the checksum of what was read |
 //! | [`origin`] | where bytes come from: an address, dropped files |
 //! | [`http`] | one request with retries |
 //!
@@ -13,6 +14,7 @@
 //! the driver fetches all that was asked for at once, and makes the same call again.
 
 mod bytes_view;
+pub mod crc32;
 pub mod dto;
 mod engine;
 pub mod extents;

@@ -85,7 +85,8 @@ fn table_info(history: &History) -> dto::TableInfo {
             .iter()
             .map(|range| (*range.start() as f64, *range.end() as f64))
             .collect(),
-        replayable: history.is_replayable(),
+        replayable: history.first_state().is_some(),
+        first_txn: history.first_state().map(|first| first as f64),
         dropped_at_txn: history.dropped_at().map(|txn| txn as f64),
         applied_txn: history.applied.as_ref().map(|applied| applied.seq_txn as f64),
         first_us: commit_us(history.records.first()),
@@ -113,6 +114,7 @@ fn without_log(token: TableToken) -> dto::TableInfo {
         txn_count: 0.0,
         purged: Vec::new(),
         replayable: false,
+        first_txn: None,
         dropped_at_txn: None,
         applied_txn: None,
         first_us: None,
@@ -130,9 +132,19 @@ fn survey_problems(history: &History) -> Vec<dto::Problem> {
         advice: Some(advice.to_owned()),
     };
     let mut problems = Vec::new();
+    if let Some(release) = history.definition.other_release() {
+        problems.push(problem(
+            dto::Severity::Warning,
+            release.to_owned(),
+            "compare with what that server answers",
+        ));
+    }
     if !history.survey.purged.is_empty() {
         let ranges = ranges_text(&history.survey.purged);
-        let message = format!("rows of transactions {ranges} were purged after QuestDB applied them");
+        let mut message = format!("rows of transactions {ranges} were purged after QuestDB applied them");
+        if let Some(first) = history.first_state() {
+            message.push_str(&format!("; the first state is QuestDB's own table as of transaction {first}"));
+        }
         problems.push(problem(dto::Severity::Note, message, PURGE_ADVICE));
     }
     if !history.survey.missing.is_empty() {

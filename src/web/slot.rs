@@ -26,6 +26,22 @@ impl Slot {
         Self { player: None, history, marks: Vec::new(), at: 0, used: 0, spent: dto::Spent::default() }
     }
 
+    /// Takes up the log as it is read now; what was applied of it stays. False if it is no continuation of the
+    /// one before: another table has come in its place.
+    pub(super) fn renew(&mut self, history: &History) -> bool {
+        let (before, now) = (&self.history, history);
+        let continues = before.log.created_us == now.log.created_us
+            && before.token.id == now.token.id
+            && before.txn_count() <= now.txn_count();
+        if continues {
+            self.history = history.clone();
+            if let Some(player) = &mut self.player {
+                player.go_on_with(history.clone());
+            }
+        }
+        continues
+    }
+
     pub(super) fn player(&mut self, memory: usize) -> crate::wal::Result<&mut Player> {
         if self.player.is_none() {
             let checkpoint_work = CHECKPOINT_WORK;
@@ -70,6 +86,7 @@ impl Slot {
     /// the same partitions: those that differ.
     pub(super) fn differences(&self) -> Vec<dto::Problem> {
         let (Some(player), Some(applied)) = (&self.player, &self.history.applied) else { return Vec::new() };
+        let at = applied.seq_txn;
         let differences = replay::compare(player.table(), applied).unwrap_or_default();
         let problem = |difference: Difference| dto::Problem {
             severity: dto::Severity::Warning,
@@ -77,7 +94,7 @@ impl Slot {
             file: None,
             offset: None,
             message: format!(
-                "partition {} has {} rows by the log, and {} in the server's own files",
+                "at transaction {at} partition {} has {} rows by the log, and {} in the server's own files",
                 difference.partition, difference.replayed, difference.applied
             ),
             advice: Some(format!("possible causes: {}", replay::UNLOGGED_CAUSES)),

@@ -5,7 +5,7 @@
 mod check;
 
 #[allow(unused_imports, reason = "each test binary uses its own part")]
-pub use check::csv;
+pub use check::{csv, same_rows};
 
 use bytes::Bytes;
 use std::collections::BTreeMap;

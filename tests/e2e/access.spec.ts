@@ -44,6 +44,10 @@ for (const theme of ["light", "dark"] as const) {
       await page.keyboard.press("Escape");
       await expect(page.getByRole("dialog")).toHaveCount(0);
     }
+    await page.locator(".chip").click();
+    await page.getByText("CRC-32 of the files that came whole").click();
+    expect(await serious(page), "what is real").toEqual([]);
+    await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Open", exact: true }).click();
     expect(await serious(page), "open").toEqual([]);
     await page.goto(`${home}?theme=${theme}&src=${encodeURIComponent("http://127.0.0.1:9/")}`);

@@ -224,6 +224,8 @@ test("says what is real, and what the server answered", async ({ page, home }) =
   await expect(dialog).toContainText(
     `${rows} rows in quotes at txn ${quotes.seqTxn}; the replay has ${rows}`,
   );
+  await dialog.getByText("CRC-32 of the files that came whole").click();
+  await expect(dialog.getByRole("row", { name: "tables.d.0" })).toContainText(/[0-9a-f]{8}/);
 });
 
 test("after a trap the worker starts again at the last link and offers a report", async ({ page, home }) => {

@@ -1,8 +1,9 @@
 /** Other databases: by address, dropped, picked; broken, refused, hostile. */
-import { readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import type { Page } from "@playwright/test";
-import { DIST, expect, open, recorded, renameTable, settled, shownTxn, test } from "./site.js";
+import { DIST, expect, open, recorded, renameTable, ROOT, settled, shownTxn, test } from "./site.js";
 import { startStatic } from "./static.mjs";
 
 /** Drops real files on the page, as a file manager does. */
@@ -59,6 +60,26 @@ for (const ranges of [true, false]) {
   });
 }
 
+test("a log that is still written is followed to its new end", async ({ page, home, copy }) => {
+  const { dir, seqTxn } = recorded("trades");
+  const path = join(copy, dir, "txn_seq/_txnlog");
+  const whole = readFileSync(path);
+  const young = Buffer.from(whole);
+  young.writeBigInt64LE(20n, 4);
+  writeFileSync(path, young);
+  const server = await startStatic(copy);
+  await open(page, `${home}?src=${encodeURIComponent(server.url)}#table=${dir}&t=txn:3`);
+  const follow = page.getByRole("button", { name: "Follow a log that is still written" });
+  await follow.click();
+  await expect.poll(() => shownTxn(page)).toBe(20);
+  writeFileSync(path, whole);
+  await expect.poll(() => shownTxn(page)).toBe(seqTxn);
+  await expect(follow).toHaveAttribute("aria-pressed", "true");
+  await page.keyboard.press("ArrowLeft");
+  await expect(follow).toHaveAttribute("aria-pressed", "false");
+  await server.close();
+});
+
 test("a server that lets no page read: says which header, and what to tell the store", async ({
   page,
   home,
@@ -112,6 +133,41 @@ test("a damaged table is named; the others go on", async ({ page, home, copy }) 
   await page.locator(".table-item").filter({ hasText: "quotes" }).click();
   await settled(page);
   await expect(page.locator(".eyebrow")).toContainText("quotes");
+  await server.close();
+});
+
+test("damage further on is told when the replay gets there, with file and offset", async ({
+  page,
+  home,
+  copy,
+}) => {
+  const { dir } = recorded("trades");
+  truncateSync(join(copy, dir, "wal1/0/price.d"), 8);
+  const server = await startStatic(copy);
+  await open(page, `${home}?src=${encodeURIComponent(server.url)}#table=${dir}`);
+  await page.keyboard.press("End");
+  await settled(page);
+  await expect(page.locator(".now")).toContainText("The replay of txn");
+  await expect(page.locator(".bars")).toContainText(`${dir}/wal1/0/price.d`);
+  await server.close();
+});
+
+test("what the server's own table has lost without a record is told at the end", async ({
+  page,
+  home,
+  copy,
+}) => {
+  const other = join(copy, "..", "other");
+  mkdirSync(other);
+  execFileSync("tar", ["xzf", join(ROOT, "tests/data/unlogged.tar.gz"), "-C", other]);
+  const server = await startStatic(join(other, "db"));
+  await open(page, `${home}?src=${encodeURIComponent(server.url)}#table=forced&t=txn:1`);
+  await expect(page.locator(".bars")).not.toContainText("2024-04-02");
+  await page.keyboard.press("End");
+  await expect(page.locator(".bars")).toContainText(
+    "partition 2024-04-02 has 24 rows by the log, and 0 in the server's own files",
+  );
+  await expect(page.locator(".bars")).toContainText("FORCE DROP PARTITION");
   await server.close();
 });
 

@@ -12,13 +12,17 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod applied;
 mod blocks;
 #[cfg(feature = "native")]
 mod cli;
 mod convert;
 mod house;
+mod indexes;
 mod recordings;
 mod sql;
+mod store;
+mod table_files;
 mod text;
 mod wal_hostile;
 mod wal_lazy;

@@ -11,7 +11,7 @@ use understudy::wal::{
 };
 
 /// Answers [`Error::Pending`] the first time that something is asked for, as a browser has to.
-struct Remote<'a> {
+pub(crate) struct Remote<'a> {
     files: &'a MemoryFiles,
     asked: RefCell<BTreeSet<String>>,
     fetched: RefCell<BTreeSet<String>>,
@@ -19,7 +19,7 @@ struct Remote<'a> {
 }
 
 impl<'a> Remote<'a> {
-    fn new(files: &'a MemoryFiles) -> Self {
+    pub(crate) fn new(files: &'a MemoryFiles) -> Self {
         Self { files, asked: RefCell::default(), fetched: RefCell::default(), bytes: RefCell::default() }
     }
 
@@ -34,7 +34,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Runs until nothing is pending and tells how often it had to wait.
-    fn run<T>(&self, read: impl Fn() -> Result<T>) -> (Result<T>, usize) {
+    pub(crate) fn run<T>(&self, mut read: impl FnMut() -> Result<T>) -> (Result<T>, usize) {
         for waits in 0..20 {
             match read() {
                 Err(Error::Pending) => self.fetched.borrow_mut().append(&mut self.asked.borrow_mut()),

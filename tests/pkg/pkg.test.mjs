@@ -149,6 +149,34 @@ test("calls are answered in order, each where the one before it moved to", async
   assert.throws(() => replay.overview(), { kind: "usage" });
 });
 
+test("a log that is still written is read on, and what was applied stays", async () => {
+  const [dir] = expected.keys();
+  const path = `${dir}/txn_seq/_txnlog`;
+  const whole = files.get(path);
+  const served = new Map(files);
+  const half = Math.floor(Number(whole.readBigInt64LE(4)) / 2);
+  const young = Buffer.from(whole);
+  young.writeBigInt64LE(BigInt(half), 4);
+  young.fill(0, 76 + 28 * half);
+  served.set(path, young);
+  await withServer(served, {}, async ({ url }) => {
+    const replay = await Replay.open({ kind: "url", url });
+    const before = await replay.seek(dir, 1e9);
+    assert.equal(before.seqTxn, half);
+    assert.equal((await replay.timeline(dir)).kind.length, half);
+    served.set(path, whole);
+    const table = (await replay.refresh()).tables.find((table) => table.dir === dir);
+    assert.ok(table.txnCount > half);
+    assert.equal(replay.state(dir).digest, before.digest);
+    const timeline = await replay.timeline(dir);
+    assert.equal(timeline.kind.length, table.txnCount);
+    assert.ok(!timeline.kind.includes(0));
+    assert.equal((await replay.seek(dir, 1e9)).digest, expected.get(dir));
+    assert.equal((await replay.seek(dir, half)).digest, before.digest);
+    replay.close();
+  });
+});
+
 test("what can't be opened says why", async () => {
   await withServer(new Map(), {}, async ({ url }) => {
     await assert.rejects(Replay.open({ kind: "url", url }), (error) => {

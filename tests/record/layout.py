@@ -37,6 +37,15 @@ def replay_files(db: Path) -> list[Path]:
     return sorted(found, key=lambda p: p.parts)
 
 
+def table_files(db: Path) -> list[Path]:
+    """All files of the users' tables under `db`, sorted, as paths relative to `db`."""
+    found = [p.relative_to(db) for p in db.glob("tables.d.[0-9]*")]
+    for table in db.iterdir():
+        if table.is_dir() and not SYSTEM_TABLE.match(table.name):
+            found += [p.relative_to(db) for p in table.rglob("*") if p.is_file()]
+    return sorted(found, key=lambda p: p.parts)
+
+
 def transactions_without_segment(table: Path) -> list[int]:
     """The seqTxns of a table (log of format 1) whose segment isn't there."""
     log = (table / "txn_seq/_txnlog").read_bytes()

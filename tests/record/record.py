@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=DATA, help="directory of the archives")
     parser.add_argument("--unpacked", action="store_true", help="write OUT/NAME/... instead of an archive")
+    parser.add_argument("--applied", action="store_true", help="also keep the applied tables' files")
     parser.add_argument("--size", choices=["small", "large"], default="small", help="of trading_day")
     parser.add_argument("--bundle", type=Path, help="also put the recording there as static files, without answers")
     args = parser.parse_args()
@@ -62,7 +63,9 @@ def record_one(name: str, args: argparse.Namespace) -> None:
     scenario = importlib.import_module(f"scenarios.{name}")
     version = args.version or getattr(scenario, "VERSION", "9.3.4")
     with tempfile.TemporaryDirectory(prefix=f"record-{name}-") as root:
-        made = recorder.record(scenario, name, version, args.seed, Path(root), {"size": args.size})
+        whole = args.applied or getattr(scenario, "APPLIED", False)
+        options = {"size": args.size, "applied": whole}
+        made = recorder.record(scenario, name, version, args.seed, Path(root), options)
         count = len(recorder.files_of(made))
         if args.bundle:
             bundle(made, args.bundle)
@@ -73,9 +76,10 @@ def record_one(name: str, args: argparse.Namespace) -> None:
             shutil.move(made, target)
             size = sum((target / p).stat().st_size for p in recorder.files_of(target))
         else:
-            args.out.mkdir(parents=True, exist_ok=True)
+            folder = args.out / "files" if whole else args.out
+            folder.mkdir(parents=True, exist_ok=True)
             packed = recorder.archive(made)
-            (args.out / f"{name}.tar.gz").write_bytes(packed)
+            (folder / f"{name}.tar.gz").write_bytes(packed)
             size = len(packed)
     print(f"{name}: {size:,} bytes, {count} files, {time.monotonic() - started:.1f} s", flush=True)
 

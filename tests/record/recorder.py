@@ -224,10 +224,11 @@ class Recorder:
 
     def _copy_db(self) -> None:
         db = self.server.db
-        for path in layout.replay_files(db):
+        whole = self.options.get("applied", False)
+        for path in layout.table_files(db) if whole else layout.replay_files(db):
             target = self.out / "db" / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(layout.read_trimmed(db, path))
+            target.write_bytes((db / path).read_bytes() if whole else layout.read_trimmed(db, path))
 
     def _describe(self, row: dict) -> dict:
         name, directory = row["table_name"], row["directoryName"]

@@ -4,7 +4,9 @@ use crate::common::Recording;
 use arrow::ipc::reader::StreamReader;
 use js_sys::{Array, Map, Reflect, Uint8Array};
 use understudy::replay::{History, Player, tables};
+use understudy::wal::Files;
 use understudy::web::Engine;
+use understudy::web::crc32::crc32;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::Blob;
@@ -71,6 +73,18 @@ async fn a_small_budget_gives_the_same_digests_and_is_kept() {
     let fetched = engine.fetched().expect("counts");
     assert!(number(&fetched, "bytes") > 1e6, "the recording is larger than the cache may be");
     assert_eq!(number(&fetched, "memoryLimit"), 4e6);
+}
+
+#[wasm_bindgen_test]
+async fn each_file_that_was_read_has_its_checksum() {
+    assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    let recording = Recording::unpack(OOO);
+    let engine = open(&recording, None).await;
+    let files: Array = engine.read_files().expect("files").into();
+    let registry = files.iter().find(|file| text(file, "path") == "tables.d.0").expect("it was read");
+    let content = recording.files.read_all("tables.d.0", 1 << 20).expect("it is there");
+    assert_eq!(number(&registry, "bytes"), content.len() as f64);
+    assert_eq!(text(&registry, "crc32"), format!("{:08x}", crc32(&content)));
 }
 
 #[wasm_bindgen_test]

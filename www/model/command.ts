@@ -2,7 +2,7 @@
  * The one type of command. Buttons, keys, pointer, address bar and palette all make these; nothing else
  * changes what is shown. `Fact`s are what the engine reports.
  */
-import type { Overview } from "../../pkg/types.js";
+import type { Overview, Problem } from "../../pkg/types.js";
 import type { History } from "./history.js";
 import type { AxisKind, Link, Tab } from "./link.js";
 import type { Dialog } from "./state.js";
@@ -13,10 +13,14 @@ export type Command =
   | { do: "toTime"; us: number; passing?: boolean }
   /** By transactions. */
   | { do: "step"; by: number }
+  /** By time on the server's clock, over closed silences. */
+  | { do: "stepTime"; us: number }
   /** To the next transaction worth stopping at. */
   | { do: "event"; by: 1 | -1 }
   | { do: "start" }
   | { do: "end" }
+  /** Stays at the end of a log that is still written; any other move ends it. */
+  | { do: "live"; on: boolean }
   | { do: "play"; direction: 1 | -1 }
   | { do: "pause" }
   | { do: "toggle" }
@@ -41,10 +45,17 @@ export type Command =
   /** A link was opened: always paused. */
   | { do: "restore"; link: Link };
 
-export type Fact = { fact: "opened"; overview: Overview } | { fact: "history"; history: History };
+export type Fact =
+  | { fact: "opened"; overview: Overview }
+  /** The logs were read again: the server may have written on. */
+  | { fact: "refreshed"; overview: Overview }
+  | { fact: "history"; history: History }
+  /** All that is known to be wrong by now: some shows only when a table gets there. */
+  | { fact: "problems"; problems: Problem[] };
 
 export const STEP_LARGE = 10;
 export const STEP_PAGE = 100;
+const SECOND_US = 1_000_000;
 export const SPEEDS = [0.01, 0.1, 0.25, 0.5, 1, 2, 4, 10, 25, 100, 400, 1000] as const;
 /** Transactions per second at speed 1 on the axis of transactions. */
 export const TXN_PER_SECOND = 10;
@@ -78,6 +89,8 @@ export const COMMANDS: readonly Entry[] = [
     do: "step",
     by: -STEP_LARGE,
   }),
+  entry("next-second", "Move", "A second on", ["]"], { do: "stepTime", us: SECOND_US }),
+  entry("previous-second", "Move", "A second back", ["["], { do: "stepTime", us: -SECOND_US }),
   entry(
     "next-event",
     "Move",
@@ -91,6 +104,7 @@ export const COMMANDS: readonly Entry[] = [
   entry("previous-event", "Move", "Previous one of these", ["Mod+ArrowLeft"], { do: "event", by: -1 }),
   entry("start", "Move", "Before the first transaction", ["Home"], { do: "start" }),
   entry("end", "Move", "After the last transaction", ["End"], { do: "end" }),
+  entry("live", "Move", "Follow a log that is still written", [], { do: "live", on: true }),
   entry("zoom-in", "Timeline", "Zoom in", ["w"], { do: "zoom", factor: ZOOM_STEP }),
   entry("zoom-out", "Timeline", "Zoom out", ["s"], { do: "zoom", factor: 1 / ZOOM_STEP }),
   entry("pan-left", "Timeline", "Move the view left", ["a"], { do: "pan", by: -PAN_STEP }),

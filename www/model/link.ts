@@ -21,16 +21,21 @@ export interface Link {
 export const SPEED_MIN = 0.01;
 export const SPEED_MAX = 1000;
 
-/** Reads a fragment, with or without its `#`. What it does not understand is left out. */
+/**
+ * Reads a fragment, with or without its `#`. What it does not understand is left out. `sel` may name table and
+ * partition at once: `sel=trades/2026-08-01`.
+ */
 export function parseLink(fragment: string): Link {
   const parts = new URLSearchParams(fragment.replace(/^#/, ""));
+  // No table's name has a slash.
+  const [, owner, partition] = /^(?:(.*)\/)?([^/]*)$/s.exec(parts.get("sel") ?? "") ?? [];
   const speed = Number(parts.get("speed") ?? Number.NaN);
   const axis = parts.get("axis");
   const tab = parts.get("tab");
   return {
-    table: parts.get("table") || null,
+    table: parts.get("table") || owner || null,
     at: parseMoment(parts.get("t")),
-    selected: parts.get("sel") || null,
+    selected: partition || null,
     speed: Number.isFinite(speed) && speed >= SPEED_MIN && speed <= SPEED_MAX ? speed : null,
     axis: axis === "txn" || axis === "time" ? axis : null,
     tab: TABS.find((t) => t === tab) ?? null,

@@ -1,4 +1,5 @@
 /** The state machine: a state and a command give the next state. Pure. */
+import type { Axis } from "./axis.js";
 import { clamp } from "./axis.js";
 import type { Command, Fact } from "./command.js";
 import { SPEEDS, TXN_PER_SECOND } from "./command.js";
@@ -13,8 +14,23 @@ import { axisFor, historyNow, tableNow, viewNow, WHOLE } from "./state.js";
 const VIEW_MIN = 1e-6;
 const CRUMBS_MAX = 8;
 
-export function reduce(state: State, command: Command | Fact): State {
-  if ("fact" in command) return take(state, command);
+/** Whoever goes anywhere else no longer follows the end. */
+const LEAVES_THE_END: ReadonlySet<Command["do"]> = new Set([
+  "toTxn",
+  "toTime",
+  "step",
+  "stepTime",
+  "event",
+  "start",
+  "play",
+  "toggle",
+  "restore",
+]);
+
+export function reduce(before: State, command: Command | Fact): State {
+  if ("fact" in command) return take(before, command);
+  const leaves = before.live && LEAVES_THE_END.has(command.do);
+  const state = leaves ? { ...before, live: false } : before;
   switch (command.do) {
     case "toTxn":
       return paused(moveTo(state, { txn: command.txn }));
@@ -22,12 +38,18 @@ export function reduce(state: State, command: Command | Fact): State {
       return paused(moveTo(state, { us: command.us }));
     case "step":
       return paused(moveTo(state, { txn: state.txn + command.by }));
+    case "stepTime":
+      return paused(stepTime(state, command.us));
     case "event":
       return toEvent(state, command.by);
     case "start":
       return paused(moveTo(state, { txn: 0 }));
     case "end":
       return paused(moveTo(state, { txn: lastTxn(state) }));
+    case "live": {
+      const live = { ...state, live: command.on };
+      return command.on ? paused(moveTo(live, { txn: lastTxn(live) })) : live;
+    }
     case "play":
       return play(state, command.direction);
     case "pause":
@@ -76,9 +98,23 @@ function take(state: State, fact: Fact): State {
     const table = known ?? overview.tables.find((t) => t.replayable && t.txnCount > 0) ?? overview.tables[0];
     return { ...state, overview, table: table?.dir ?? null, histories: new Map() };
   }
+  if (fact.fact === "refreshed") {
+    const { overview } = fact;
+    const there = overview.tables.some((t) => t.dir === state.table);
+    return there ? { ...state, overview } : take(state, { fact: "opened", overview });
+  }
+  if (fact.fact === "problems") {
+    const { overview } = state;
+    // Problems are only ever added.
+    if (!overview || overview.problems.length === fact.problems.length) return state;
+    return { ...state, overview: { ...overview, problems: fact.problems } };
+  }
   const histories = new Map(state.histories).set(fact.history.dir, fact.history);
   const next = { ...state, histories };
   if (fact.history.dir !== state.table) return next;
+  if (state.live) return moveTo(next, { txn: fact.history.kind.length });
+  // A log that has grown moves nobody.
+  if (state.wanted === null && state.histories.has(fact.history.dir)) return next;
   return moveTo(next, state.wanted ?? { txn: state.txn });
 }
 
@@ -133,12 +169,26 @@ function tickTxns(state: State, history: History, ms: number): State {
   return over ? paused(next) : next;
 }
 
+/** This much later or earlier; a silence that is closed up takes no time. */
+function later(state: State, axis: Axis, by: number): number {
+  const us = (state.us ?? axis.min) + by;
+  const gap = axis.gaps.find((g) => us > g.from && us < g.to);
+  return clamp(gap ? (by > 0 ? gap.to : gap.from) : us, axis.min, axis.max);
+}
+
+function stepTime(state: State, by: number): State {
+  const history = historyNow(state);
+  if (!history || history.kind.length === 0) return state;
+  const axis = axisFor(history, "time");
+  // Before the first commit there is no time to count from.
+  if (by < 0 && (state.us ?? axis.min) <= axis.min) return moveTo(state, { txn: 0 });
+  if (by > 0 && state.txn === 0) return moveTo(state, { us: axis.min });
+  return moveTo(state, { us: later(state, axis, by) });
+}
+
 function tickTime(state: State, history: History, ms: number): State {
   const axis = axisFor(history, "time");
-  let us = (state.us ?? axis.min) + ms * 1000 * state.speed * state.playing;
-  const gap = axis.gaps.find((g) => us > g.from && us < g.to);
-  if (gap) us = state.playing === 1 ? gap.to : gap.from;
-  us = clamp(us, axis.min, axis.max);
+  const us = later(state, axis, ms * 1000 * state.speed * state.playing);
   const next = moveTo(state, { us });
   if (state.playing === 1 && us >= axis.max) return paused(next);
   if (state.playing === -1 && us <= axis.min) return paused(moveTo(state, { txn: 0 }));

@@ -19,6 +19,17 @@ export interface Shown {
   failed: { dir: string; txn: number | null; error: EngineError } | null;
 }
 
+/** Before the engine has answered anything. */
+export const NOTHING: Shown = {
+  asked: null,
+  table: null,
+  before: null,
+  rows: null,
+  fetched: null,
+  busySince: null,
+  failed: null,
+};
+
 /** The rows in sight; some more on both sides are fetched. */
 export interface RowsWindow {
   first: number;

@@ -23,6 +23,8 @@ export interface State {
   /** While playing by transaction: the part of the next one that has gone by. */
   part: number;
   playing: -1 | 0 | 1;
+  /** At the end, wherever that is: the server writes on. */
+  live: boolean;
   speed: number;
   /** Zoomed views, outermost first; never empty, the first shows all. */
   views: readonly View[];
@@ -45,6 +47,7 @@ export const START: State = {
   us: null,
   part: 0,
   playing: 0,
+  live: false,
   speed: 1,
   views: [WHOLE],
   selected: null,

@@ -22,6 +22,13 @@ test("a link is read as it was written", () => {
   assert.deepEqual(parseLink(formatLink(time)), time);
 });
 
+test("table and partition may be chosen at once", () => {
+  const link = parseLink("#t=txn:1234&sel=trades/2026-08-01&speed=4");
+  assert.deepEqual([link.table, link.selected], ["trades", "2026-08-01"]);
+  const both = parseLink("#table=trades~7&sel=trades/2026-08-01");
+  assert.deepEqual([both.table, both.selected], ["trades~7", "2026-08-01"]);
+});
+
 test("names of any kind survive the link", () => {
   for (const table of [
     "<img src=x onerror=alert(1)>~3",

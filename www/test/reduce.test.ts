@@ -101,6 +101,19 @@ test("steps stay inside and pause", () => {
   assert.equal(after(...OPEN, { do: "play", direction: 1 }, { do: "step", by: 1 }).playing, 0);
 });
 
+test("steps by a second of the server's clock, from where the playhead is", () => {
+  const forth: Command = { do: "stepTime", us: SECOND };
+  const back: Command = { do: "stepTime", us: -SECOND };
+  const state = after(...OPEN, { do: "toTime", us: 10.5 * SECOND }, forth);
+  assert.deepEqual([state.txn, state.us], [12, 11.5 * SECOND]);
+  assert.deepEqual([reduce(state, back).txn, reduce(reduce(state, forth), back).us], [11, 11.5 * SECOND]);
+  assert.equal(after(...OPEN, forth).txn, 1);
+  assert.equal(after(...OPEN, forth, back).txn, 0);
+  assert.equal(after(...OPEN, { do: "end" }, forth).txn, 100);
+  assert.equal(after(...OPEN, { do: "play", direction: 1 }, forth).playing, 0);
+  assert.equal(after(forth).txn, 0);
+});
+
 test("events: forth, back, and to the ends when there is none", () => {
   assert.equal(after(...OPEN, { do: "event", by: 1 }).txn, 10);
   assert.equal(after(...OPEN, { do: "toTxn", txn: 25 }, { do: "event", by: -1 }).txn, 20);

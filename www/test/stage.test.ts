@@ -5,6 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Port } from "../engine/client.js";
 import { Engine } from "../engine/client.js";
 import type { Opening } from "../engine/source.js";
+import { lookAgain } from "../live.js";
 import { COMMANDS } from "../model/command.js";
 import { density, marks } from "../model/density.js";
 import { parseLink } from "../model/link.js";
@@ -92,6 +93,35 @@ test("a wish made at any moment is not lost", async () => {
     await settled(stage);
     assert.equal(stage.shown.table?.seqTxn, 10 + i);
   }
+});
+
+test("what the engine finds wrong only at the end of a log is told there", async () => {
+  const stage = await open("#table=orders~8&t=txn:5");
+  const problems = () => stage.state.overview?.problems ?? [];
+  assert.equal(problems().length, 0);
+  stage.dispatch({ do: "end" });
+  for (let i = 0; i < 50 && problems().length === 0; i++) await wait(2);
+  assert.match(problems()[0]?.message ?? "", /server's own files/);
+});
+
+test("the end of a log that is still written is followed, until one goes elsewhere", async () => {
+  const stage = await open("#table=quotes~6&t=txn:5");
+  const last = historyNow(stage.state)?.kind.length ?? 0;
+  const shows = async (txn: number) => {
+    for (let i = 0; i < 200 && stage.shown.table?.seqTxn !== txn; i++) await wait(2);
+    assert.equal(stage.shown.table?.seqTxn, txn);
+  };
+  stage.dispatch({ do: "live", on: true });
+  await shows(last);
+  await lookAgain(stage);
+  await shows(last + 1);
+  stage.dispatch({ do: "step", by: -1 });
+  assert.equal(stage.state.live, false);
+  await lookAgain(stage);
+  await settled(stage);
+  for (let i = 0; i < 50 && historyNow(stage.state)?.kind.length !== last + 2; i++) await wait(2);
+  assert.equal(historyNow(stage.state)?.kind.length, last + 2, "the log is read on");
+  await shows(last);
 });
 
 test("rows that were scrolled to are fetched, and kept while nothing moves", async () => {

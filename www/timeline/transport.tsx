@@ -50,11 +50,28 @@ export function Transport() {
           keys="Control+ArrowRight"
         />
         <CommandButton command={{ do: "end" }} label="End" icon="end" keys="End" class="edge" />
+        <Follow />
       </div>
       <Readout />
       <Speed />
       <AxisChoice />
     </div>
+  );
+}
+
+/** Of a server's database: the recording that comes with the page has an end for good. */
+function Follow() {
+  const { source, bundled } = useSnapshot((s) => s.opening);
+  const live = useSnapshot((s) => s.state.live);
+  if (bundled || source.kind !== "url") return null;
+  return (
+    <CommandButton
+      command={{ do: "live", on: !live }}
+      label="Follow a log that is still written"
+      icon="live"
+      pressed={live}
+      class="edge"
+    />
   );
 }
 

@@ -1,6 +1,7 @@
 /** Help, what is real, and the opening of other databases. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { ReadFile } from "../../pkg/types.js";
 import { gatherPick } from "../engine/files.js";
 import { BUNDLED, directoryUrl } from "../engine/source.js";
 import { COMMANDS, keyWords } from "../model/command.js";
@@ -157,6 +158,7 @@ function Real() {
             </Fact>
           </>
         ) : null}
+        <ReadFiles />
         {bundled ? <Recorded /> : null}
         <Fact name="Modelled">nothing</Fact>
         <Fact name="Digest">
@@ -166,6 +168,52 @@ function Real() {
     </Modal>
   );
 }
+
+/** Each file that was read, with a checksum to compare with one's own copy. */
+function ReadFiles() {
+  const stage = useStage();
+  const read = useSnapshot((s) => s.shown.fetched?.bytes);
+  const [files, set] = useState<ReadFile[]>([]);
+  useEffect(() => {
+    stage.engine.call("readFiles", []).then(set, () => undefined);
+  }, [stage, read]);
+  if (files.length === 0) return null;
+  const left = files.length - FILES_MAX;
+  return (
+    <Fact name="Checksums">
+      <details>
+        <summary>CRC-32 of the files that came whole</summary>
+        <div class="scroll" tabIndex={0} role="region" aria-label="Files that were read">
+          <table class="plain">
+            <thead>
+              <tr>
+                <th scope="col">File</th>
+                <th scope="col" class="num">
+                  Read
+                </th>
+                <th scope="col">CRC-32</th>
+              </tr>
+            </thead>
+            <tbody>
+              {files.slice(0, FILES_MAX).map((f) => (
+                <tr key={f.path}>
+                  <th scope="row" class="mono breakable">
+                    {f.path}
+                  </th>
+                  <td class="num">{size(f.bytes)}</td>
+                  <td class="mono">{f.crc32 ?? "in parts"}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+        {left > 0 ? <p class="quiet">{counted(left, "more file")} not listed</p> : null}
+      </details>
+    </Fact>
+  );
+}
+
+const FILES_MAX = 1000;
 
 /** What the server itself said of its tables when the recording was made, beside what the replay has. */
 interface Recording {

@@ -69,7 +69,7 @@ export function Problems() {
   const name = useSnapshot((s) => tableNow(s.state)?.name);
   const mine = problems
     .filter((p) => p.table === null || p.table === table || p.table === name)
-    .sort((a, b) => Number(a.table === null) - Number(b.table === null));
+    .sort((a, b) => Number(a.table === null) - Number(b.table === null) || rank(a) - rank(b));
   const [first, ...others] = mine;
   if (!first) return null;
   return (
@@ -115,6 +115,11 @@ const SEVERITY_WORDS: Record<Problem["severity"], string> = {
   warning: "Warning",
   error: "Error",
 };
+/** The gravest first. */
+function rank(problem: Problem): number {
+  return ["error", "warning", "note"].indexOf(problem.severity);
+}
+
 const REMARKS_MAX = 50;
 const NONE: Problem[] = [];
 

@@ -10,6 +10,7 @@ import type { Overview, Progress, Replay, Source } from "../../pkg/types.js";
 export type Calls = Pick<
   Replay,
   | "overview"
+  | "refresh"
   | "timeline"
   | "seek"
   | "step"
@@ -19,6 +20,7 @@ export type Calls = Pick<
   | "bytes"
   | "raw"
   | "fetched"
+  | "readFiles"
   | "close"
 > & {
   /** Loads the module if need be, closes what was open, opens `source` and tells what is there. */

@@ -77,7 +77,9 @@ impl Batch {
             if batch.is_full(&limits) {
                 return (batch, Gathered::Full);
             }
-            let TxnKind::Wal { wal, segment, segment_txn } = record.kind else { return (batch, Gathered::Other) };
+            let TxnKind::Wal { wal, segment, segment_txn } = record.kind else {
+                return (batch, Gathered::Other);
+            };
             let id = SegmentId { wal, segment };
             let run = run_length(rest).min(limits.commits - batch.commits.len());
             let group = match Group::read(files, table_dir, record, id, segment_txn, run, metas) {
@@ -89,7 +91,9 @@ impl Batch {
                 Ok((_, Some(stopped))) => return (batch, stopped),
                 Err(error) => {
                     // Commits that are in no stretch were never here.
-                    batch.commits.truncate(batch.stretches.iter().map(|stretch| stretch.events().len()).sum());
+                    batch
+                        .commits
+                        .truncate(batch.stretches.iter().map(|stretch| stretch.events().len()).sum());
                     return (batch, Gathered::Failed(error));
                 }
             };
@@ -165,7 +169,9 @@ impl Batch {
     }
 
     fn is_full(&self, limits: &BatchLimits) -> bool {
-        self.commits.len() >= limits.commits || self.rows() as u64 >= limits.rows || self.bytes >= limits.bytes
+        self.commits.len() >= limits.commits
+            || self.rows() as u64 >= limits.rows
+            || self.bytes >= limits.bytes
     }
 
     /// Takes the events of a group for as long as they are rows of this block; answers how many, and what stopped it.

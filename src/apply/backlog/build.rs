@@ -3,7 +3,9 @@
 use super::column::NewColumn;
 use super::plan::Run;
 use crate::table::{
-    chunk::{Entry, array_entry, array_span, varchar_data_len, varchar_entry, varchar_offset, varchar_with_offset},
+    chunk::{
+        Entry, array_entry, array_span, varchar_data_len, varchar_entry, varchar_offset, varchar_with_offset,
+    },
     null_pattern,
 };
 use crate::wal::{ColumnType, Error, Result, Tag};
@@ -71,7 +73,8 @@ pub fn build(
             _ => fixed::<32>(ty, runs, values, place, target),
         },
         NewColumn::Prefixed { offsets, data } => {
-            let mut out = Prefixed { target, end: place.data_end.unwrap_or(0), aux: Vec::new(), data: Vec::new() };
+            let mut out =
+                Prefixed { target, end: place.data_end.unwrap_or(0), aux: Vec::new(), data: Vec::new() };
             if place.data_end.is_none() {
                 out.aux.extend_from_slice(&0u64.to_le_bytes());
             }
@@ -247,7 +250,9 @@ struct Prefixed<'a> {
 
 impl Prefixed<'_> {
     fn rows(&mut self, offsets: Option<&[u64]>, data: &[u8]) -> Result<()> {
-        let Some((&[first, ..], &[.., last])) = offsets.map(|offsets| (offsets, offsets)) else { return Ok(()) };
+        let Some((&[first, ..], &[.., last])) = offsets.map(|offsets| (offsets, offsets)) else {
+            return Ok(());
+        };
         let shift = self.end.wrapping_sub(first);
         for offset in offsets.unwrap_or_default().iter().skip(1) {
             self.aux.extend_from_slice(&offset.wrapping_add(shift).to_le_bytes());
@@ -368,7 +373,12 @@ impl Entries<'_> {
             for entry in &entries {
                 let (offset, len) = self.span(entry);
                 if offset != hi {
-                    return Err(Error::damaged("", first * 16, format_args!("values in order, at {hi}"), offset));
+                    return Err(Error::damaged(
+                        "",
+                        first * 16,
+                        format_args!("values in order, at {hi}"),
+                        offset,
+                    ));
                 }
                 hi = offset + len;
             }

@@ -4,7 +4,9 @@ use super::batch::{Batch, SymbolMaps};
 use super::upsert::Keys;
 use crate::table::{
     Chunk,
-    chunk::{Entry, array_entry, array_span, varchar_data_len, varchar_entry, varchar_offset, varchar_with_offset},
+    chunk::{
+        Entry, array_entry, array_span, varchar_data_len, varchar_entry, varchar_offset, varchar_with_offset,
+    },
     null_pattern,
 };
 use crate::wal::{ColumnType, Files, Result, Stretch, Tag, WalColumn};
@@ -278,7 +280,8 @@ fn append_stretch(
             }
             let shift = (data.len() as u64).wrapping_sub(base);
             entries.extend(
-                from.iter().map(|entry| varchar_with_offset(*entry, varchar_offset(entry).wrapping_add(shift))),
+                from.iter()
+                    .map(|entry| varchar_with_offset(*entry, varchar_offset(entry).wrapping_add(shift))),
             );
             data.extend_from_slice(&bytes);
         }

@@ -73,7 +73,8 @@ pub fn split(timestamps: &[i64], order: Option<&[u32]>, parts: &[OldPart], calen
             ceiling = ceiling.min(next.floor);
         }
         // A part of an earlier partition does not reach here.
-        let part = next.checked_sub(1).filter(|&part| parts.get(part).is_some_and(|part| part.floor >= partition));
+        let part =
+            next.checked_sub(1).filter(|&part| parts.get(part).is_some_and(|part| part.floor >= partition));
         let floor = part.and_then(|part| parts.get(part)).map_or(partition, |part| part.floor);
         // At the end of time the ceiling is not above the last timestamp.
         let mut to = from + 1;
@@ -107,7 +108,9 @@ struct Keyed {
 fn sort_keyed(rows: &mut Vec<Keyed>) {
     const DIGIT_BITS: u32 = 11;
     const SMALL: usize = 1 << 12;
-    let (Some(min), Some(max)) = (rows.iter().map(|r| r.ts).min(), rows.iter().map(|r| r.ts).max()) else { return };
+    let (Some(min), Some(max)) = (rows.iter().map(|r| r.ts).min(), rows.iter().map(|r| r.ts).max()) else {
+        return;
+    };
     if rows.len() < SMALL {
         rows.sort_by_key(|keyed| keyed.ts);
         return;
@@ -117,9 +120,8 @@ fn sort_keyed(rows: &mut Vec<Keyed>) {
     let mut other = vec![Keyed { ts: 0, row: 0 }; rows.len()];
     let mut shift = 0;
     while shift < bits {
-        let digit = |keyed: &Keyed| {
-            (keyed.ts.wrapping_sub(min) as u64 >> shift) as usize & ((1 << DIGIT_BITS) - 1)
-        };
+        let digit =
+            |keyed: &Keyed| (keyed.ts.wrapping_sub(min) as u64 >> shift) as usize & ((1 << DIGIT_BITS) - 1);
         let mut places = vec![0usize; 1 << DIGIT_BITS];
         for keyed in rows.iter() {
             if let Some(count) = places.get_mut(digit(keyed)) {
@@ -209,7 +211,10 @@ mod tests {
         let shuffled = [hour, 0, hour + 100];
         let order = sort_rows(&shuffled).unwrap();
         let cut = split(&shuffled, Some(&order), &parts, calendar);
-        assert_eq!(cut, [share(Some(0), 0, 0, 1), share(Some(1), hour, 1, 2), share(Some(2), hour + 100, 2, 3)]);
+        assert_eq!(
+            cut,
+            [share(Some(0), 0, 0, 1), share(Some(1), hour, 1, 2), share(Some(2), hour + 100, 2, 3)]
+        );
         let end = [i64::MAX - 1, i64::MAX];
         assert_eq!(split(&end, None, &[], Calendar::new(PartitionBy::None, false)).len(), 2);
     }

@@ -144,16 +144,35 @@ impl Plan {
             None => Ok(Self::of_new(new, share, first, last)),
             Some((part, _)) if behind(&part) => {
                 let plan = Self::of_new(new, share, first, last);
-                Ok(Self { append: true, rows: plan.rows + part.rows, kept: part.rows, min_ts: i64::MAX, ..plan })
+                Ok(Self {
+                    append: true,
+                    rows: plan.rows + part.rows,
+                    kept: part.rows,
+                    min_ts: i64::MAX,
+                    ..plan
+                })
             }
             Some((part, rows)) => Self::merged(new, share, part, rows, first, last),
         }
     }
 
+    /// Has a part written anew to which rows are only appended: its existing rows get values that they lacked.
+    #[must_use]
+    pub fn rewritten(mut self) -> Self {
+        if self.append {
+            let mut runs = vec![Run::old_rows(0, self.kept as u32)];
+            runs.append(&mut self.runs);
+            (self.runs, self.append) = (runs, false);
+        }
+        self
+    }
+
     fn of_new(new: &NewRows<'_>, share: Share, min_ts: i64, max_ts: i64) -> Self {
         let mut runs = Runs::default();
         let replaced = match new.upsert {
-            Some(keys) => Upsert { new, keys, old_ts: &[], old_keys: None, old_first: 0 }.weave(&mut runs, share),
+            Some(keys) => {
+                Upsert { new, keys, old_ts: &[], old_keys: None, old_first: 0 }.weave(&mut runs, share)
+            }
             None => {
                 match new.order {
                     None => runs.push_new(share.from as u32, (share.to - share.from) as u32),
@@ -185,8 +204,13 @@ impl Plan {
         let replaced = match new.upsert {
             Some(keys) => {
                 let old_keys = old.keys(kept)?;
-                let upsert =
-                    Upsert { new, keys, old_ts: &timestamps, old_keys: Some(&old_keys), old_first: kept as u32 };
+                let upsert = Upsert {
+                    new,
+                    keys,
+                    old_ts: &timestamps,
+                    old_keys: Some(&old_keys),
+                    old_first: kept as u32,
+                };
                 upsert.weave(&mut runs, share)
             }
             None => {
@@ -194,7 +218,8 @@ impl Plan {
                 0
             }
         };
-        let min_ts = if kept > 0 { i64::MAX } else { first.min(timestamps.first().copied().unwrap_or(i64::MAX)) };
+        let min_ts =
+            if kept > 0 { i64::MAX } else { first.min(timestamps.first().copied().unwrap_or(i64::MAX)) };
         let rows = part.rows + (share.to - share.from) as u64 - replaced;
         let max_ts = last.max(part.max_ts);
         Ok(Self { share, append: false, runs: runs.0, rows, min_ts, max_ts, kept, replaced })

@@ -1,7 +1,7 @@
 //! Deduplication: which row of equal keys stays, and where.
 
-use super::plan::{NewRows, Runs, gallop};
 use super::order::Share;
+use super::plan::{NewRows, Runs, gallop};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 

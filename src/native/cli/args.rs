@@ -13,7 +13,7 @@ Exit codes:
   2  wrong usage
   3  rows that the result needs were purged by QuestDB
   4  the log is damaged
-  5  the result diverged: a statement in the log can't be executed exactly
+  5  the result diverged: a statement in the log can't be executed exactly; two databases differ
   6  the table is suspended, as it is on the server
   7  the log uses a format or version that this program does not know";
 
@@ -46,8 +46,10 @@ pub(super) enum Verb {
     Replay(Replay),
     Inspect(Inspect),
     Verify(Verify),
+    Diff(Diff),
     Serve(Serve),
     Index(Index),
+    Apply(Apply),
     Generate(Generate),
 }
 
@@ -133,6 +135,30 @@ pub(super) struct Verify {
     pub(super) table: Vec<String>,
 }
 
+/// Compare two databases: schema, partitions, then rows
+///
+/// Looks at the tables as they are applied, QuestDB's or ours, not at their logs. Without --table, every table
+/// that was not dropped is compared, by name. Files of a running server may be read: each table is seen as of
+/// one of its transactions.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy diff /var/lib/questdb/db /srv/replica/db
+  understudy diff db copy --table trades --limit 100
+Exits 0 when all is equal, 5 when something differs.")]
+pub(super) struct Diff {
+    /// A QuestDB `db` directory, or an http(s) URL of one
+    pub(super) a: String,
+    /// Another one
+    pub(super) b: String,
+    /// Table by name, may be repeated
+    #[arg(long, short, value_name = "TABLE")]
+    pub(super) table: Vec<String>,
+    /// Differences to show of each table
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(super) limit: usize,
+}
+
 /// Serve the page, and a db directory as a static bucket
 ///
 /// Prints the URL to open. The database's files are under /db/, readable for pages of any origin
@@ -171,6 +197,55 @@ Examples:
 pub(super) struct Index {
     /// A QuestDB `db` directory
     pub(super) dir: PathBuf,
+}
+
+/// Apply a log into a directory that QuestDB itself opens
+///
+/// SOURCE is a QuestDB `db` directory whose log is read; DIR becomes, or is, one that holds the same tables as of the
+/// transactions applied. It goes on where it stopped: what DIR has already is not applied again. Nothing in SOURCE is
+/// changed. Each table that can't go on keeps the others from nothing; `understudy status DIR` tells which and why.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy apply /var/lib/questdb/db --to /srv/replica/db
+  understudy apply /var/lib/questdb/db --to /srv/replica/db --follow
+  understudy apply db --to copy --table trades --memory-limit 4GiB --commit-mode sync
+Then start QuestDB on it: java -p LIB -m io.questdb/io.questdb.ServerMain -d /srv/replica")]
+pub(super) struct Apply {
+    /// A QuestDB `db` directory
+    pub(super) source: PathBuf,
+    /// Directory of the tables that are written, or one that holds `db` and `conf`; made where there is none
+    #[arg(long, value_name = "DIR")]
+    pub(super) to: PathBuf,
+    /// Table by name or directory, may be repeated
+    #[arg(long, short, value_name = "TABLE")]
+    pub(super) table: Vec<String>,
+    /// Go on as SOURCE grows, until interrupted
+    #[arg(long)]
+    pub(super) follow: bool,
+    /// Threads; as many as there are cores unless given
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
+    /// Memory for rows on their way; a backlog that does not fit is applied in parts
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = super::size::parse)]
+    pub(super) memory_limit: u64,
+    /// What survives a loss of power; `nosync` unless DIR's server.conf says otherwise
+    #[arg(long, value_enum)]
+    pub(super) commit_mode: Option<Commit>,
+    /// Go on with tables that another program has written to since, as they are now
+    #[arg(long)]
+    pub(super) adopt: bool,
+}
+
+/// QuestDB's `cairo.commit.mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Commit {
+    /// What the system has written back by then
+    Nosync,
+    /// The same, written back sooner
+    Async,
+    /// Every transaction that is reported as applied
+    Sync,
 }
 
 /// Write files for other programs

@@ -2,13 +2,16 @@
 //!
 //! Results go to stdout, everything else to stderr. `docs/cli.md` is the contract.
 
+mod apply;
 mod args;
+mod diff;
 mod index;
 mod inspect;
 mod out;
 mod progress;
 mod replay;
 mod serve;
+mod size;
 mod tables;
 mod verify;
 mod when;
@@ -45,8 +48,10 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Replay(args) => replay::run(out, &args),
         Verb::Inspect(args) => inspect::run(out, &args),
         Verb::Verify(args) => verify::run(out, &args),
+        Verb::Diff(args) => diff::run(out, &args),
         Verb::Serve(args) => serve::run(out, args),
         Verb::Index(args) => index::run(out, &args),
+        Verb::Apply(args) => apply::run(out, &args),
         Verb::Generate(args) => match args.what {
             Artifact::Completions { shell } => {
                 let mut script = Vec::new();

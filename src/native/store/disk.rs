@@ -213,11 +213,11 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&self, dir: &str) -> Result<()> {
+        // Handles of folders are for finding files only: to be synced it is opened as a file.
         if dir.is_empty() {
-            let synced = self.dir.try_clone().and_then(|dir| dir.into_std_file().sync_all());
-            return synced.map_err(|error| convert(dir, &error));
+            return self.dir.open(".").and_then(|dir| dir.sync_all()).map_err(|error| convert(dir, &error));
         }
-        self.run(dir, |root| root.open_dir(dir)?.into_std_file().sync_all())
+        self.run(dir, |root| root.open(dir)?.sync_all())
     }
 }
 

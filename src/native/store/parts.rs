@@ -46,6 +46,17 @@ impl<'a> PartFiles<'a> {
         self.columns.get(column).and_then(|place| place.top).unwrap_or(self.rows).min(self.rows)
     }
 
+    /// The designated timestamp of a row.
+    pub(super) fn timestamp(&self, row: u64) -> Result<Option<i64>> {
+        if row >= self.rows {
+            return Ok(None);
+        }
+        let path = self.path(self.schema.timestamp, "d");
+        let mut bytes = [0; 8];
+        self.disk.open(&path, Open::Read)?.read_exact_at(&path, row * 8, &mut bytes)?;
+        Ok(Some(i64::from_le_bytes(bytes)))
+    }
+
     /// The column's files; `None` where the part has no values of it.
     pub(super) fn column(&self, column: usize, ty: ColumnType) -> Result<Option<OldFiles>> {
         if self.top(column) >= self.rows {
@@ -87,7 +98,9 @@ impl<'a> PartFiles<'a> {
 
     /// The values of a column in some rows; `None` where none of them has one.
     pub(super) fn chunk(&self, column: usize, rows: Range<u64>) -> Result<Option<Chunk>> {
-        let Some(ty) = self.schema.columns.get(column).map(|definition| definition.ty) else { return Ok(None) };
+        let Some(ty) = self.schema.columns.get(column).map(|definition| definition.ty) else {
+            return Ok(None);
+        };
         let top = self.top(column);
         let Some(files) = self.column(column, ty)?.filter(|_| rows.end > top && rows.start < rows.end) else {
             return Ok(None);
@@ -189,7 +202,8 @@ impl OldRows for PartFiles<'_> {
             let Some(definition) = self.schema.columns.get(column) else { continue };
             chunks.push((definition.ty, self.chunk(column, from..self.rows)?));
         }
-        let columns: Vec<_> = chunks.iter().map(|(ty, chunk)| (*ty, KeyColumn::Old(chunk.as_ref()))).collect();
+        let columns: Vec<_> =
+            chunks.iter().map(|(ty, chunk)| (*ty, KeyColumn::Old(chunk.as_ref()))).collect();
         Ok(Keys::of(&columns, self.rows.saturating_sub(from) as usize))
     }
 }

@@ -44,8 +44,9 @@ impl BitmapWriter {
     /// Lists rows from `first_row` on: their symbol keys, null being any negative number. The keys must be
     /// those of the column's dictionary.
     ///
-    /// Patches are in crash-safe order; none larger than 64 bytes needs to be written in one piece as long as
-    /// one is never cut inside of 32 aligned bytes.
+    /// Patches are in crash-safe order, even if one of them is cut, as long as `.k`'s header (64 bytes) and
+    /// each of its entries (32 bytes, aligned) are written whole. Nothing before the header's patch changes what
+    /// anybody sees; where power may fail, it must be durable before that is written.
     pub fn append(&mut self, keys: &[i32], first_row: u64) -> Vec<Patch> {
         let end = first_row + keys.len() as u64;
         self.index.append(pairs(keys, first_row), end as i64 - 1)

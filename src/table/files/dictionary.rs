@@ -1,6 +1,6 @@
-use super::Patch;
 use super::bitmap::suffix;
 use super::index::Index;
+use super::{Patch, column_file};
 use crate::wal::{Cursor, Error, Files, Result};
 
 /// In front of the offsets in `.o`.
@@ -33,8 +33,28 @@ impl DictionaryWriter {
     /// `capacity` is the number of symbols that lookups are to be quick for (from `_meta`), `cache` whether
     /// the server keeps strings in memory, `name_txn` -1 for files without a suffix.
     pub fn create(column: &str, name_txn: i64, capacity: u32, cache: bool) -> (Self, Vec<Patch>) {
-        let (index, mut patches) = Index::create(column, &suffix(name_txn), BLOCK);
-        let writer = Self {
+        // The server opens a dictionary as soon as it has created it, and rolls it back to no symbols.
+        let none = slot(0) as i64 - 8;
+        let (index, mut patches) = Index::create_opened(column, &suffix(name_txn), BLOCK, none);
+        let writer = Self::new(column, name_txn, capacity, cache, index);
+        patches.extend(writer.created());
+        (writer, patches)
+    }
+
+    /// The same dictionary in new files with another capacity: `symbols` are all of it, in order of key.
+    ///
+    /// The new files are to be noted in `_cv` (as the symbol table's), the capacity in `_meta`.
+    pub fn rebuild(&self, name_txn: i64, capacity: u32, symbols: &[&str]) -> (Self, Vec<Patch>) {
+        let (index, mut patches) = Index::create(&self.column, &suffix(name_txn), BLOCK);
+        let mut writer = Self::new(&self.column, name_txn, capacity, self.cache, index);
+        writer.has_null = self.has_null;
+        patches.extend(writer.created());
+        patches.extend(writer.append(symbols, self.has_null));
+        (writer, patches)
+    }
+
+    fn new(column: &str, name_txn: i64, capacity: u32, cache: bool, index: Index) -> Self {
+        Self {
             column: column.to_owned(),
             name_txn,
             capacity: capacity.clamp(1, CAPACITY_MAX),
@@ -43,12 +63,13 @@ impl DictionaryWriter {
             count: 0,
             values_len: 0,
             index,
-        };
-        let mut offsets = writer.header().to_vec();
+        }
+    }
+
+    fn created(&self) -> [Patch; 2] {
+        let mut offsets = self.header().to_vec();
         offsets.extend_from_slice(&[0; 8]);
-        patches.push(Patch { file: writer.file('c'), offset: 0, bytes: Vec::new() });
-        patches.push(Patch { file: writer.file('o'), offset: 0, bytes: offsets });
-        (writer, patches)
+        [Patch::new(self.file("c"), 0, Vec::new()), Patch::new(self.file("o"), 0, offsets)]
     }
 
     /// Takes up existing files, ours or the server's, with the first `count` symbols; what is behind them is
@@ -59,28 +80,20 @@ impl DictionaryWriter {
     /// be written anew from its strings, under another `name_txn`.
     pub fn open(files: &dyn Files, table_dir: &str, column: &str, name_txn: i64, count: u32) -> Result<Self> {
         let index = Index::open(files, table_dir, column, &suffix(name_txn))?;
-        let mut writer = Self {
-            column: column.to_owned(),
-            name_txn,
-            capacity: 0,
-            cache: false,
-            has_null: false,
-            count,
-            values_len: 0,
-            index,
-        };
+        let mut writer = Self::new(column, name_txn, 1, false, index);
+        writer.count = count;
         writer.read_header(files, table_dir)?;
         writer.index.roll_back(files, table_dir, slot(count))?;
         let listed = writer.index.values();
         if listed != u64::from(count) {
-            let file = format!("{table_dir}/{}", writer.file('k'));
+            let file = format!("{table_dir}/{}", writer.file("k"));
             return Err(Error::damaged(&file, HEADER, format_args!("{count} symbols"), listed));
         }
         Ok(writer)
     }
 
     fn read_header(&mut self, files: &dyn Files, table_dir: &str) -> Result<()> {
-        let file = format!("{table_dir}/{}", self.file('o'));
+        let file = format!("{table_dir}/{}", self.file("o"));
         let bytes = files.read(&file, 0, HEADER)?;
         let mut cursor = Cursor::new(&file, 0, &bytes);
         self.capacity = cursor.u31("capacity")?;
@@ -96,7 +109,7 @@ impl DictionaryWriter {
         }
         let at = slot(self.count);
         self.values_len = Cursor::new(&file, at, &files.read(&file, at, 8)?).u63("end of the symbols")?;
-        let values = format!("{table_dir}/{}", self.file('c'));
+        let values = format!("{table_dir}/{}", self.file("c"));
         let len = files.len(&values)?;
         if len < self.values_len {
             return Err(Error::Short { file: values.into(), len, wanted: self.values_len });
@@ -113,7 +126,7 @@ impl DictionaryWriter {
         let mut patches = Vec::new();
         if has_null && !self.has_null {
             self.has_null = true;
-            patches.push(Patch { file: self.file('o'), offset: 8, bytes: vec![1] });
+            patches.push(Patch::new(self.file("o"), 8, vec![1]));
         }
         if new.is_empty() {
             return patches;
@@ -131,8 +144,8 @@ impl DictionaryWriter {
         let values_at = self.values_len;
         self.values_len += values.len() as u64;
         self.count += new.len() as u32;
-        patches.push(Patch { file: self.file('c'), offset: values_at, bytes: values });
-        patches.push(Patch { file: self.file('o'), offset: slot(first + 1), bytes: ends });
+        patches.push(Patch::new(self.file("c"), values_at, values));
+        patches.push(Patch::new(self.file("o"), slot(first + 1), ends));
         // QuestDB keeps no largest value here.
         patches.extend(self.index.append(pairs.into_iter(), self.index.max_value));
         patches
@@ -141,12 +154,8 @@ impl DictionaryWriter {
     /// The capacity under which the server would write the dictionary anew, once there are more symbols than
     /// four fifths of the present one.
     ///
-    /// More symbols than the capacity are valid, but every lookup walks through all of the same hash: [`create`]
-    /// a dictionary under a new `name_txn` with this capacity, [`append`] all symbols, and note it in `_cv` (as
-    /// the symbol table's) and `_meta`.
-    ///
-    /// [`create`]: Self::create
-    /// [`append`]: Self::append
+    /// More symbols than the capacity are valid, but every lookup walks through all of the same hash:
+    /// [`rebuild`](Self::rebuild) it.
     pub fn wanted_capacity(&self) -> Option<u32> {
         if self.capacity >= CAPACITY_MAX || u64::from(self.count) * 5 <= u64::from(self.capacity) * 4 {
             return None;
@@ -180,8 +189,8 @@ impl DictionaryWriter {
         self.column.capacity() + self.index.memory()
     }
 
-    fn file(&self, extension: char) -> String {
-        format!("{}.{extension}{}", self.column, suffix(self.name_txn))
+    fn file(&self, extension: &str) -> String {
+        column_file(&self.column, extension, self.name_txn)
     }
 
     fn header(&self) -> [u8; HEADER as usize] {

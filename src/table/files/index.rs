@@ -68,9 +68,22 @@ impl Index {
     ///
     /// `stem` is the path of both files without their extensions; `suffix` follows these.
     pub(super) fn create(stem: &str, suffix: &str, block: u32) -> (Self, Vec<Patch>) {
-        let index = Self::empty(stem, suffix, block);
-        let keys = Patch { file: index.keys_file.clone(), offset: 0, bytes: index.header().to_vec() };
-        let values = Patch { file: index.values_file.clone(), offset: 0, bytes: Vec::new() };
+        Self::empty(stem, suffix, block).created()
+    }
+
+    /// The same, as it is after the server opened it once: it then skips the first block.
+    pub(super) fn create_opened(stem: &str, suffix: &str, block: u32, max_value: i64) -> (Self, Vec<Patch>) {
+        let mut index = Self::empty(stem, suffix, block);
+        index.sequence += 1;
+        index.values_len = index.block_size();
+        index.max_value = max_value;
+        index.created()
+    }
+
+    fn created(self) -> (Self, Vec<Patch>) {
+        let index = self;
+        let values = Patch::new(&index.values_file, 0, vec![0; index.values_len as usize]);
+        let keys = Patch::new(&index.keys_file, 0, index.header().to_vec());
         (index, vec![values, keys])
     }
 
@@ -186,17 +199,17 @@ impl Index {
     /// Appends `(key, value)` pairs; the values of a key ascend. `max_value` goes into the header.
     pub(super) fn append(&mut self, pairs: impl Iterator<Item = (usize, u64)>, max_value: i64) -> Vec<Patch> {
         let known = self.keys.len();
-        let draft = self.draft(pairs);
+        let mut draft = self.draft(pairs);
         self.max_value = max_value;
+        let mut changed = std::mem::take(&mut self.rolled_back);
+        changed.append(&mut draft.changed);
         let mut patches = draft.patches(&self.values_file);
         if let Some(new) = self.keys.len().checked_sub(known).filter(|new| *new > 0) {
             let offset = HEADER + (known * ENTRY) as u64;
-            patches.push(Patch { file: self.keys_file.clone(), offset, bytes: vec![0; new * ENTRY] });
+            patches.push(Patch::new(&self.keys_file, offset, vec![0; new * ENTRY]));
         }
-        let mut changed = std::mem::take(&mut self.rolled_back);
-        changed.extend(draft.changed);
         if !changed.is_empty() {
-            patches.push(Patch { file: self.keys_file.clone(), offset: 0, bytes: self.header().to_vec() });
+            patches.push(Patch::new(&self.keys_file, 0, self.header().to_vec()));
             patches.extend(self.entries(changed));
         }
         patches
@@ -294,7 +307,7 @@ impl Index {
             let offset = HEADER + (run.start * ENTRY) as u64;
             let mut bytes = Vec::with_capacity(run.len() * ENTRY);
             self.write_entries(run, &mut bytes);
-            Patch { file: self.keys_file.clone(), offset, bytes }
+            Patch::new(&self.keys_file, offset, bytes)
         };
         runs.into_iter().map(patch).collect()
     }
@@ -319,21 +332,19 @@ impl Draft {
         }
     }
 
-    fn patches(&self, file: &str) -> Vec<Patch> {
-        let mut words = self.words.clone();
+    fn patches(self, file: &str) -> Vec<Patch> {
+        let mut words = self.words;
         // Stable: of two writes of a word the second counts, and no word is written twice in one append.
         words.sort_by_key(|(offset, _)| *offset);
         let mut patches: Vec<Patch> = Vec::new();
         for (offset, word) in words {
             match patches.last_mut() {
-                Some(patch) if patch.offset + patch.bytes.len() as u64 == offset => {
-                    patch.bytes.extend_from_slice(&word.to_le_bytes());
-                }
-                _ => patches.push(Patch { file: file.into(), offset, bytes: word.to_le_bytes().to_vec() }),
+                Some(patch) if patch.end() == offset => patch.bytes.extend_from_slice(&word.to_le_bytes()),
+                _ => patches.push(Patch::new(file, offset, word.to_le_bytes().to_vec())),
             }
         }
         if !self.tail.is_empty() {
-            patches.push(Patch { file: file.into(), offset: self.base, bytes: self.tail.clone() });
+            patches.push(Patch::new(file, self.base, self.tail));
         }
         patches
     }

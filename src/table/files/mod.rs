@@ -5,6 +5,7 @@
 //! a new file or [`Patch`]es in the order in which they must reach the disk.
 
 mod bitmap;
+mod block;
 mod cv;
 mod dictionary;
 mod index;
@@ -12,12 +13,28 @@ mod meta;
 mod names;
 mod out;
 mod patch;
+pub mod read;
+mod registry;
+mod segment;
+mod sequencer;
+mod small;
 mod txn;
+mod view;
 
 pub use bitmap::BitmapWriter;
+pub use block::BlockFile;
 pub use cv::ColumnVersions;
 pub use dictionary::DictionaryWriter;
 pub use meta::{encode_meta, meta_checksum};
 pub use names::{check_column_name, check_dir_name, check_distinct, column_file, partition_dir};
 pub use patch::Patch;
+pub use registry::{TabIndex, Upgrade, decode_wal_index, encode_registry, encode_wal_index};
+pub use segment::empty_segment;
+pub use sequencer::{
+    ChangeLog, LogRecord, LogWriter, encode_segment_meta, encode_sequencer_meta, raw_change,
+};
+pub use small::{
+    Todo, clear_todo, decode_name, decode_todo, encode_name, encode_todo_clean, restore_meta_todo,
+};
 pub use txn::{PartitionEntry, TxnFile, TxnState, column_structure_version, pack_structure_version};
+pub use view::{MatViewDefinition, MatViewExtra, MatViewState, ViewDefinition};

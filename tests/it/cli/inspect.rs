@@ -46,3 +46,16 @@ fn unknown_tables_and_transactions() {
     run(&["inspect", &db.arg(), &name, "0"]).ends(1);
     run(&["inspect", &db.arg(), &name, "999999"]).ends(1);
 }
+
+#[test]
+fn a_table_that_cant_be_read_ends_with_the_code_of_its_reason() {
+    let db = Db::unpack("v2log");
+    let log = db.path().join(db.recording.tables()[0]["dir"].as_str().unwrap()).join("txn_seq/_txnlog");
+    let bytes = std::fs::read(&log).unwrap();
+    // A version of the log that nobody knows.
+    std::fs::write(&log, [&9i32.to_le_bytes()[..], &bytes[4..]].concat()).unwrap();
+    run(&["inspect", &db.arg()]).ends(7);
+    std::fs::write(&log, &bytes[..8]).unwrap();
+    let ran = run(&["inspect", &db.arg()]).ends(4);
+    assert!(ran.stdout.contains("can't be read"), "{}", ran.stdout);
+}

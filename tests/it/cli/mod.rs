@@ -1,5 +1,6 @@
 //! The `understudy` command, run as its users run it.
 
+mod diff;
 mod help;
 mod inspect;
 mod replay;

@@ -85,6 +85,28 @@ fn a_statement_that_cant_be_executed_exits_5() {
 }
 
 #[test]
+fn a_table_that_lost_rows_without_a_record_exits_5_and_says_which() {
+    let db = Db::unpack("unlogged");
+    let ran = run(&["replay", &db.arg(), "--table", "forced"]).ends(5);
+    let said = "partition 2024-04-02: 24 rows here, 0 in the server's table";
+    assert!(ran.stderr.contains(said) && ran.stderr.contains("FORCE DROP PARTITION"), "{}", ran.stderr);
+    // Before that transaction there is nothing to compare with.
+    run(&["replay", &db.arg(), "--table", "forced", "--to", "1"]).ends(0);
+    let told = run(&["replay", &db.arg(), "--table", "untouched", "--json"]).ends(0).json();
+    assert_eq!(told["tables"][0]["result"], "ok");
+}
+
+#[test]
+fn a_table_of_another_release_is_replayed_with_a_warning() {
+    for (name, warned) in [("questdb_8_2_0", true), ("questdb_9_0_3", false), ("rollover", false)] {
+        let db = Db::unpack(name);
+        let table = db.recording.tables()[0]["dir"].as_str().unwrap().to_owned();
+        let ran = run(&["replay", &db.arg(), "--table", &table]).ends(0);
+        assert_eq!(ran.stderr.contains("before 9"), warned, "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn over_http_the_same_rows() {
     let db = Db::unpack("rollover");
     let csv = db.answer("ro~6.csv");
@@ -127,4 +149,30 @@ fn an_unreachable_server_says_what_to_do() {
     let ran = run(&["inspect", &format!("http://user:secret@{free}/db?token=hidden")]).ends(1);
     assert!(ran.stderr.contains("understudy serve"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("secret") && !ran.stderr.contains("hidden"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_purged_log_is_replayed_from_the_servers_table() {
+    let db = Db::unpack("files/half_applied");
+    let ran = run(&["replay", &db.arg(), "--table", "events"]).ends(0);
+    assert!(ran.stdout == db.answer("events~6.csv"));
+    assert!(
+        ran.stderr.contains("were purged after QuestDB applied them: it begins with QuestDB's own table")
+    );
+    let told = run(&["inspect", &db.arg(), "--json"]).ends(0).json();
+    let events = told["tables"].as_array().unwrap().iter().find(|table| table["table"] == "events").unwrap();
+    let (first, last) = (events["first_state"].as_u64().unwrap(), events["transactions"].as_u64().unwrap());
+    assert!(first > 10 && last > first && events["replayable"] == false);
+    let told =
+        run(&["replay", &db.arg(), "--table", "events", "--to", &first.to_string(), "--json"]).ends(0).json();
+    assert_eq!((&told["tables"][0]["from"], &told["tables"][0]["txn"]), (&first.into(), &first.into()));
+    // What was before is gone.
+    let ran = run(&["replay", &db.arg(), "--table", "events", "--to", &(first - 1).to_string()]).ends(3);
+    assert!(ran.stderr.contains("the first state left is"), "{}", ran.stderr);
+    // Nor is there a beginning without the server's partitions.
+    let folder = fs::read_dir(db.path().join("events~6")).unwrap().map(|entry| entry.unwrap());
+    let partition = folder.map(|entry| entry.path()).find(|path| path.join("n.d").exists()).unwrap();
+    fs::remove_dir_all(partition).unwrap();
+    let ran = run(&["replay", &db.arg(), "--table", "events"]).ends(3);
+    assert!(ran.stderr.contains("QuestDB's own table is not whole"), "{}", ran.stderr);
 }

@@ -7,13 +7,16 @@ import type {
   Fetched,
   Overview,
   PartitionInfo,
+  Problem,
   Progress,
+  ReadFile,
   RowsText,
   TableInfo,
   TableState,
   Timeline,
   Touch,
 } from "../../../pkg/types.js";
+import { DIFFERENCE } from "./wrong.js";
 import { isoUs } from "../../model/format.js";
 import { kindOf } from "../../model/kinds.js";
 
@@ -35,6 +38,7 @@ interface Made {
 export class Double {
   readonly #tables: Map<string, Made>;
   readonly #at = new Map<string, number>();
+  readonly #problems: Problem[] = [];
 
   constructor() {
     this.#tables = new Map(
@@ -57,8 +61,18 @@ export class Double {
   }
 
   overview(): Overview {
-    const tables = [...this.#tables.values()].map((t) => t.info);
-    return { title: "Double", tables, firstUs: FIRST_US, lastUs: FIRST_US + 9 * HOUR_US, problems: [] };
+    const tables = [...this.#tables.values()].map((t) => ({ ...t.info }));
+    const problems = [...this.#problems];
+    return { title: "Double", tables, firstUs: FIRST_US, lastUs: FIRST_US + 9 * HOUR_US, problems };
+  }
+
+  /** Each look finds one more transaction of quotes. */
+  refresh(): Overview {
+    const { info, txns } = this.#table("quotes~6");
+    const last = txns[txns.length - 1];
+    if (last) txns.push({ ...last, us: last.us + 1000 });
+    info.txnCount = txns.length;
+    return this.overview();
   }
 
   timeline(dir: string): Timeline {
@@ -73,6 +87,9 @@ export class Double {
 
   seek(dir: string, seqTxn: number): TableState {
     this.#at.set(dir, Math.max(0, Math.min(seqTxn, this.#table(dir).txns.length)));
+    // One table's own files differ, which shows where the server stands.
+    if (dir === "orders~8" && seqTxn >= this.#table(dir).txns.length && this.#problems.length === 0)
+      this.#problems.push(DIFFERENCE);
     return this.state(dir);
   }
 
@@ -187,6 +204,10 @@ export class Double {
       memoryLimit: 512 * 1024 * 1024,
       letGo: [],
     };
+  }
+
+  readFiles(): ReadFile[] {
+    return [{ path: "tables.d.0", bytes: 4096, size: 4096, crc32: "0badcafe" }];
   }
 
   #table(dir: string): Made {

@@ -7,8 +7,9 @@ use super::args::Inspect;
 use super::out::Out;
 use super::progress::grouped;
 use super::tables::{self, clean};
+use super::verify::severity;
 use super::when;
-use crate::native::outcome::{Exit, Result};
+use crate::native::outcome::{Exit, Result, exit_of};
 use crate::native::source::Source;
 use crate::replay::History;
 use crate::wal::{TableKind, TableToken};
@@ -44,7 +45,7 @@ fn overview(out: &Out, source: &Source, all: &[TableToken], system_too: bool) ->
                 told.push(tell(token, history.as_ref()));
             }
             Err(error) => {
-                exit = Exit::Damaged;
+                exit = [exit, exit_of(&error)].into_iter().max_by_key(|exit| severity(*exit)).unwrap_or(exit);
                 notes.push(format!("{}: {}", clean(&token.name), clean(&error.to_string())));
                 rows.push(vec![clean(&token.name), token.dir.clone(), "can't be read".to_owned()]);
                 told.push(json!({ "table": token.name, "directory": token.dir, "error": error.to_string() }));
@@ -78,7 +79,11 @@ fn row(token: &TableToken, history: Option<&History>) -> Vec<String> {
             history.definition.partition_by.name().unwrap_or("-").to_owned(),
             grouped(history.txn_count()),
             applied,
-            if history.is_replayable() { "yes" } else { "purged" }.to_owned(),
+            match history.first_state() {
+                Some(0) => "yes".to_owned(),
+                Some(first) => format!("from {}", grouped(first)),
+                None => "purged".to_owned(),
+            },
             last,
         ]);
     } else {
@@ -105,6 +110,7 @@ fn history_facts(history: &History) -> serde_json::Map<String, Value> {
         "transactions": history.txn_count(),
         "applied": history.survey.applied,
         "replayable": history.is_replayable(),
+        "first_state": history.first_state(),
         "purged": tables::pairs(&history.survey.purged),
         "missing": tables::pairs(&history.survey.missing),
         "created": when::show(history.log.created_us),

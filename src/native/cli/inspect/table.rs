@@ -33,6 +33,9 @@ pub(super) fn show(out: &Out, source: &Source, token: &TableToken, args: &Inspec
     text.push_str(&segments_text(&segments));
     text.push_str(&transactions_text(&listed));
     out.text(&text)?;
+    if let Some(release) = history.definition.other_release() {
+        out.warn(format!("{}: {release}", clean(&token.name)));
+    }
     if let Err(error) = &meta {
         out.warn(clean(&error.to_string()));
     }

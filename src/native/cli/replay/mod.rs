@@ -13,7 +13,7 @@ use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::source::Source;
 use crate::replay::{History, Player, PlayerOptions, UNLOGGED_CAUSES, compare};
 use crate::table::{Standing, Table};
-use crate::wal::{Cause, TableKind, TableToken};
+use crate::wal::{self, Cause, TableKind, TableToken};
 use outlet::Outlet;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -83,7 +83,7 @@ fn replay_one(
 ) -> Result<Done> {
     let history = tables::history(source, token)?;
     let target = target(out, &history, to);
-    check_purged(&history, target)?;
+    let begins = check_purged(&history, target)?;
     let started = Instant::now();
     // Only the end is asked for: no way back needs to be kept.
     let options = PlayerOptions { memory: usize::MAX, checkpoint_work: u64::MAX, ..PlayerOptions::default() };
@@ -93,6 +93,8 @@ fn replay_one(
     let path = outlet.write(out, token, player.table(), format)?;
 
     let (exit, mut notes) = standing(player.table());
+    notes.extend(begins);
+    notes.extend(player.history().definition.other_release().map(str::to_owned));
     let differences = player.history().applied.as_ref().and_then(|applied| compare(player.table(), applied));
     for difference in differences.iter().flatten() {
         notes.push(format!(
@@ -158,14 +160,41 @@ fn target(out: Out, history: &History, to: Option<Moment>) -> u64 {
     }
 }
 
-fn check_purged(history: &History, target: u64) -> Result<()> {
-    let gone = history.survey.purged.iter().any(|range| *range.start() <= target);
-    match tables::purge_text(&history.survey) {
-        Some(purged) if gone => {
-            Err(Failure::new(Exit::Purged, format!("{}: {purged}", clean(&history.token.name)))
-                .advise(tables::PURGE_ADVICE))
+/// What is to be said of rows that were purged, where the server's own table makes up for them.
+fn check_purged(history: &History, target: u64) -> Result<Option<String>> {
+    let Some(purged) = tables::purge_text(&history.survey) else { return Ok(None) };
+    if history.survey.purged.iter().all(|range| *range.start() > target) {
+        return Ok(None);
+    }
+    match history.first_state() {
+        Some(first) if first <= target => Ok(Some(format!(
+            "{purged}: it begins with QuestDB's own table as of transaction {}",
+            grouped(first)
+        ))),
+        first => {
+            let name = clean(&history.token.name);
+            let first = first.map(|first| format!("; the first state left is {}", grouped(first)));
+            let message = format!("{name}: {purged}{}", first.unwrap_or_default());
+            Err(Failure::new(Exit::Purged, message).advise(tables::PURGE_ADVICE))
         }
-        _ => Ok(()),
+    }
+}
+
+/// The server's own table, with which a purged history begins, can't be read.
+fn no_beginning(history: &History, error: wal::Error) -> Failure {
+    let name = clean(&history.token.name);
+    let purged = tables::purge_text(&history.survey).unwrap_or_default();
+    match error {
+        // Partitions were not copied along, or are gone.
+        wal::Error::Absent { .. } => {
+            let message = format!("{name}: {purged}, and QuestDB's own table is not whole: {error}");
+            Failure::new(Exit::Purged, message).advise(tables::PURGE_ADVICE)
+        }
+        error => {
+            let mut failure = Failure::from(error);
+            failure.message = format!("{name}: {purged}; QuestDB's own table: {}", failure.message);
+            failure
+        }
     }
 }
 
@@ -179,6 +208,9 @@ fn play(out: Out, source: &Source, player: &mut Player, target: u64) -> Result<(
         let started = Instant::now();
         let done = source.drive(|files| player.seek(files, from.saturating_add(step).min(target)));
         if let Err(error) = done {
+            if !player.is_begun() {
+                return Err(no_beginning(player.history(), error));
+            }
             let at = player.table().seq_txn + 1;
             return Err(match player.history().survey.cause(at, &error) {
                 Cause::Purged => {
@@ -249,7 +281,7 @@ fn tell(
     };
     json!({
         "table": table.name, "directory": token.dir, "txn": table.seq_txn,
-        "transactions": player.history().txn_count(), "committed": commit, "rows": table.rows(),
+        "transactions": player.history().txn_count(), "from": player.first(), "committed": commit, "rows": table.rows(),
         "result": exit, "standing": standing, "notes": notes,
         "digest": table.digest().to_string(), "order_fixed": table.schema.extra_keys().is_empty(),
         "path": path, "seconds": replayed.as_secs_f64(),

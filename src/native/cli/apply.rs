@@ -1,0 +1,233 @@
+//! `understudy apply`
+
+use super::args::{Apply, Commit};
+use super::out::Out;
+use super::progress::{Progress, grouped};
+use crate::native::disk::DiskFiles;
+use crate::native::outcome::{Exit, Failure, Result, exit_of};
+use crate::native::store::lock::{DirectoryLock, Held};
+use crate::native::store::{CommitMode, RealDisk, Replication, ReplicationOptions, Worker};
+use crate::table::Standing;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+pub(super) fn run(out: &Out, args: &Apply) -> Result<Exit> {
+    let source = DiskFiles::open(&args.source).map_err(|error| {
+        Failure::failed(format!("{}: {error}", args.source.display()))
+            .advise("SOURCE is a QuestDB `db` directory, the one with tables.d.0 in it")
+    })?;
+    let dir = target(&args.to);
+    std::fs::create_dir_all(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
+    refuse_inside(&args.source, &dir)?;
+    let _lock = DirectoryLock::take(&dir).map_err(held)?;
+    let disk =
+        RealDisk::open(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
+    let options = ReplicationOptions {
+        tables: args.table.clone(),
+        threads: args
+            .threads
+            .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
+            .unwrap_or(1),
+        memory: args.memory_limit,
+        commit_mode: commit_mode(args.commit_mode, &dir),
+        adopt: args.adopt,
+    };
+    let mut replication = Replication::new(Arc::new(disk), &source, options)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    listen(stop.clone());
+    let begun = Instant::now();
+    apply(out, args, &source, &mut replication, &stop)?;
+    let exit = report(out, args, &replication, begun.elapsed())?;
+    Ok(exit)
+}
+
+/// Applies what there is, and with `--follow` what comes.
+fn apply(
+    out: &Out,
+    args: &Apply,
+    source: &DiskFiles,
+    replication: &mut Replication,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let (_, all) = replication.progress();
+    let mut progress = Some(Progress::new(*out, "applying", "transactions", all));
+    let mut idle = Duration::ZERO;
+    let mut caught_up = false;
+    while !stop.load(Ordering::Relaxed) {
+        let any = replication.round(source, stop)?;
+        if let Some(progress) = &mut progress {
+            progress.set(replication.progress().0);
+        }
+        if any {
+            idle = Duration::ZERO;
+            continue;
+        }
+        if !args.follow {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut caught_up, true) {
+            progress = None;
+            out.note(format!("caught up with {} transactions; following", grouped(replication.progress().0)));
+        }
+        // Quick while there is traffic, cheap when there is none.
+        idle = (idle + Duration::from_micros(500)).min(Duration::from_millis(5));
+        std::thread::sleep(idle);
+    }
+    Ok(())
+}
+
+/// The directory of the tables.
+fn target(to: &Path) -> PathBuf {
+    if to.join("db").is_dir() && (to.join("conf").is_dir() || !to.join("tables.d.0").exists()) {
+        return to.join("db");
+    }
+    to.to_owned()
+}
+
+/// A directory that is the source, or lies in it, would be its own replica.
+fn refuse_inside(source: &Path, dir: &Path) -> Result<()> {
+    let real = |path: &Path| {
+        std::fs::canonicalize(path).map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
+    };
+    let (source, dir) = (real(source)?, real(dir)?);
+    if dir.starts_with(&source) || source.starts_with(&dir) {
+        return Err(Failure::new(Exit::Usage, format!("{} and SOURCE are not apart", dir.display()))
+            .advise("give a directory of its own to --to"));
+    }
+    Ok(())
+}
+
+fn held(held: Held) -> Failure {
+    let failure = Failure::failed(held.to_string());
+    match held {
+        Held::Running { .. } => {
+            failure.advise("stop the program that has it open, or give another directory to --to")
+        }
+        Held::Unknown { .. } => failure,
+    }
+}
+
+/// As asked for, else as `server.conf` beside the directory says.
+fn commit_mode(asked: Option<Commit>, dir: &Path) -> CommitMode {
+    match asked {
+        Some(Commit::Nosync) => CommitMode::NoSync,
+        Some(Commit::Async) => CommitMode::Async,
+        Some(Commit::Sync) => CommitMode::Sync,
+        None => configured(dir).unwrap_or_default(),
+    }
+}
+
+fn configured(dir: &Path) -> Option<CommitMode> {
+    let text = std::fs::read_to_string(dir.parent()?.join("conf/server.conf")).ok()?;
+    let line = text.lines().rev().find_map(|line| line.trim().strip_prefix("cairo.commit.mode"))?;
+    match line.trim_start().strip_prefix('=')?.trim() {
+        "sync" => Some(CommitMode::Sync),
+        "async" => Some(CommitMode::Async),
+        _ => Some(CommitMode::NoSync),
+    }
+}
+
+/// Has SIGTERM and Ctrl-C end the work after the blocks that are under way.
+fn listen(stop: Arc<AtomicBool>) {
+    let wait = move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            #[cfg(unix)]
+            {
+                use tokio::signal::unix::{SignalKind, signal};
+                let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+            }
+            #[cfg(not(unix))]
+            let _ = tokio::signal::ctrl_c().await;
+        });
+        stop.store(true, Ordering::Relaxed);
+    };
+    // Without it, the program ends as programs do.
+    let _ = std::thread::Builder::new().name("signals".into()).spawn(wait);
+}
+
+/// Tells how each table ended.
+fn report(out: &Out, args: &Apply, replication: &Replication, took: Duration) -> Result<Exit> {
+    let mut exit = Exit::Ok;
+    let mut tables = Vec::new();
+    let mut rows = 0;
+    for worker in replication.workers() {
+        let ended = ended(worker);
+        exit = worse(exit, ended);
+        rows += worker.rows();
+        let (applied, known) = worker.progress();
+        let token = worker.token();
+        tables.push(serde_json::json!({
+            "table": token.name, "directory": token.dir, "result": ended, "applied": applied, "transactions": known,
+            "rows": worker.rows(), "written": worker.written(),
+            "error": worker.failure().map(ToString::to_string),
+            "standing": standing(worker.standing()),
+        }));
+        if let Some(text) = trouble(worker) {
+            out.text(format!("{} ({}): {text}\n", token.name, token.dir))?;
+        }
+    }
+    let (applied, known) = replication.progress();
+    let seconds = took.as_secs_f64();
+    out.text(format!(
+        "{} tables, {} of {} transactions, {} rows in {seconds:.1} s\n",
+        replication.workers().len(),
+        grouped(applied),
+        grouped(known),
+        grouped(rows)
+    ))?;
+    out.json(&serde_json::json!({
+        "source": args.source, "to": args.to, "result": exit, "seconds": seconds, "tables": tables,
+    }))?;
+    Ok(exit)
+}
+
+fn ended(worker: &Worker) -> Exit {
+    match (worker.failure(), worker.standing()) {
+        (Some(error), _) => exit_of(error),
+        (None, Standing::Diverged { .. }) => Exit::Diverged,
+        (None, Standing::Suspended { .. }) => Exit::Suspended,
+        _ => Exit::Ok,
+    }
+}
+
+/// The one that counts of two.
+fn worse(a: Exit, b: Exit) -> Exit {
+    let order =
+        [Exit::Failed, Exit::Damaged, Exit::Unsupported, Exit::Purged, Exit::Diverged, Exit::Suspended];
+    let place = |exit: Exit| order.iter().position(|other| *other == exit).unwrap_or(order.len());
+    if place(b) < place(a) { b } else { a }
+}
+
+fn trouble(worker: &Worker) -> Option<String> {
+    let (applied, _) = worker.progress();
+    match (worker.failure(), worker.standing()) {
+        (Some(error), _) => Some(format!("stopped after transaction {}: {error}", grouped(applied))),
+        (None, Standing::Diverged { seq_txn, reason, .. }) => {
+            Some(format!("diverged at transaction {}: {reason}", grouped(*seq_txn)))
+        }
+        (None, Standing::Suspended { seq_txn, reason }) => {
+            Some(format!("suspended at transaction {}: {reason}", grouped(*seq_txn)))
+        }
+        _ => None,
+    }
+}
+
+fn standing(standing: &Standing) -> serde_json::Value {
+    match standing {
+        Standing::Exact => serde_json::json!({ "state": "exact" }),
+        Standing::Diverged { seq_txn, statement, reason, position } => serde_json::json!({
+            "state": "diverged", "txn": seq_txn, "statement": statement, "reason": reason, "position": position,
+        }),
+        Standing::Suspended { seq_txn, reason } => {
+            serde_json::json!({ "state": "suspended", "txn": seq_txn, "reason": reason })
+        }
+        Standing::Dropped { seq_txn } => serde_json::json!({ "state": "dropped", "txn": seq_txn }),
+    }
+}

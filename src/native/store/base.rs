@@ -1,0 +1,127 @@
+//! Beginning with a table as another directory has it, where its log does not reach back to the beginning.
+
+use super::create::new_seal_and_txn;
+use super::disk::Disk;
+use super::log::Log;
+use super::seal::Seal;
+use super::table::{CommitMode, FileTable, write_patches};
+use crate::table::files::read::{AppliedTable, read_partition};
+use crate::table::files::{
+    ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, check_column_name, check_dir_name,
+    check_distinct, encode_meta, encode_name, encode_todo_clean, pack_structure_version,
+};
+use crate::table::{Partition, Table};
+use crate::wal::{Error, Files, Result, TableMeta, TableToken};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl FileTable {
+    /// Makes the directory of a table as `source` has it applied now, and opens it: the log goes on from there.
+    ///
+    /// # Errors
+    /// Names that no table can have; what reading and writing answer. [`Error::Io`] where the table changes faster
+    /// than it can be read.
+    pub fn create_from(
+        disk: Arc<dyn Disk>,
+        source: &dyn Files,
+        token: &TableToken,
+        commit_mode: CommitMode,
+    ) -> Result<Self> {
+        let dir = &token.dir;
+        check_dir_name(dir)?;
+        let applied = AppliedTable::read(source, token)?;
+        let meta = TableMeta::applied(source, dir)?;
+        if meta.metadata_version as i32 != applied.applied.metadata_version {
+            return Err(Error::Io {
+                file: format!("{dir}/_meta").into(),
+                message: "changed while it was read".into(),
+            });
+        }
+        let live = || meta.columns.iter().filter(|column| !column.dropped).map(|column| &*column.name);
+        live().try_for_each(check_column_name)?;
+        check_distinct(live())?;
+        disk.remove_dir(dir)?;
+        disk.create_dir(dir)?;
+        let symbols = applied.symbols(source)?;
+        let mut table =
+            Self::begin(disk.clone(), source, token, &meta, applied.without_rows(symbols), commit_mode)?;
+        for index in 0..applied.partitions().len() {
+            let partition: Partition = read_partition(source, &applied, index)?;
+            if partition.rows > 0 {
+                table.store_partition(&partition)?;
+            }
+        }
+        let (next, patches) = table.versions.next();
+        table.write(&patches, table.syncs())?;
+        table.txn.column_version = next.version();
+        new_seal_and_txn(&*disk, dir, &table.txn, table.syncs())?;
+        Self::open(disk, token, commit_mode)
+    }
+
+    /// All of a table's files but its partitions and `_txn`.
+    fn begin(
+        disk: Arc<dyn Disk>,
+        source: &dyn Files,
+        token: &TableToken,
+        meta: &TableMeta,
+        table: Table,
+        commit_mode: CommitMode,
+    ) -> Result<Self> {
+        let dir = &token.dir;
+        let patch = |file: &str, bytes: Vec<u8>| Patch { file: file.into(), offset: 0, bytes };
+        let (versions, content) = ColumnVersions::default().first();
+        let mut patches = vec![
+            patch("_meta", encode_meta(meta)),
+            patch("_cv", content),
+            patch("_name", encode_name(&token.name)),
+            patch("_todo_", encode_todo_clean()),
+        ];
+        let mut dictionaries = Vec::new();
+        for (index, column) in meta.columns.iter().enumerate() {
+            if column.dropped || !column.ty.is_symbol() {
+                dictionaries.push(None);
+                continue;
+            }
+            let all: Vec<&str> =
+                table.dictionary(index).map_or(Vec::new(), |symbols| symbols.iter().collect());
+            let capacity = (column.symbol_capacity.max(1) as u32).max((all.len() as u32).next_power_of_two());
+            let (mut writer, files) =
+                DictionaryWriter::create(&column.name, -1, capacity, column.symbol_cache);
+            patches.extend(files);
+            patches.extend(writer.append(&all, true));
+            dictionaries.push(Some(writer));
+        }
+        if token.kind == crate::wal::TableKind::MatView {
+            patches.extend(super::views::definition(source, dir)?);
+        }
+        write_patches(&*disk, dir, &patches, commit_mode == CommitMode::Sync)?;
+        let version = table.schema.version;
+        let mut txn = TxnState::empty(dictionaries.iter().flatten().count());
+        txn.seq_txn = table.seq_txn;
+        txn.structure_version = pack_structure_version(meta.metadata_version as i32, version as i32);
+        txn.symbol_counts = dictionaries.iter().flatten().map(DictionaryWriter::count).collect();
+        let log = Log::copy(&*disk, source, dir, meta, version, table.seq_txn)?;
+        let (txn_file, _) = TxnFile::first(&txn);
+        let mut table = table;
+        table.partitions.clear();
+        Ok(Self {
+            disk,
+            token: token.clone(),
+            table,
+            meta: meta.clone(),
+            meta_changed: false,
+            txn,
+            txn_file,
+            versions,
+            versions_changed: false,
+            newest: Vec::new(),
+            dictionaries,
+            log,
+            seal: Seal::new(dir),
+            commit_mode,
+            parquet: BTreeSet::new(),
+            garbage: Vec::new(),
+            written: 0.into(),
+        })
+    }
+}

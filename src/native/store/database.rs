@@ -1,0 +1,106 @@
+//! What lies beside the tables: which there are, and which numbers are taken.
+
+use super::disk::{Disk, DiskReader};
+use super::log::replace_file;
+use crate::table::files::{TabIndex, Upgrade, encode_registry};
+use crate::wal::{Error, Files, Registry, Result, TableToken};
+use std::sync::Arc;
+
+/// The tables of a directory that we write.
+#[derive(Debug)]
+pub struct Database {
+    disk: Arc<dyn Disk>,
+    tables: Vec<TableToken>,
+    changed: bool,
+}
+
+impl Database {
+    /// Reads the registry, which an empty directory does not have yet.
+    ///
+    /// # Errors
+    /// What reading it answers.
+    pub fn open(disk: Arc<dyn Disk>) -> Result<Self> {
+        let mut tables = match Registry::read(&DiskReader(&*disk)) {
+            Ok(registry) => registry.tables,
+            Err(Error::Absent { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        tables.retain(|table| !table.dropped);
+        Ok(Self { disk, tables, changed: false })
+    }
+
+    /// The tables, in order of registration.
+    pub fn tables(&self) -> &[TableToken] {
+        &self.tables
+    }
+
+    /// The table in this directory.
+    pub fn find(&self, dir: &str) -> Option<&TableToken> {
+        self.tables.iter().find(|table| table.dir == dir)
+    }
+
+    /// Enters a table, or the new name of one.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where another table has that name or directory apart from case.
+    pub fn enter(&mut self, token: &TableToken) -> Result<()> {
+        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        let other = self.tables.iter().find(|table| {
+            table.dir != token.dir && (same(&table.name, &token.name) || same(&table.dir, &token.dir))
+        });
+        if let Some(other) = other {
+            let what = format!(
+                "table {:?} has the name or directory of {:?} ({})",
+                token.name, other.name, other.dir
+            );
+            return Err(Error::Unsupported { file: token.dir.as_str().into(), offset: 0, what: what.into() });
+        }
+        match self.tables.iter_mut().find(|table| table.dir == token.dir) {
+            Some(table) if table == token => return Ok(()),
+            Some(table) => *table = token.clone(),
+            None => self.tables.push(token.clone()),
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Takes a table out. Its directory is not touched.
+    pub fn remove(&mut self, dir: &str) {
+        let before = self.tables.len();
+        self.tables.retain(|table| table.dir != dir);
+        self.changed |= self.tables.len() != before;
+    }
+
+    /// Writes what changed.
+    ///
+    /// # Errors
+    /// What writing answers.
+    pub fn save(&mut self) -> Result<()> {
+        let disk = self.disk.clone();
+        if disk.len("_upgrade.d")?.is_none() {
+            replace_file(&*disk, "_upgrade.d", &Upgrade::CURRENT.encode(), true)?;
+        }
+        let largest = self.tables.iter().map(|table| i64::from(table.id)).max().unwrap_or(0);
+        let mut index = match DiskReader(&*disk).read_all("_tab_index.d", 1 << 20) {
+            Ok(bytes) => TabIndex::decode("_tab_index.d", &bytes)?,
+            Err(Error::Absent { .. }) => TabIndex { last_id: -1, ..TabIndex::default() },
+            Err(error) => return Err(error),
+        };
+        // Never lower: QuestDB would give the id of a dropped table again.
+        if index.last_id < largest {
+            index.last_id = largest;
+            replace_file(&*disk, "_tab_index.d", &index.encode(), true)?;
+        }
+        if !self.changed {
+            return Ok(());
+        }
+        let names = disk.list("")?.unwrap_or_default();
+        let newest =
+            names.iter().filter_map(|name| name.strip_prefix("tables.d.")?.parse::<u64>().ok()).max();
+        let file = format!("tables.d.{}", newest.unwrap_or(0));
+        replace_file(&*disk, &file, &encode_registry(&self.tables), true)?;
+        disk.sync_dir("")?;
+        self.changed = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! The sequencer's side of a table that we write: its log always reaches at least as far as `_txn`.
+//!
+//! A log that is behind `_txn` would make QuestDB lose the next writes without a word. So records are published
+//! first, and until `_txn` follows each of them is one that QuestDB can apply: a structural change with its entry, or
+//! a commit without rows in a segment of our own.
+
+use super::disk::{Disk, DiskReader, Open};
+use super::table::write_patches;
+use crate::table::files::{
+    ChangeLog, LogRecord, LogWriter, Patch, TxnState, column_structure_version, decode_wal_index,
+    empty_segment, encode_sequencer_meta, encode_wal_index,
+};
+use crate::wal::{
+    Error, Files, LogVersion, MetaColumn, Result, SegmentId, SequencerLog, SequencerMeta, TableMeta, TxnKind,
+    TxnRecord, read_raw_change,
+};
+
+/// Our own mark in the folder of our WAL, so that it is told from a writer's of QuestDB.
+const OURS: &str = "_understudy";
+
+/// Appends to `txn_seq`.
+#[derive(Debug)]
+pub(super) struct Log {
+    dir: String,
+    writer: LogWriter,
+    changes: ChangeLog,
+    /// Where records point at; made when first needed.
+    segment: Option<(SegmentId, i64)>,
+}
+
+impl Log {
+    /// The files of a new table's log, written.
+    pub(super) fn create(
+        disk: &dyn Disk,
+        dir: &str,
+        meta: &TableMeta,
+        version: LogVersion,
+        created_us: i64,
+    ) -> Result<Self> {
+        disk.create_dir(&format!("{dir}/txn_seq"))?;
+        if version != LogVersion::V1 {
+            disk.create_dir(&format!("{dir}/txn_seq/_txn_parts"))?;
+        }
+        let (writer, head) = LogWriter::create(version, created_us);
+        let (changes, files) = ChangeLog::create(0);
+        let meta = sequencer_meta(meta, 0);
+        let mut patches =
+            vec![Patch { file: "txn_seq/_meta".into(), offset: 0, bytes: encode_sequencer_meta(&meta) }];
+        patches.push(Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(0) });
+        patches.extend(files);
+        patches.push(head);
+        write_patches(disk, dir, &patches, false)?;
+        Ok(Self { dir: dir.to_owned(), writer, changes, segment: None })
+    }
+
+    /// A log as another directory has it, up to transaction `seq_txn`, written.
+    ///
+    /// What its records point at is not there, and not needed: all of them are applied.
+    pub(super) fn copy(
+        disk: &dyn Disk,
+        source: &dyn Files,
+        dir: &str,
+        meta: &TableMeta,
+        structure_version: i64,
+        seq_txn: u64,
+    ) -> Result<Self> {
+        let of = SequencerLog::open(source, dir)?;
+        let mut log = Self::create(disk, dir, meta, of.version, of.created_us)?;
+        for version in 1..=structure_version {
+            let raw = read_raw_change(source, dir, version)?;
+            let (changes, patches) = log.changes.append(&raw);
+            write_patches(disk, dir, &patches, false)?;
+            log.changes = changes;
+        }
+        log.write_meta(disk, meta, structure_version, false)?;
+        let mut first = of.first_record(source)?.max(1);
+        log.writer = log.writer.at(first - 1);
+        let mut last_wal = 0;
+        while first <= seq_txn {
+            let records = of.records(source, first..=seq_txn.min(first + 65_535))?;
+            if records.is_empty() {
+                break;
+            }
+            last_wal = records.iter().filter_map(|r| Some(r.segment()?.0.wal)).fold(last_wal, u32::max);
+            first += records.len() as u64;
+            let records: Vec<LogRecord> = records.iter().map(LogRecord::copy_of).collect();
+            log.publish(disk, &records, false)?;
+        }
+        let index =
+            Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(last_wal) };
+        write_patches(disk, dir, &[index], false)?;
+        Ok(log)
+    }
+
+    /// Takes up what is there, as of the state that `_txn` has.
+    pub(super) fn open(disk: &dyn Disk, dir: &str, txn: &TxnState) -> Result<Self> {
+        let files = DiskReader(disk);
+        let log = SequencerLog::open(&files, dir)?;
+        if log.max_txn < txn.seq_txn {
+            let expected = format_args!("{} transactions or more, as in _txn", txn.seq_txn);
+            return Err(Error::damaged(&format!("{dir}/txn_seq/_txnlog"), 4, expected, log.max_txn));
+        }
+        let version = column_structure_version(txn.structure_version);
+        let changes = ChangeLog::open(&files, dir, u64::try_from(version).unwrap_or(0))?;
+        Ok(Self { dir: dir.to_owned(), writer: LogWriter::of(&log), changes, segment: None })
+    }
+
+    /// Sets a log that is ahead of `_txn` back to it: its last transactions were never applied.
+    pub(super) fn set_back(
+        &mut self,
+        disk: &dyn Disk,
+        meta: &TableMeta,
+        txn: &TxnState,
+        sync: bool,
+    ) -> Result<()> {
+        let version = column_structure_version(txn.structure_version);
+        let file = format!("{}/txn_seq/_meta", self.dir);
+        if SequencerMeta::read(&DiskReader(disk), &file).is_ok_and(|meta| meta.structure_version != version) {
+            self.write_meta(disk, meta, version, sync)?;
+        }
+        if self.writer.max_txn() != txn.seq_txn {
+            self.writer = self.writer.at(txn.seq_txn);
+            write_patches(disk, &self.dir, &[self.writer.publish()], sync)?;
+        }
+        Ok(())
+    }
+
+    /// Publishes transactions of `records`, none of them a structural change: whatever they are, they point at our
+    /// commit without rows.
+    pub(super) fn append(
+        &mut self,
+        disk: &dyn Disk,
+        meta: &TableMeta,
+        records: &[TxnRecord],
+        sync: bool,
+    ) -> Result<()> {
+        let Some(version) = records.first().map(|record| record.structure_version) else { return Ok(()) };
+        let segment = self.segment(disk, meta, version)?;
+        let empty = |record: &TxnRecord| match record.kind {
+            TxnKind::Drop => LogRecord::copy_of(record),
+            _ => LogRecord::empty(record.structure_version, segment, 0, record.commit_ts),
+        };
+        let records: Vec<LogRecord> = records.iter().map(empty).collect();
+        self.publish(disk, &records, sync)
+    }
+
+    /// Publishes a structural change: `meta` is what the table is then, `raw` the change as the log has it.
+    pub(super) fn change(
+        &mut self,
+        disk: &dyn Disk,
+        meta: &TableMeta,
+        record: &TxnRecord,
+        raw: &[u8],
+        sync: bool,
+    ) -> Result<()> {
+        let (changes, patches) = self.changes.append(raw);
+        write_patches(disk, &self.dir, &patches, sync)?;
+        self.write_meta(disk, meta, record.structure_version, sync)?;
+        self.publish(disk, &[LogRecord::structure(record.structure_version, record.commit_ts, raw)], sync)?;
+        self.changes = changes;
+        Ok(())
+    }
+
+    fn publish(&mut self, disk: &dyn Disk, records: &[LogRecord], sync: bool) -> Result<()> {
+        let (writer, patches) = self.writer.append(records);
+        let Some((publish, records)) = patches.split_last() else { return Ok(()) };
+        // The records must be there before the number that makes them count.
+        write_patches(disk, &self.dir, records, sync)?;
+        write_patches(disk, &self.dir, std::slice::from_ref(publish), sync)?;
+        self.writer = writer;
+        Ok(())
+    }
+
+    fn write_meta(&self, disk: &dyn Disk, meta: &TableMeta, version: i64, sync: bool) -> Result<()> {
+        let path = format!("{}/txn_seq/_meta", self.dir);
+        replace_file(disk, &path, &encode_sequencer_meta(&sequencer_meta(meta, version)), sync)
+    }
+
+    /// The segment that records of a structure version point at.
+    fn segment(&mut self, disk: &dyn Disk, meta: &TableMeta, version: i64) -> Result<SegmentId> {
+        if let Some((id, _)) = self.segment.filter(|(_, of)| *of == version) {
+            return Ok(id);
+        }
+        let id = match self.segment {
+            Some((id, _)) => SegmentId { segment: id.segment + 1, ..id },
+            None => self.find_segment(disk)?,
+        };
+        let files = empty_segment(&sequencer_meta(meta, version), id);
+        disk.create_dir(&id.dir(&self.dir))?;
+        let mark = Patch { file: format!("wal{}/{OURS}", id.wal), offset: 0, bytes: Vec::new() };
+        write_patches(disk, &self.dir, &files, false)?;
+        write_patches(disk, &self.dir, &[mark], false)?;
+        let index = Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(id.wal) };
+        write_patches(disk, &self.dir, &[index], false)?;
+        self.segment = Some((id, version));
+        Ok(id)
+    }
+
+    /// The next segment of our own WAL, or the first one of a new WAL.
+    fn find_segment(&self, disk: &dyn Disk) -> Result<SegmentId> {
+        let path = format!("{}/txn_seq/_wal_index.d", self.dir);
+        let bytes = DiskReader(disk).read_all(&path, 1 << 20)?;
+        let last = decode_wal_index(&path, &bytes)?;
+        if last > 0 && disk.len(&format!("{}/wal{last}/{OURS}", self.dir))?.is_some() {
+            let names = disk.list(&format!("{}/wal{last}", self.dir))?.unwrap_or_default();
+            let newest = names.iter().filter_map(|name| name.parse::<u32>().ok()).max();
+            return Ok(SegmentId { wal: last, segment: newest.map_or(0, |newest| newest + 1) });
+        }
+        let names = disk.list(&self.dir)?.unwrap_or_default();
+        let there = names.iter().filter_map(|name| name.strip_prefix("wal")?.parse::<u32>().ok()).max();
+        Ok(SegmentId { wal: last.max(there.unwrap_or(0)) + 1, segment: 0 })
+    }
+}
+
+/// Writes a file aside and puts it in place in one step.
+pub(super) fn replace_file(disk: &dyn Disk, path: &str, content: &[u8], sync: bool) -> Result<()> {
+    let aside = format!("{path}.tmp");
+    let file = disk.open(&aside, Open::New)?;
+    file.write_at(0, content)?;
+    if sync {
+        file.sync()?;
+    }
+    disk.rename(&aside, path)?;
+    if sync && let Some((folder, _)) = path.rsplit_once('/') {
+        disk.sync_dir(folder)?;
+    }
+    Ok(())
+}
+
+/// A table's columns as the sequencer knows them.
+fn sequencer_meta(meta: &TableMeta, version: i64) -> SequencerMeta {
+    let columns = meta.columns.iter();
+    SequencerMeta {
+        structure_version: version,
+        columns: columns
+            .map(|column| MetaColumn { name: column.name.clone(), ty: column.ty, dropped: column.dropped })
+            .collect(),
+        timestamp: meta.timestamp,
+        table_id: meta.table_id,
+        read_order: None,
+    }
+}

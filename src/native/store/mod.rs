@@ -1,0 +1,28 @@
+//! A database in QuestDB's own files, written by applying a log.
+//!
+//! [`Worker`] brings one table forward, block after block; [`FileTable`] is the table in its directory; [`Database`]
+//! is what lies beside the tables. All writing goes through [`Disk`].
+
+mod base;
+mod block;
+mod change;
+mod create;
+mod database;
+mod disk;
+pub mod lock;
+mod log;
+mod other;
+mod partition;
+mod parts;
+mod publish;
+mod run;
+mod seal;
+mod table;
+mod views;
+mod worker;
+
+pub use database::Database;
+pub use disk::{Disk, DiskFile, DiskReader, Open, RealDisk};
+pub use run::{Replication, ReplicationOptions};
+pub use table::{CommitMode, FileTable};
+pub use worker::{Step, Worker};

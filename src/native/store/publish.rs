@@ -1,0 +1,284 @@
+//! Making a new state the table's: everything that it names is in its files before `_txn` names it.
+
+use super::disk::DiskReader;
+use super::log::replace_file;
+use super::table::{FileTable, Garbage, write_patches};
+use crate::apply::evict;
+use crate::table::Standing;
+use crate::table::files::{
+    DictionaryWriter, Patch, clear_todo, column_file, encode_meta, pack_structure_version, restore_meta_todo,
+};
+use crate::wal::{Files, Result, TxnRecord};
+use std::collections::BTreeSet;
+
+/// Symbols that are written at a time.
+const SYMBOLS: usize = 64 * 1024;
+
+impl FileTable {
+    /// Publishes what was built for `records`, none of which is a structural change.
+    ///
+    /// # Errors
+    /// What writing answers; the table is then as before, or as after.
+    pub(super) fn publish(&mut self, records: &[TxnRecord]) -> Result<()> {
+        self.publish_with(records, None)
+    }
+
+    /// Publishes the structural change of `record`, `raw` being its bytes in the log.
+    pub(super) fn publish_change(&mut self, record: &TxnRecord, raw: &[u8]) -> Result<()> {
+        self.publish_with(std::slice::from_ref(record), Some(raw))
+    }
+
+    fn publish_with(&mut self, records: &[TxnRecord], raw: Option<&[u8]>) -> Result<()> {
+        let Some(last) = records.last() else { return Ok(()) };
+        let sync = self.syncs();
+        self.write_versions()?;
+        let disk = self.disk.clone();
+        if self.meta_changed {
+            self.meta.metadata_version += 1;
+        }
+        let mut next = self.txn.clone();
+        next.txn += 1;
+        next.seq_txn = last.seq_txn;
+        next.column_version = self.versions.version();
+        next.symbol_counts = self.symbol_counts();
+        next.structure_version =
+            pack_structure_version(self.meta.metadata_version as i32, self.table.schema.version as i32);
+        if next.partitions.is_empty() {
+            (next.min_ts, next.max_ts) = (i64::MAX, i64::MIN);
+        }
+        self.keep()?;
+        self.seal.announce(&*disk, &next, sync)?;
+        match (raw, records) {
+            (Some(raw), [record]) => {
+                self.prepare_meta()?;
+                self.log.change(&*disk, &self.meta, record, raw, sync)?;
+                self.put_meta()?;
+            }
+            _ => {
+                self.log.append(&*disk, &self.meta, records, sync)?;
+                if self.meta_changed {
+                    self.prepare_meta()?;
+                    self.put_meta()?;
+                }
+            }
+        }
+        let (file, patches) = self.txn_file.next(&next);
+        self.write_each(&patches)?;
+        self.txn_file = file;
+        self.txn = next;
+        self.table.seq_txn = last.seq_txn;
+        if self.meta_changed {
+            self.write(&[clear_todo()], sync)?;
+            self.meta_changed = false;
+        }
+        self.collect_garbage()
+    }
+
+    /// Sees to it that QuestDB, should it open the table before `_txn` follows, puts the old `_meta` back.
+    fn prepare_meta(&self) -> Result<()> {
+        let dir = &self.token.dir;
+        let before = DiskReader(&*self.disk).read_all(&format!("{dir}/_meta"), 16 << 20)?;
+        replace_file(&*self.disk, &format!("{dir}/_meta.prev"), &before, self.syncs())?;
+        self.write_each(&restore_meta_todo(self.txn.txn))
+    }
+
+    fn put_meta(&self) -> Result<()> {
+        let path = format!("{}/_meta", self.token.dir);
+        replace_file(&*self.disk, &path, &encode_meta(&self.meta), self.syncs())
+    }
+
+    fn write_versions(&mut self) -> Result<()> {
+        if !self.versions_changed {
+            return Ok(());
+        }
+        let (next, patches) = self.versions.next();
+        self.write_each(&patches)?;
+        self.versions = next;
+        self.versions_changed = false;
+        Ok(())
+    }
+
+    /// Writes patches that must reach the disk in this order.
+    fn write_each(&self, patches: &[Patch]) -> Result<()> {
+        if !self.syncs() {
+            return self.write(patches, false);
+        }
+        patches.iter().try_for_each(|patch| self.write(std::slice::from_ref(patch), true))
+    }
+
+    fn symbol_counts(&self) -> Vec<u32> {
+        let live =
+            self.table.schema.columns.iter().enumerate().filter(|(_, c)| !c.dropped && c.ty.is_symbol());
+        live.map(|(index, _)| {
+            self.dictionaries.get(index).and_then(Option::as_ref).map_or(0, DictionaryWriter::count)
+        })
+        .collect()
+    }
+
+    /// Writes symbols that the table's dictionaries have and their files don't.
+    pub(super) fn extend_dictionaries(&mut self, has_null: bool) -> Result<()> {
+        let sync = self.syncs();
+        let live: Vec<usize> = self.table.schema.live().map(|(index, _)| index).collect();
+        for index in live {
+            let Some(Some(symbols)) = self.table.symbols.get(index) else { continue };
+            let Some(Some(writer)) = self.dictionaries.get_mut(index) else { continue };
+            if symbols.len() <= writer.count() as usize && (!has_null || writer.has_null()) {
+                continue;
+            }
+            let mut patches = writer.append(&[], has_null);
+            let new: Vec<&str> = symbols.iter_from(writer.count() as usize).collect();
+            for some in new.chunks(SYMBOLS) {
+                patches.extend(writer.append(some, has_null));
+            }
+            write_patches(&*self.disk, &self.token.dir, &patches, sync)?;
+            if let Some(capacity) = writer.wanted_capacity() {
+                self.rebuild_dictionary(index, capacity)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a dictionary anew for more symbols, under another name.
+    fn rebuild_dictionary(&mut self, index: usize, capacity: u32) -> Result<()> {
+        let name = self.column_name(index).to_owned();
+        let next = self.txn.txn + 1;
+        let cache = self.meta.columns.get(index).is_some_and(|column| column.symbol_cache);
+        let (mut writer, mut patches) = DictionaryWriter::create(&name, next, capacity, cache);
+        if let Some(Some(symbols)) = self.table.symbols.get(index) {
+            let all: Vec<&str> = symbols.iter().collect();
+            for some in all.chunks(SYMBOLS) {
+                patches.extend(writer.append(some, true));
+            }
+        }
+        self.write(&patches, self.syncs())?;
+        let old = self.dictionaries.get_mut(index).and_then(|place| place.replace(writer));
+        if let Some(old) = old {
+            self.discard_dictionary(&name, old.name_txn());
+        }
+        self.versions.set_symbol(index, next);
+        self.versions_changed = true;
+        if let Some(column) = self.meta.columns.get_mut(index) {
+            column.symbol_capacity = capacity as i32;
+            self.meta_changed = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn discard_dictionary(&mut self, name: &str, name_txn: i64) {
+        for extension in ["o", "c", "k", "v"] {
+            let path = [&*self.token.dir, "/", &column_file(name, extension, name_txn)].concat();
+            self.garbage.push(Garbage::File(path));
+        }
+    }
+
+    /// Lets partitions go that have outlived the table's TTL by the last of these transactions.
+    pub(super) fn evict(&mut self, records: &[TxnRecord]) -> Result<()> {
+        if self.table.schema.ttl == 0 {
+            return Ok(());
+        }
+        if let Some(last) = records.last() {
+            evict(&mut self.table, last.commit_ts);
+            self.drop_missing()?;
+        }
+        Ok(())
+    }
+
+    /// Takes over that partitions are gone from the table.
+    pub(super) fn drop_missing(&mut self) -> Result<()> {
+        let calendar = self.table.calendar();
+        let kept: BTreeSet<i64> = self.table.partitions.keys().copied().collect();
+        let gone = |ts: i64| !kept.contains(&calendar.floor(ts));
+        let first_gone = self.txn.partitions.first().is_some_and(|part| gone(part.ts));
+        let last_gone = self.txn.partitions.last().is_some_and(|part| gone(part.ts));
+        let mut index = 0;
+        while let Some(part) = self.txn.partitions.get(index).copied() {
+            if !gone(part.ts) {
+                index += 1;
+                continue;
+            }
+            self.txn.partitions.remove(index);
+            self.newest.remove(index);
+            let folder = self.folder(part.ts, part.name_txn);
+            self.garbage.push(Garbage::Folder(folder));
+            self.parquet.remove(&calendar.floor(part.ts));
+            self.versions.remove_partition(part.ts);
+            self.versions_changed = true;
+            self.txn.partition_table_version += 1;
+        }
+        self.refresh_ends(first_gone, last_gone)
+    }
+
+    /// Finds the table's smallest and largest timestamps anew after parts at its ends went.
+    pub(super) fn refresh_ends(&mut self, first: bool, last: bool) -> Result<()> {
+        let count = self.txn.partitions.len();
+        if count == 0 {
+            (self.txn.min_ts, self.txn.max_ts) = (i64::MAX, i64::MIN);
+            return Ok(());
+        }
+        if last && let Some(files) = self.part_files(count - 1) {
+            self.txn.max_ts = files.timestamp(files.rows.saturating_sub(1))?.unwrap_or(i64::MIN);
+            if let Some(part) = self.txn.partitions.last().copied() {
+                self.versions.move_added(part.ts, part.rows);
+            }
+        }
+        if first && let Some(files) = self.part_files(0) {
+            self.txn.min_ts = files.timestamp(0)?.unwrap_or(i64::MAX);
+        }
+        Ok(())
+    }
+
+    /// Removes what no state names any more. What can't be removed now is found when the table is opened next.
+    pub(super) fn collect_garbage(&mut self) -> Result<()> {
+        for garbage in std::mem::take(&mut self.garbage) {
+            match garbage {
+                Garbage::Folder(folder) => self.disk.remove_dir(&folder)?,
+                Garbage::File(path) => self.disk.remove(&path)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the log, which may be ahead after a crash, and what it left behind in order. To be called once, before
+    /// the first transaction is applied.
+    ///
+    /// # Errors
+    /// What writing answers.
+    pub fn recover(&mut self) -> Result<()> {
+        let disk = self.disk.clone();
+        let version = i64::from(self.txn.structure_version as i32);
+        let path = format!("{}/_meta", self.token.dir);
+        let there = crate::wal::TableMeta::read(&DiskReader(&*disk), &path);
+        if there.is_ok_and(|meta| meta.metadata_version != version) {
+            self.put_meta()?;
+        }
+        self.log.set_back(&*disk, &self.meta, &self.txn, self.syncs())?;
+        self.write(&[clear_todo()], self.syncs())?;
+        self.sweep()
+    }
+
+    /// Removes folders of partitions that no state names.
+    fn sweep(&self) -> Result<()> {
+        let named: BTreeSet<String> =
+            self.txn.partitions.iter().map(|part| self.folder(part.ts, part.name_txn)).collect();
+        for name in self.disk.list(&self.token.dir)?.unwrap_or_default() {
+            let folder = [&*self.token.dir, "/", &name].concat();
+            if is_partition_folder(&name) && !named.contains(&folder) {
+                self.disk.remove_dir(&folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the standing forbids to go on.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.table.standing, Standing::Suspended { .. } | Standing::Dropped { .. })
+    }
+}
+
+/// True for names like `2024-02-01`, `2024-W05.7` and `2024-02-01T113000.6`, with nothing behind.
+fn is_partition_folder(name: &str) -> bool {
+    let (stem, suffix) = name.split_once('.').unwrap_or((name, "0"));
+    let year = stem.len() >= 4 && stem.bytes().take(4).all(|byte| byte.is_ascii_digit());
+    let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'T' | b'W');
+    year && stem.bytes().all(plain) && !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_digit())
+}

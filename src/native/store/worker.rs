@@ -1,0 +1,297 @@
+//! One table on its way from a log into its directory.
+
+use super::disk::Disk;
+use super::table::{CommitMode, FileTable};
+use crate::apply::backlog::{Batch, BatchCommit, BatchLimits, Gathered};
+use crate::apply::{CommitHead, ends_block};
+use crate::table::Standing;
+use crate::wal::{
+    Error, Files, Result, SegmentMetas, SequencerLog, Survey, TableKind, TableToken, TxnKind, TxnRecord,
+};
+use std::sync::Arc;
+
+/// Records of the log that are held at a time.
+const RECORDS: u64 = 256 * 1024;
+
+/// Applies the log of one table, block after block.
+#[derive(Debug)]
+pub struct Worker {
+    token: TableToken,
+    disk: Arc<dyn Disk>,
+    commit_mode: CommitMode,
+    table: Option<FileTable>,
+    /// Records from the next transaction on.
+    records: Vec<TxnRecord>,
+    metas: SegmentMetas,
+    /// As last seen.
+    max_txn: u64,
+    seq_txn: u64,
+    rows: u64,
+    standing: Standing,
+    failure: Option<Error>,
+    adopt: bool,
+    made: bool,
+}
+
+/// What a step of a [`Worker`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Applied transactions up to this one.
+    Applied(u64),
+    /// There is nothing to apply now.
+    Idle,
+    /// Nothing more can be applied: [`Worker::standing`] or [`Worker::failure`] says why.
+    Stopped,
+}
+
+impl Worker {
+    /// For a table whose log is in `token.dir` of the source, and whose files are there in the directory.
+    pub fn new(disk: Arc<dyn Disk>, token: TableToken, commit_mode: CommitMode, adopt: bool) -> Self {
+        Self {
+            token,
+            disk,
+            commit_mode,
+            table: None,
+            records: Vec::new(),
+            metas: SegmentMetas::default(),
+            max_txn: 0,
+            seq_txn: 0,
+            rows: 0,
+            standing: Standing::Exact,
+            failure: None,
+            adopt,
+            made: false,
+        }
+    }
+
+    /// The table.
+    pub fn token(&self) -> &TableToken {
+        &self.token
+    }
+
+    /// Last transaction applied, and last one in the log, as far as known.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.seq_txn, self.max_txn)
+    }
+
+    /// Number of rows in the table.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether the rows are what the server has.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// What keeps the table from going on.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// Bytes written to the table's files since it was opened.
+    pub fn written(&self) -> u64 {
+        self.table.as_ref().map_or(0, |table| table.written.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
+    /// The table's files, while they are open.
+    pub fn table(&self) -> Option<&FileTable> {
+        self.table.as_ref()
+    }
+
+    /// Whether the log has transactions that are not applied, as far as known.
+    pub fn behind(&self) -> bool {
+        self.seq_txn < self.max_txn
+    }
+
+    /// Says how long the log is, so that progress can be told before the first step.
+    pub(super) fn expect(&mut self, max_txn: u64) {
+        self.max_txn = self.max_txn.max(max_txn);
+    }
+
+    /// Whether the table's directory has been made.
+    pub(super) fn is_made(&self) -> bool {
+        self.made
+    }
+
+    /// Whether the table is held in memory.
+    pub(super) fn is_open(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Keeps the table from going on.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.table = None;
+        self.failure = Some(error);
+    }
+
+    /// Removes the directory of a table that was dropped.
+    pub(super) fn remove_files(&mut self) -> Result<()> {
+        self.table = None;
+        if std::mem::take(&mut self.made) {
+            self.disk.remove_dir(&self.token.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the table's memory go; the next step opens it again.
+    pub fn close(&mut self) {
+        self.table = None;
+    }
+
+    /// Applies the next block of transactions.
+    pub fn step(&mut self, source: &(dyn Files + Sync), limits: BatchLimits) -> Step {
+        if self.failure.is_some()
+            || matches!(self.standing, Standing::Suspended { .. } | Standing::Dropped { .. })
+        {
+            return Step::Stopped;
+        }
+        match self.try_step(source, limits) {
+            Ok(step) => step,
+            Err(error) => {
+                // Its files are as some transaction left them; what is in memory may not be.
+                self.table = None;
+                self.records.clear();
+                self.failure = Some(error);
+                Step::Stopped
+            }
+        }
+    }
+
+    fn try_step(&mut self, source: &(dyn Files + Sync), limits: BatchLimits) -> Result<Step> {
+        if self.table.is_none() {
+            self.open(source)?;
+        }
+        if self.records.is_empty() && !self.read_records(source)? {
+            return Ok(Step::Idle);
+        }
+        let Some(mut table) = self.table.take() else { return Ok(Step::Idle) };
+        let done = self.apply_next(&mut table, source, limits)?;
+        self.records.drain(..done.min(self.records.len()));
+        self.seq_txn = table.seq_txn();
+        self.rows = table.rows();
+        self.standing = table.standing().clone();
+        self.token.name.clone_from(&table.table().name);
+        let stopped = table.is_stopped();
+        self.table = Some(table);
+        Ok(if stopped { Step::Stopped } else { Step::Applied(self.seq_txn) })
+    }
+
+    fn open(&mut self, source: &dyn Files) -> Result<()> {
+        let dir = &self.token.dir;
+        let mut table = match self.disk.len(&format!("{dir}/_txn"))? {
+            Some(_) => FileTable::open(self.disk.clone(), &self.token, self.commit_mode)?,
+            None => self.create(source)?,
+        };
+        if !table.is_ours() && !self.adopt {
+            let what = "written by QuestDB since; it has its own history now. --adopt takes it as it is";
+            return Err(Error::Unsupported {
+                file: format!("{dir}/_txn").into(),
+                offset: 0,
+                what: what.into(),
+            });
+        }
+        table.recover()?;
+        self.made = true;
+        self.seq_txn = table.seq_txn();
+        self.rows = table.rows();
+        self.standing = table.standing().clone();
+        self.table = Some(table);
+        Ok(())
+    }
+
+    /// Begins with the first transaction, or with the table as it is where its first transactions are gone.
+    fn create(&self, source: &dyn Files) -> Result<FileTable> {
+        let log = SequencerLog::open(source, &self.token.dir)?;
+        let survey = Survey::read(source, &log)?;
+        if survey.purged.is_empty() && survey.first_record <= 1 {
+            return FileTable::create(self.disk.clone(), source, &self.token, self.commit_mode);
+        }
+        FileTable::create_from(self.disk.clone(), source, &self.token, self.commit_mode)
+    }
+
+    /// Reads the records behind the last transaction applied; answers whether there are any.
+    fn read_records(&mut self, source: &dyn Files) -> Result<bool> {
+        let log = SequencerLog::open(source, &self.token.dir)?;
+        self.max_txn = log.max_txn;
+        let first = self.seq_txn + 1;
+        if log.max_txn < first {
+            return Ok(false);
+        }
+        self.records = log.records(source, first..=log.max_txn.min(first + RECORDS - 1))?;
+        Ok(!self.records.is_empty())
+    }
+
+    /// Applies transactions from the front of the records; answers how many.
+    fn apply_next(
+        &mut self,
+        table: &mut FileTable,
+        source: &(dyn Files + Sync),
+        limits: BatchLimits,
+    ) -> Result<usize> {
+        let Some(first) = self.records.first().copied() else { return Ok(0) };
+        let dir = self.token.dir.clone();
+        expect_version(&dir, table, &first)?;
+        match first.kind {
+            TxnKind::Structure => {
+                table.apply_structure(source, &dir, &first)?;
+                return Ok(1);
+            }
+            TxnKind::Drop => {
+                table.apply_single(source, &dir, &first, &mut self.metas)?;
+                return Ok(1);
+            }
+            TxnKind::Wal { .. } if self.token.kind == TableKind::MatView => {
+                table.apply_single(source, &dir, &first, &mut self.metas)?;
+                table.note_view_state(source, &first)?;
+                return Ok(1);
+            }
+            TxnKind::Wal { .. } => {}
+        }
+        let newest = table.table().max_ts();
+        let stub = table.table();
+        let mut highest = newest;
+        let ends = |commits: &[BatchCommit], next: &CommitHead| {
+            let Some(last) = commits.last() else { return false };
+            highest = highest.max(last.head.newest());
+            let highest = commits.first().map_or(highest, |first| highest.max(first.head.newest()));
+            ends_block(stub, highest, &last.head, next)
+        };
+        let (mut batch, stopped) = Batch::gather(source, &dir, &self.records, &mut self.metas, limits, ends);
+        let count = batch.commits().len();
+        if count == 0 {
+            if let Gathered::Failed(error) = stopped {
+                return Err(error);
+            }
+            table.apply_single(source, &dir, &first, &mut self.metas)?;
+            return Ok(1);
+        }
+        if batch.commits().first().is_some_and(|commit| commit.head.replaces) {
+            table.apply_single(source, &dir, &first, &mut self.metas)?;
+            return Ok(1);
+        }
+        let records = self.records.get(..count).unwrap_or_default();
+        table.apply_batch(source, &mut batch, records)?;
+        Ok(count)
+    }
+}
+
+/// A transaction is of the version of the table that it changes; one that is not can't be applied.
+fn expect_version(dir: &str, table: &FileTable, record: &TxnRecord) -> Result<()> {
+    let here = table.table().schema.version;
+    let expected = match record.kind {
+        TxnKind::Structure => here + 1,
+        TxnKind::Wal { .. } => here,
+        TxnKind::Drop => return Ok(()),
+    };
+    if record.structure_version == expected {
+        return Ok(());
+    }
+    let found = format_args!("{} in transaction {}", record.structure_version, record.seq_txn);
+    Err(Error::damaged(
+        &format!("{dir}/txn_seq/_txnlog"),
+        0,
+        format_args!("structure version {expected}"),
+        found,
+    ))
+}

@@ -1,0 +1,94 @@
+//! A segment of our own, whose one event has no rows.
+//!
+//! The sequencer's log is published before `_txn`. For the moment between the two, each record that it is
+//! ahead by must be one that QuestDB can apply with the right result: nothing, as the rows are in the
+//! table's own files by then. All such records point at this event.
+
+use super::out::Out;
+use super::{Patch, encode_segment_meta};
+use crate::wal::{SegmentId, SequencerMeta, Tag};
+
+/// A record's length, transaction and kind, then the numbers of a commit and the end of its symbols.
+const RECORD: i32 = 50;
+/// Header of `_event`.
+const FIRST: i64 = 8;
+
+/// The files of segment `id`, relative to the table's directory, for a table of these columns. Its event
+/// is transaction 0 of the segment.
+pub fn empty_segment(meta: &SequencerMeta, id: SegmentId) -> Vec<Patch> {
+    let dir = format!("wal{}/{}", id.wal, id.segment);
+    let mut out = Vec::with_capacity(meta.columns.len() + 3);
+    for column in meta.columns.iter().filter(|column| !column.dropped) {
+        let file = |ext: &str| format!("{dir}/{}.{ext}", column.name);
+        out.push(Patch::new(file("d"), 0, Vec::new()));
+        match column.ty.tag() {
+            // Begins with the offset of the first value, be there one or not.
+            Tag::String | Tag::Binary => out.push(Patch::new(file("i"), 0, vec![0; 8])),
+            Tag::Varchar | Tag::Array => out.push(Patch::new(file("i"), 0, Vec::new())),
+            _ => {}
+        }
+    }
+    out.push(Patch::new(format!("{dir}/_meta"), 0, encode_segment_meta(meta)));
+    out.push(Patch::new(format!("{dir}/_event"), 0, events()));
+    let mut index = Out::default();
+    index.i64(FIRST);
+    index.i64(FIRST + i64::from(RECORD));
+    out.push(Patch::new(format!("{dir}/_event.i"), 0, index.0));
+    out
+}
+
+fn events() -> Vec<u8> {
+    let mut out = Out::default();
+    // Last transaction, format version.
+    out.i32(0);
+    out.i32(0);
+    out.i32(RECORD);
+    out.i64(0);
+    out.byte(0);
+    // Rows 0 to 0, and the timestamps of none.
+    out.i64(0);
+    out.i64(0);
+    out.i64(i64::MAX);
+    out.i64(-1);
+    out.flag(false);
+    // No symbols; then no further record.
+    out.i32(-1);
+    out.i32(-1);
+    out.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wal::{ColumnType, Event, Files, MemoryFiles, MetaColumn, read_event};
+
+    fn column(name: &str, ty: ColumnType, dropped: bool) -> MetaColumn {
+        MetaColumn { name: name.into(), ty, dropped }
+    }
+
+    #[test]
+    fn reads_as_a_segment_with_a_commit_of_nothing() {
+        let meta = SequencerMeta {
+            structure_version: 2,
+            columns: vec![
+                column("ts", ColumnType::TIMESTAMP, false),
+                column("old", ColumnType::LONG, true),
+                column("v", ColumnType::VARCHAR, false),
+            ],
+            timestamp: Some(0),
+            table_id: 9,
+            read_order: None,
+        };
+        let id = SegmentId { wal: 3, segment: 1 };
+        let mut files = MemoryFiles::default();
+        for patch in empty_segment(&meta, id) {
+            files.insert(format!("t/{}", patch.file), patch.bytes);
+        }
+        assert_eq!(SequencerMeta::of_segment(&files, "t", id).unwrap(), meta);
+        let Event::Data(event) = read_event(&files, "t", id, 0).unwrap() else { panic!("not rows") };
+        assert_eq!((event.row_lo, event.row_hi, event.min_ts, event.max_ts), (0, 0, i64::MAX, -1));
+        assert!(event.symbols.is_empty() && event.dedup_mode == 0 && !event.out_of_order);
+        let names = files.list("t/wal3/1").unwrap().unwrap();
+        assert_eq!(names, ["_event", "_event.i", "_meta", "ts.d", "v.d", "v.i"]);
+    }
+}

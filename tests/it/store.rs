@@ -1,0 +1,104 @@
+//! A log applied to files gives the rows that it gives in memory, whatever the blocks, and whenever the files are
+//! opened anew.
+
+use crate::common::{Recording, csv, recordings};
+use std::sync::{Arc, OnceLock};
+use understudy::apply::backlog::BatchLimits;
+use understudy::native::store::{CommitMode, Disk, RealDisk, Step, Worker};
+use understudy::replay::{History, Player, tables};
+use understudy::table::{Standing, Table};
+use understudy::wal::TableKind;
+
+/// Every replayable table of the recordings, as it is in memory.
+fn references() -> &'static [(Recording, Vec<(History, Table)>)] {
+    static REFERENCES: OnceLock<Vec<(Recording, Vec<(History, Table)>)>> = OnceLock::new();
+    REFERENCES.get_or_init(|| {
+        let with_tables = |(_, recording): (String, Recording)| {
+            let tokens = tables(&recording.files).unwrap();
+            let wanted = |kind| matches!(kind, TableKind::Wal | TableKind::MatView);
+            let tables = tokens.iter().filter(|token| wanted(token.kind)).filter_map(|token| {
+                let history = History::read(&recording.files, token).ok().filter(History::is_replayable)?;
+                let mut player = Player::new(history.clone()).ok()?;
+                player.seek(&recording.files, u64::MAX).ok()?;
+                Some((history, player.table().clone()))
+            });
+            let tables = tables.collect();
+            (recording, tables)
+        };
+        recordings().into_iter().map(with_tables).collect()
+    })
+}
+
+#[test]
+fn files_hold_the_rows_that_memory_holds() {
+    // Rows and commits in a block, at most, and blocks after which the files are opened anew.
+    let ways = [(1 << 30, 1 << 20, usize::MAX), (700, 5, 9), (40, 1 << 20, usize::MAX)];
+    let mut compared = 0;
+    let mut wrong = Vec::new();
+    for (rows, commits, reopen) in ways {
+        let limits = BatchLimits { rows, bytes: 1 << 30, commits };
+        for (recording, tables) in references() {
+            for (history, expected) in tables {
+                compared += 1;
+                if let Err(difference) = compare(recording, history, expected, limits, reopen) {
+                    let (dir, name) = (&history.token.dir, &recording.about["name"]);
+                    wrong.push(format!("{dir} in {name}, {rows} rows {commits} commits: {difference}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {compared} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(compared > 250, "only {compared} tables compared");
+}
+
+fn compare(
+    recording: &Recording,
+    history: &History,
+    expected: &Table,
+    limits: BatchLimits,
+    reopen: usize,
+) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(folder.path()).unwrap());
+    let mut worker = Worker::new(disk, history.token.clone(), CommitMode::NoSync, false);
+    let mut steps = 0usize;
+    while let Step::Applied(_) = worker.step(&recording.files, limits) {
+        steps += 1;
+        if steps.is_multiple_of(reopen) {
+            worker.close();
+        }
+    }
+    if let Some(failure) = worker.failure() {
+        return Err(failure.to_string());
+    }
+    if *worker.standing() != expected.standing {
+        return Err(format!("{:?} instead of {:?}", worker.standing(), expected.standing));
+    }
+    if let Standing::Dropped { .. } = expected.standing {
+        return Ok(());
+    }
+    let Some(table) = worker.table() else {
+        return if expected.seq_txn == 0 { Ok(()) } else { Err("is not open".to_owned()) };
+    };
+    let table = table.load().map_err(|error| error.to_string())?;
+    if table.seq_txn != expected.seq_txn || *table.name != *expected.name {
+        return Err(format!("{} at {} instead of {}", table.name, table.seq_txn, expected.seq_txn));
+    }
+    if csv(&table) != csv(expected) {
+        let (ours, theirs) = (csv(&table), csv(expected));
+        let (ours, theirs) = (String::from_utf8_lossy(&ours), String::from_utf8_lossy(&theirs));
+        let line = ours.lines().zip(theirs.lines()).position(|(a, b)| a != b);
+        let shown =
+            line.map(|line| format!("\n{:?}\n{:?}", ours.lines().nth(line), theirs.lines().nth(line)));
+        return Err(format!(
+            "rows differ: {} lines instead of {}, first at {line:?}{}",
+            ours.lines().count(),
+            theirs.lines().count(),
+            shown.unwrap_or_default()
+        ));
+    }
+    if table.digest() != expected.digest() {
+        return Err("digests differ".to_owned());
+    }
+    Ok(())
+}
