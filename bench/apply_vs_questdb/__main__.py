@@ -111,7 +111,7 @@ def measured(w: Workload, options: argparse.Namespace, speed: limits.Limits) -> 
 
 def spoken(w: Workload, c) -> str:
     return (
-        f"{c.seconds:.2f} s, {w.rows / c.seconds / 1e6:.2f} M rows/s, {c.cpu:.1f} CPU s,"
+        f"{c.seconds:.2f} s, {w.rows / c.seconds / 1e6:.2f} M rows/s, {c.cpu:.1f} CPU s (others {c.others:.1f}),"
         f" anonymous {c.anonymous / 1e6:,.0f} MB, resident {c.resident / 1e6:,.0f} MB,"
         f" written {c.written / 1e6:,.0f} MB = {c.amplification:.2f} x {c.final / 1e6:,.0f} MB"
     )

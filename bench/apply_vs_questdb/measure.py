@@ -18,6 +18,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
+def machine_seconds() -> float:
+    """CPU time that anything on this machine has used since boot."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system + irq + softirq) / TICK
+
+
 def status_bytes(pid: int, field: str) -> int:
     """A line of /proc/PID/status, such as `VmHWM` or `RssAnon`; 0 once the process is gone."""
     try:
@@ -93,15 +99,18 @@ def table_bytes(table: Path) -> int:
 
 @dataclass
 class Cost:
-    """One run of one program over one log. Times in seconds, sizes in bytes."""
+    """One run of one program over one log. Times in seconds, sizes in bytes.
+
+    `others` is CPU time that other programs took meanwhile: a run of which they took much says little.
+    """
 
     seconds: float
     cpu: float
     resident: int
     anonymous: int
     written: int
-    final: int = 0
-    note: str = ""
+    final: int
+    others: float
 
     @property
     def amplification(self) -> float:

@@ -32,7 +32,7 @@ class Result:
         runs = self.runs.get(program)
         if not runs:
             return None
-        names = ("seconds", "cpu", "resident", "anonymous", "written", "final")
+        names = ("seconds", "cpu", "resident", "anonymous", "written", "final", "others")
         return Cost(**{n: statistics.median(getattr(r, n) for r in runs) for n in names})
 
     def as_json(self) -> dict:
@@ -84,8 +84,8 @@ def markdown(results: list[Result], limits: Limits | None) -> str:
             "",
         ]
     lines += [
-        "| workload | rows | QuestDB | ours | x | CPU s | peak anon MB | peak resident MB | written MB | amplification | over floor |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| workload | rows | QuestDB | ours | x | CPU s | x by CPU | others' CPU s | peak anon MB | peak resident MB | written MB | amplification | over floor |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [_line(r) for r in results]
     bad = [f"* {r.workload.key}: {r.differs}" for r in results if r.differs]
@@ -105,6 +105,7 @@ def _line(r: Result) -> str:
 
     ours = "differs" if r.differs else rate(u)
     faster = f"{q.seconds / u.seconds:.1f}" if q and u and not r.differs else ""
+    by_cpu = f"{q.cpu / u.cpu:.1f}" if q and u and u.cpu and not r.differs else ""
     cells = [
         f"{r.workload.order.says}; {r.workload.shape.says}",
         f"{r.workload.rows:,}",
@@ -112,6 +113,8 @@ def _line(r: Result) -> str:
         ours,
         faster,
         pair(lambda c: f"{c.cpu:.1f}"),
+        by_cpu,
+        pair(lambda c: f"{c.others:.1f}"),
         pair(lambda c: f"{c.anonymous / 1e6:,.0f}"),
         pair(lambda c: f"{c.resident / 1e6:,.0f}"),
         pair(lambda c: f"{c.written / 1e6:,.0f}"),

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from ingest import Log, copy, table_dir
-from measure import Cost, MemoryWatch, cpu_seconds, device_written, reset_peak, table_bytes
+from measure import Cost, MemoryWatch, cpu_seconds, device_written, machine_seconds, reset_peak, table_bytes
 from server import Server
 from workloads import TABLE, WARM_TABLE, Workload
 
@@ -35,15 +35,15 @@ def questdb(workload: Workload, log: Log, root: Path, version: str, cores: str |
             aside.rename(wal)
         before = device_written(root)
         reset_peak(server.pid)
-        cpu = cpu_seconds(server.pid)
+        cpu, machine = cpu_seconds(server.pid), machine_seconds()
         with MemoryWatch(server.pid) as memory:
             start = time.monotonic()
             server.query(f"ALTER TABLE {TABLE} RESUME WAL")
             _wait(server, lambda: _applied(server, TABLE))
             seconds = time.monotonic() - start
-        cpu = cpu_seconds(server.pid) - cpu
+        cpu, machine = cpu_seconds(server.pid) - cpu, machine_seconds() - machine
         written = device_written(root) - before
-    return Cost(seconds, cpu, memory.resident, memory.anonymous, written, table_bytes(table))
+    return Cost(seconds, cpu, memory.resident, memory.anonymous, written, table_bytes(table), max(0.0, machine - cpu))
 
 
 def _applied(server: Server, table: str) -> bool:
@@ -70,11 +70,13 @@ def understudy(program: Path, log: Log, root: Path, cores: str | None, options: 
     command += [str(program), "apply", str(source), "--to", str(root / "db"), "--commit-mode", "nosync", *options]
     before = device_written(root)
     with open(root / "understudy.log", "wb") as out:
+        machine = machine_seconds()
         start = time.monotonic()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         with MemoryWatch(process.pid, 0.005) as memory:
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.monotonic() - start
+        machine = machine_seconds() - machine
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         said = (root / "understudy.log").read_text(errors="replace")[-4000:]
@@ -82,4 +84,5 @@ def understudy(program: Path, log: Log, root: Path, cores: str | None, options: 
     written = device_written(root) - before
     final = table_bytes(table_dir(root / "db", TABLE))
     # Not ru_maxrss: it remembers what was resident in this interpreter when it forked.
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, memory.resident, memory.anonymous, written, final)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Cost(seconds, cpu, memory.resident, memory.anonymous, written, final, max(0.0, machine - cpu))
