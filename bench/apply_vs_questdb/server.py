@@ -25,6 +25,8 @@ SETTINGS = {
 class Server(questdb.QuestDB):
     """`apply` says whether WAL is applied; `cores` is a list for taskset, or None."""
 
+    START_SECONDS = 600
+
     def __init__(self, root: Path, version: str, apply: bool, cores: str | None, heap: str = "2g", extra: dict | None = None):
         super().__init__(version, root, heap=heap)
         # Not the recorder's settings: its small maps would slow the server down.

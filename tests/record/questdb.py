@@ -62,6 +62,8 @@ def free_ports(n: int) -> list[int]:
 class QuestDB:
     """One server process over the directory `root` (its `db` lives in `root/db`)."""
 
+    START_SECONDS = 120
+
     def __init__(self, version: str, root: Path, settings: dict[str, str] | None = None, heap: str = "1g"):
         self.version = version
         self.root = Path(root)
@@ -105,7 +107,7 @@ class QuestDB:
             stdout=self.log,
             stderr=self.log,
         )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + self.START_SECONDS
         while True:
             try:
                 self.query("SELECT 1")
