@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from workloads import Workload, matrix
 
 def main() -> int:
     options = arguments()
+    # Ends by an exception, so that no server stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = chosen(options)
     if options.list:
         print("\n".join(w.key for w in wanted))
