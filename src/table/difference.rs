@@ -237,7 +237,8 @@ mod tests {
         use RowDifference::*;
         let schema = schema();
         let base = [(1, 1.0), (2, 2.0), (2, 3.0), (2, 4.0), (5, 5.0)];
-        let cases: [(&[(i64, f64)], &[RowDifference]); 7] = [
+        type Case<'a> = (&'a [(i64, f64)], &'a [RowDifference]);
+        let cases: [Case<'_>; 7] = [
             (&base, &[]),
             (&[(1, 1.0), (2, 3.0), (2, 2.0), (2, 4.0), (5, 5.0)], &[Order { left: 1 }]),
             (&[(1, 1.0), (2, 4.0), (2, 2.0), (5, 5.0)], &[Left(2)]),

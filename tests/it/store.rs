@@ -9,9 +9,12 @@ use understudy::replay::{History, Player, tables};
 use understudy::table::{Standing, Table};
 use understudy::wal::TableKind;
 
-/// Every replayable table of the recordings, as it is in memory.
-fn references() -> &'static [(Recording, Vec<(History, Table)>)] {
-    static REFERENCES: OnceLock<Vec<(Recording, Vec<(History, Table)>)>> = OnceLock::new();
+/// A recording with its replayable tables as they are in memory.
+type Reference = (Recording, Vec<(History, Table)>);
+
+/// All recordings.
+fn references() -> &'static [Reference] {
+    static REFERENCES: OnceLock<Vec<Reference>> = OnceLock::new();
     REFERENCES.get_or_init(|| {
         let with_tables = |(_, recording): (String, Recording)| {
             let tokens = tables(&recording.files).unwrap();

@@ -3,7 +3,7 @@
 //! A [`Batch`] holds what neighbouring data transactions are, and the timestamps of their rows; their other
 //! columns are read when they are built, one after the other, so that a block may have many more rows than
 //! fit into memory whole. [`sort_rows`] orders the rows, [`split`] cuts them by the parts of the table, [`Plan`] says for each part
-//! which rows it consists of then, and [`build`] carries that out for one column.
+//! which rows it consists of then, and [`build()`] carries that out for one column.
 //!
 //! The result is that of [`apply_commits`](super::apply_commits) for the same transactions: what differs is
 //! where the rows lie. The driver does all reading and writing, and may work on several parts and columns at

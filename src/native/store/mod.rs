@@ -6,6 +6,7 @@
 mod base;
 mod block;
 mod change;
+mod column_out;
 mod create;
 mod database;
 mod disk;
