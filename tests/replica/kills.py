@@ -31,7 +31,7 @@ from peers import SERVER, log_of  # noqa: E402
 from questdb import QuestDB, ServerError  # noqa: E402
 
 # Tables that one server opens at a time.
-COLLECTED_MAX = 400
+COLLECTED_MAX = 150
 THREADS = 6
 
 
@@ -192,12 +192,12 @@ class Kills:
         server = QuestDB("9.3.4", root, self.source.settings | SERVER)
         try:
             with server:
-                states = server.wait_applied()
+                states = server.wait_applied(timeout=60)
                 with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
                     for c, problem in zip(crashed, pool.map(lambda item: self.checked(server, item, states, check, write), zip(crashed, names))):
                         if problem:
                             self.wrong(f"crash {c.kill}: {what}: {c.origin[1]} at {c.seq_txn} of {c.max_txn}: {problem}")
-                for name, state in server.wait_applied().items():
+                for name, state in server.wait_applied(timeout=60).items():
                     if state["suspended"] and name in names:
                         self.wrong(f"crash {crashed[names.index(name)].kill}: {what}: {name} got suspended by what was written: {state}\n{log_of(server, name)}")
         except RuntimeError as e:
