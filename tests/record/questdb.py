@@ -62,6 +62,8 @@ def free_ports(n: int) -> list[int]:
 class QuestDB:
     """One server process over the directory `root` (its `db` lives in `root/db`)."""
 
+    START_SECONDS = 120
+
     def __init__(self, version: str, root: Path, settings: dict[str, str] | None = None, heap: str = "1g"):
         self.version = version
         self.root = Path(root)
@@ -75,6 +77,11 @@ class QuestDB:
     def db(self) -> Path:
         """The directory that holds the tables."""
         return self.root / "db"
+
+    def command(self, lib: str) -> list[str]:
+        """How the server is started: quickly, since recordings are short."""
+        java = ["java", f"-XX:ErrorFile={self.root}/hs_err.log", f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        return java + ["-p", lib, "-m", "io.questdb/io.questdb.ServerMain", "-d", str(self.root), "-n"]
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -95,13 +102,12 @@ class QuestDB:
         (conf / "server.conf").write_text(text)
         self.log = open(self.root / "server.log", "ab")
         self.process = subprocess.Popen(
-            ["java", f"-XX:ErrorFile={self.root}/hs_err.log", f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-            + ["-p", lib, "-m", "io.questdb/io.questdb.ServerMain", "-d", str(self.root), "-n"],
+            self.command(lib),
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
         )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + self.START_SECONDS
         while True:
             try:
                 self.query("SELECT 1")

@@ -8,7 +8,8 @@ pub(super) fn parse(text: &str) -> Result<u64, String> {
     let number: u64 = number
         .replace('_', "")
         .parse()
-        .map_err(|_| "a size is a number with a unit, e.g. 1GiB".to_owned())?;
+        .ok()
+        .ok_or_else(|| "a size is a number with a unit, e.g. 1GiB".to_owned())?;
     let unit = match unit.trim() {
         "" | "B" => 1,
         "k" | "K" | "KiB" => 1 << 10,

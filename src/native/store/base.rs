@@ -54,6 +54,8 @@ impl FileTable {
         let (next, patches) = table.versions.next();
         table.write(&patches, table.syncs())?;
         table.txn.column_version = next.version();
+        // Folders are named after the count of commits before: QuestDB will name its next ones after this one.
+        table.txn.txn += 1;
         new_seal_and_txn(&*disk, dir, &table.txn, table.syncs())?;
         Self::open(disk, token, commit_mode)
     }

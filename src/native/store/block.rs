@@ -117,7 +117,7 @@ impl FileTable {
             None => Vec::new(),
         };
         let plan = if written.is_empty() { plan } else { plan.rewritten() };
-        let next = self.txn.txn + 1;
+        let next = self.name_txn();
         let (name_txn, fresh) = match entry {
             Some(entry) if plan.append => (entry.name_txn, false),
             Some(_) => (next, true),

@@ -93,22 +93,29 @@ impl FileTable {
                     index_block_capacity: spec.index_block_capacity,
                     symbol_capacity: spec.symbol_capacity,
                     parquet_encoding: 0,
-                    replaces: column.replaces,
+                    replaces: self.replaced(column.replaces),
                 });
             }
             if let Some(meta) = self.meta.columns.get_mut(index) {
                 meta.name.clone_from(&column.name);
                 meta.dropped = column.dropped;
                 meta.dedup_key = column.upsert_key;
-                meta.replaces = column.replaces;
             }
         }
         self.meta_changed = true;
     }
 
+    /// The first of the columns that replaced one another: QuestDB names that one for all of them.
+    fn replaced(&self, mut replaces: Option<usize>) -> Option<usize> {
+        while let Some(before) = replaces.and_then(|index| self.table.schema.columns.get(index)?.replaces) {
+            replaces = Some(before);
+        }
+        replaces
+    }
+
     fn add_column(&mut self, spec: &ColumnSpec) -> Result<()> {
         let index = self.next_column();
-        let name_txn = self.txn.txn + 1;
+        let name_txn = self.name_txn();
         let last = self.txn.partitions.last().copied();
         self.versions.set_default(index, name_txn, last.map_or(i64::MIN, |part| part.ts));
         self.versions_changed = true;
@@ -189,7 +196,7 @@ impl FileTable {
         else {
             return Ok(());
         };
-        let name_txn = self.txn.txn + 1;
+        let name_txn = self.name_txn();
         let mut tops = Vec::new();
         let mut garbage = Vec::new();
         for (part, entry) in self.txn.partitions.iter().enumerate() {
@@ -257,7 +264,7 @@ impl FileTable {
             return Ok(Err(ChangeError::Parquet { column: column.name }.to_string()));
         }
         let index = self.next_column();
-        let name_txn = self.txn.txn + 1;
+        let name_txn = self.name_txn();
         let from = self.table.dictionary(old).cloned();
         let mut into = spec.ty.is_symbol().then(SymbolTable::default);
         let mut tops = Vec::new();

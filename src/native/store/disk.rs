@@ -61,6 +61,7 @@ pub trait Disk: Debug + Send + Sync {
 }
 
 /// An open file of a [`Disk`].
+#[expect(clippy::len_without_is_empty, reason = "nobody asks whether a file is empty")]
 pub trait DiskFile: Debug + Send + Sync {
     /// Fills as much of `into` as the file has from `offset` on; answers how much that is.
     ///

@@ -128,21 +128,26 @@ impl FileTable {
         self.stub_partitions();
     }
 
-    /// Carries out what a statement says of indexes and caches; anything else of this kind changes nothing that a
-    /// query sees.
+    /// Carries out what a statement says of indexes, caches, capacities and parameters; anything else of this kind
+    /// changes nothing that a query sees.
     fn apply_setting(&mut self, sql: &str) -> Result<()> {
-        let words: Vec<String> =
-            sql.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect();
+        let words: Vec<String> = sql
+            .replace(['=', ','], " ")
+            .split_whitespace()
+            .map(|word| word.trim_matches('"').to_owned())
+            .collect();
         let lower: Vec<String> = words.iter().map(|word| word.trim_end_matches(';').to_lowercase()).collect();
-        let Some(at) =
-            lower.windows(2).position(|pair| matches!(pair, [a, c] if a == "alter" && c == "column"))
-        else {
+        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        if let Some(at) = lower.windows(2).position(|pair| pair == ["set", "param"]) {
+            for pair in lower.get(at + 2..).unwrap_or_default().chunks(2) {
+                self.set_parameter(pair);
+            }
             return Ok(());
-        };
+        }
+        let Some(at) = lower.windows(2).position(|pair| pair == ["alter", "column"]) else { return Ok(()) };
         let (Some(name), Some(rest)) = (words.get(at + 2), lower.get(at + 3..)) else { return Ok(()) };
         let Some(index) = self.table.schema.find(name).map(|(index, _)| index) else { return Ok(()) };
-        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-        match rest.as_slice() {
+        match rest {
             ["add", "index", settings @ ..] => {
                 let capacity = match settings {
                     ["capacity", number, ..] => number.parse::<u32>().ok(),
@@ -154,6 +159,12 @@ impl FileTable {
                 self.set_indexed(index, false);
                 Ok(())
             }
+            ["symbol", "capacity", number, ..] => match number.parse::<u32>() {
+                Ok(capacity) if self.dictionaries.get(index).is_some_and(Option::is_some) => {
+                    self.rebuild_dictionary(index, capacity.clamp(2, 1 << 30).next_power_of_two())
+                }
+                _ => Ok(()),
+            },
             ["cache", ..] | ["nocache", ..] => {
                 if let Some(column) = self.meta.columns.get_mut(index) {
                     column.symbol_cache = rest.first() == Some(&"cache");
@@ -162,6 +173,24 @@ impl FileTable {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    fn set_parameter(&mut self, pair: &[&str]) {
+        match pair {
+            ["maxuncommittedrows", value] => {
+                if let Ok(rows) = value.parse() {
+                    self.meta.max_uncommitted_rows = rows;
+                    self.meta_changed = true;
+                }
+            }
+            ["o3maxlag", value] => {
+                if let Some(micros) = micros(value) {
+                    self.meta.o3_max_lag = micros;
+                    self.meta_changed = true;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -215,4 +244,19 @@ impl FileTable {
         self.set_indexed(index, true);
         Ok(())
     }
+}
+
+/// `500us`, `10ms`, `1s`, `5m`, `2h`, `1d` in microseconds.
+fn micros(text: &str) -> Option<i64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let unit = match unit {
+        "us" => 1,
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        "h" => 3_600_000_000,
+        "d" => 86_400_000_000,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(unit)
 }

@@ -54,7 +54,7 @@ impl FileTable {
     pub(super) fn store_partition(&mut self, partition: &Partition) -> Result<()> {
         let calendar = self.table.calendar();
         let floor = partition.floor;
-        let name_txn = self.txn.txn + 1;
+        let name_txn = self.name_txn();
         let folder = self.folder(floor, name_txn);
         self.disk.remove_dir(&folder)?;
         self.disk.create_dir(&folder)?;

@@ -144,9 +144,9 @@ impl FileTable {
     }
 
     /// Writes a dictionary anew for more symbols, under another name.
-    fn rebuild_dictionary(&mut self, index: usize, capacity: u32) -> Result<()> {
+    pub(super) fn rebuild_dictionary(&mut self, index: usize, capacity: u32) -> Result<()> {
         let name = self.column_name(index).to_owned();
-        let next = self.txn.txn + 1;
+        let next = self.name_txn();
         let cache = self.meta.columns.get(index).is_some_and(|column| column.symbol_cache);
         let (mut writer, mut patches) = DictionaryWriter::create(&name, next, capacity, cache);
         if let Some(Some(symbols)) = self.table.symbols.get(index) {

@@ -178,6 +178,12 @@ impl FileTable {
         self.table.schema.columns.get(index).map_or("", |column| &column.name)
     }
 
+    /// What new folders and files are called after: the count of commits so far, as QuestDB does. The next commit's
+    /// count would be taken by the first one of a QuestDB that takes over.
+    pub(super) fn name_txn(&self) -> i64 {
+        self.txn.txn
+    }
+
     /// Gives the table its partitions anew, from the list of parts.
     pub(super) fn stub_partitions(&mut self) {
         let calendar = self.table.calendar();
