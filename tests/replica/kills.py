@@ -31,7 +31,7 @@ from peers import SERVER, log_of  # noqa: E402
 from questdb import QuestDB, ServerError  # noqa: E402
 
 # Tables that one server opens at a time.
-COLLECTED_MAX = 400
+COLLECTED_MAX = 150
 THREADS = 6
 
 
@@ -105,9 +105,10 @@ class Kills:
             shutil.copytree(self.source.half if number % 2 else self.source.db, target)
         else:
             target.mkdir(parents=True)
-            for _ in range(self.random.choice([1, 1, 1, 2, 3])):
+            runs = self.random.choice([1, 1, 1, 2, 3])
+            for _ in range(runs):
                 process = subprocess.Popen(self.command(target), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                time.sleep(self.random.uniform(0, 1.05 * whole))
+                time.sleep(self.random.uniform(0, whole / runs))
                 process.kill()
                 process.wait()
         self.result["kills"] += 1
@@ -119,7 +120,8 @@ class Kills:
                 continue
             if origin[1] in self.known():
                 txn, last = files.read_txn(folder), files.max_txn(folder)
-                state = "complete" if txn.seq_txn == files.max_txn(self.source.db / origin[1]) else "partial"
+                whole_log = files.max_txn(self.source.db / origin[1])
+                state = "complete" if txn.seq_txn == whole_log else "partial" if txn.seq_txn else "created"
                 self.result["states"][state] += 1
                 if last < txn.seq_txn:
                     self.wrong(f"crash {number}: {origin[1]}: the sequencer's log ends at {last}, _txn is at {txn.seq_txn}")
@@ -192,12 +194,12 @@ class Kills:
         server = QuestDB("9.3.4", root, self.source.settings | SERVER)
         try:
             with server:
-                states = server.wait_applied()
+                states = server.wait_applied(timeout=60)
                 with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
                     for c, problem in zip(crashed, pool.map(lambda item: self.checked(server, item, states, check, write), zip(crashed, names))):
                         if problem:
                             self.wrong(f"crash {c.kill}: {what}: {c.origin[1]} at {c.seq_txn} of {c.max_txn}: {problem}")
-                for name, state in server.wait_applied().items():
+                for name, state in server.wait_applied(timeout=60).items():
                     if state["suspended"] and name in names:
                         self.wrong(f"crash {crashed[names.index(name)].kill}: {what}: {name} got suspended by what was written: {state}\n{log_of(server, name)}")
         except RuntimeError as e:
