@@ -36,15 +36,16 @@ impl FileTable {
     fn publish_with(&mut self, records: &[TxnRecord], raw: Option<&[u8]>) -> Result<()> {
         let seq_txn = records.last().map_or(self.txn.seq_txn, |last| last.seq_txn);
         let sync = self.syncs();
-        self.write_versions()?;
         let disk = self.disk.clone();
-        if self.meta_changed {
+        // Only with a structural change does the server expect another version, and put the old `_meta` back should it
+        // find it one ahead. What a statement sets may count a moment too early.
+        if raw.is_some() {
             self.meta.metadata_version += 1;
         }
         let mut next = self.txn.clone();
         next.txn += 1;
         next.seq_txn = seq_txn;
-        next.column_version = self.versions.version();
+        next.column_version = self.versions.version() + i64::from(self.versions_changed);
         next.symbol_counts = self.symbol_counts();
         next.structure_version =
             pack_structure_version(self.meta.metadata_version as i32, self.table.schema.version as i32);
@@ -53,28 +54,27 @@ impl FileTable {
         }
         self.keep()?;
         self.seal.announce(&*disk, &next, sync)?;
+        // The log goes first: it is what makes the server open the table at start and roll back what is ahead. A `_cv`
+        // that is ahead of `_txn` alone would have its readers spin for ever.
         match (raw, records) {
             (Some(raw), [record]) => {
                 self.prepare_meta()?;
                 self.log.change(&*disk, &self.meta, record, raw, sync)?;
-                self.put_meta()?;
             }
-            _ => {
-                self.log.append(&*disk, &self.meta, records, sync)?;
-                if self.meta_changed {
-                    self.prepare_meta()?;
-                    self.put_meta()?;
-                }
-            }
+            _ => self.log.append(&*disk, &self.meta, records, sync)?,
+        }
+        self.write_versions()?;
+        if self.meta_changed {
+            self.put_meta()?;
         }
         let (file, patches) = self.txn_file.next(&next);
         self.write_each(&patches)?;
         self.txn_file = file;
         self.txn = next;
         self.table.seq_txn = seq_txn;
-        if self.meta_changed {
+        self.meta_changed = false;
+        if raw.is_some() {
             self.write(&[clear_todo()], sync)?;
-            self.meta_changed = false;
         }
         self.collect_garbage()
     }
@@ -256,6 +256,13 @@ impl FileTable {
         if there.is_ok_and(|meta| meta.metadata_version != version) {
             self.put_meta()?;
         }
+        let path = format!("{}/_cv", self.token.dir);
+        let version = self.txn.column_version.to_le_bytes();
+        if *DiskReader(&*disk).read(&path, 0, 8)? != version {
+            // The area of the version before is still whole.
+            self.write(&[Patch { file: "_cv".into(), offset: 0, bytes: version.to_vec() }], self.syncs())?;
+        }
+        // Last: a log that is ahead is what would have the server put the others back.
         self.log.set_back(&*disk, &self.meta, &self.txn, self.syncs())?;
         self.write(&[clear_todo()], self.syncs())?;
         self.sweep()
