@@ -69,6 +69,8 @@ class QuestDB:
         self.root = Path(root)
         self.settings = BASE_SETTINGS | (settings or {})
         self.heap = heap
+        # Seconds that a request may take.
+        self.patience = 300
         self.process: subprocess.Popen | None = None
         self.port = self.pg_port = self.ilp_port = 0
         self._local = threading.local()
@@ -160,7 +162,7 @@ class QuestDB:
         if known and known[0] == self.port:
             connection = known[1]
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
             self._local.connection = (self.port, connection)
         try:
             connection.request(method, path, body)

@@ -192,6 +192,7 @@ class Kills:
 
     def served(self, root: Path, crashed: list[Crashed], names: list[str], check, write: bool, what: str) -> None:
         server = QuestDB("9.3.4", root, self.source.settings | SERVER)
+        server.patience = 60
         try:
             with server:
                 states = server.wait_applied(timeout=60)

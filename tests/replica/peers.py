@@ -25,6 +25,7 @@ class Peers:
     def __init__(self, source: Source, one: Path, two: Path, seed: int):
         self.source = source
         self.one, self.two = (QuestDB("9.3.4", root, source.settings | SERVER) for root in (one, two))
+        self.one.patience = self.two.patience = 60
         self.pair = Pair(self.one, self.two, seed, set(source.multisets))
         self.asked = 0
         self.errors: dict[str, int] = {}
