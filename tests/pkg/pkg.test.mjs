@@ -197,7 +197,11 @@ test("a segment that is gone is told, the other tables go on", async () => {
   const replay = await Replay.open({ kind: "files", name: "purged", files: blobs(kept) });
   const { tables, problems } = replay.overview();
   const purged = tables.find((table) => table.dir === first);
-  assert.equal(purged.replayable, false);
+  // It begins with what the server had applied; of that a recording has no rows.
+  assert.equal(purged.firstTxn, purged.appliedTxn);
+  assert.equal((await replay.seek(first, purged.firstTxn)).seqTxn, 0);
+  const stuck = (problem) => problem.table === first && problem.severity === "error";
+  assert.ok(replay.overview().problems.some(stuck), "and says so");
   assert.ok(purged.purged.length > 0);
   assert.ok(problems.some((problem) => problem.table === first && /purged/.test(problem.message)));
   const other = tables.find((table) => table.dir !== first && table.replayable);

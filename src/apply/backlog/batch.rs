@@ -4,6 +4,7 @@ use crate::table::SymbolTable;
 use crate::wal::{
     Error, Event, Files, Result, SegmentId, SegmentMetas, Stretch, TxnKind, TxnRecord, WalColumn, read_events,
 };
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Neighbouring data transactions: what they are, and the timestamps of their rows.
@@ -68,6 +69,8 @@ pub struct Window {
 pub struct SymbolMaps {
     /// By writer index: commits (by position in the batch) with their maps, in order.
     columns: Vec<Vec<(usize, SymbolMap)>>,
+    /// Columns of whose rows some are null.
+    nulls: BTreeSet<usize>,
 }
 
 impl Batch {
@@ -134,9 +137,13 @@ impl Batch {
     pub fn intern(&self, symbols: &mut [Option<SymbolTable>]) -> SymbolMaps {
         let mut columns = Vec::new();
         columns.resize_with(symbols.len(), Vec::new);
+        let mut nulls = BTreeSet::new();
         let events = self.stretches.iter().flat_map(Stretch::events);
         for (commit, event) in events.enumerate() {
             for diff in &event.symbols {
+                if diff.has_null {
+                    nulls.insert(diff.column);
+                }
                 let (Some(maps), Some(Some(dictionary))) =
                     (columns.get_mut(diff.column), symbols.get_mut(diff.column))
                 else {
@@ -153,7 +160,7 @@ impl Batch {
                 }
             }
         }
-        SymbolMaps { columns }
+        SymbolMaps { columns, nulls }
     }
 
     /// The commits.
@@ -272,6 +279,11 @@ impl Batch {
 }
 
 impl SymbolMaps {
+    /// Columns, by writer index, that have nulls from these commits on.
+    pub fn nulls(&self) -> impl Iterator<Item = usize> + '_ {
+        self.nulls.iter().copied()
+    }
+
     /// The maps of a column: commits by position in the batch, in order.
     pub(super) fn of(&self, column: usize) -> &[(usize, SymbolMap)] {
         self.columns.get(column).map_or(&[], Vec::as_slice)

@@ -43,8 +43,14 @@ impl FileTable {
         disk.remove_dir(dir)?;
         disk.create_dir(dir)?;
         let symbols = applied.symbols(source)?;
-        let mut table =
-            Self::begin(disk.clone(), source, token, &meta, applied.without_rows(symbols), commit_mode)?;
+        let mut table = Self::begin(
+            disk.clone(),
+            source,
+            token,
+            &meta,
+            (applied.without_rows(symbols), &applied.versions),
+            commit_mode,
+        )?;
         for index in 0..applied.partitions().len() {
             let partition: Partition = read_partition(source, &applied, index)?;
             if partition.rows > 0 {
@@ -66,7 +72,7 @@ impl FileTable {
         source: &dyn Files,
         token: &TableToken,
         meta: &TableMeta,
-        table: Table,
+        (table, versions_there): (Table, &ColumnVersions),
         commit_mode: CommitMode,
     ) -> Result<Self> {
         let dir = &token.dir;
@@ -90,7 +96,9 @@ impl FileTable {
             let (mut writer, files) =
                 DictionaryWriter::create(&column.name, -1, capacity, column.symbol_cache);
             patches.extend(files);
-            patches.extend(writer.append(&all, true));
+            let suffix = versions_there.symbol_name_txn(index);
+            let there = DictionaryWriter::open(source, dir, &column.name, suffix, all.len() as u32)?;
+            patches.extend(writer.append(&all, there.has_null()));
             dictionaries.push(Some(writer));
         }
         if token.kind == crate::wal::TableKind::MatView {
@@ -122,6 +130,7 @@ impl FileTable {
             seal: Seal::new(dir),
             commit_mode,
             parquet: BTreeSet::new(),
+            nulls: BTreeSet::new(),
             garbage: Vec::new(),
             written: 0.into(),
         })

@@ -53,12 +53,13 @@ impl FileTable {
     ) -> Result<()> {
         batch.read_timestamps(source)?;
         let maps = batch.intern(&mut self.table.symbols);
+        self.nulls.extend(maps.nulls());
         if batch.rows() > 0 {
             let targets = self.plan(source, batch, &maps)?;
             self.build(source, batch, &maps, &targets)?;
             self.take_over(targets);
         }
-        self.extend_dictionaries(true)?;
+        self.extend_dictionaries()?;
         self.stub_partitions();
         self.evict(records)?;
         self.publish(records)

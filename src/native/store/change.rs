@@ -68,7 +68,7 @@ impl FileTable {
             super::log::replace_file(&*self.disk, &path, &encode_name(to), self.syncs())?;
             self.token.name.clone_from(to);
         }
-        self.extend_dictionaries(false)?;
+        self.extend_dictionaries()?;
         self.publish_change(record, &raw)
     }
 
@@ -121,6 +121,9 @@ impl FileTable {
         self.versions_changed = true;
         self.create_dictionary(index, spec, name_txn)?;
         let Some(part) = last else { return Ok(()) };
+        if spec.ty.is_symbol() {
+            self.nulls.insert(index);
+        }
         self.versions.set(part.ts, index, name_txn, part.rows);
         let folder = self.folder(part.ts, part.name_txn);
         let mut patches = vec![self.patch_in(&folder, &column_file(&spec.name, "d", name_txn), Vec::new())];
@@ -151,9 +154,7 @@ impl FileTable {
             return Ok(());
         }
         let capacity = spec.symbol_capacity.max(1) as u32;
-        let (mut writer, mut patches) =
-            DictionaryWriter::create(&spec.name, name_txn, capacity, spec.symbol_cache);
-        patches.extend(writer.append(&[], true));
+        let (writer, patches) = DictionaryWriter::create(&spec.name, name_txn, capacity, spec.symbol_cache);
         self.write(&patches, self.syncs())?;
         self.dictionaries.resize_with(self.dictionaries.len().max(index + 1), || None);
         if let Some(place) = self.dictionaries.get_mut(index) {
@@ -270,7 +271,13 @@ impl FileTable {
         let mut tops = Vec::new();
         for (part, entry) in self.txn.partitions.clone().into_iter().enumerate() {
             let Some(files) = self.part_files(part) else { continue };
-            let Some(top) = files.columns.get(old).and_then(|place| place.top) else { continue };
+            let Some(top) = files.columns.get(old).and_then(|place| place.top) else {
+                // Its rows have no value of the column: of the new one they are null.
+                if spec.ty.is_symbol() {
+                    self.nulls.insert(index);
+                }
+                continue;
+            };
             let mut new = Chunk::new(spec.ty);
             if let Some(chunk) = files.chunk(old, top.min(entry.rows)..entry.rows)? {
                 match converter.convert_all(&chunk) {
@@ -290,6 +297,10 @@ impl FileTable {
             }
             let folder = files.folder.clone();
             self.store_converted(&folder, spec, name_txn, &new, top.min(entry.rows))?;
+            if spec.ty.is_symbol() && (top > 0 || entry.rows > top && super::partition::has_null(Some(&new)))
+            {
+                self.nulls.insert(index);
+            }
             if top > 0 || self.versions.added_at(old).is_some_and(|added| added > entry.ts) {
                 tops.push((entry.ts, top));
             }

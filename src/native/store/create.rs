@@ -44,10 +44,8 @@ impl FileTable {
         for column in meta.columns.iter().filter(|column| !column.dropped && column.ty.is_symbol()) {
             symbol_columns += 1;
             let capacity = column.symbol_capacity.max(1) as u32;
-            let (mut writer, files) =
-                DictionaryWriter::create(&column.name, -1, capacity, column.symbol_cache);
+            let (_, files) = DictionaryWriter::create(&column.name, -1, capacity, column.symbol_cache);
             patches.extend(files);
-            patches.extend(writer.append(&[], true));
         }
         if token.kind == TableKind::MatView {
             patches.extend(super::views::definition(source, dir)?);

@@ -50,7 +50,8 @@ impl FileTable {
             self.table.partitions.range(calendar.floor(lo)..=hi).map(|(&floor, _)| floor).collect();
         self.bring(&floors)?;
         let effect = apply_commits(&mut self.table, std::slice::from_ref(commit));
-        self.extend_dictionaries(true)?;
+        self.nulls.extend(commit.symbols.iter().filter(|diff| diff.has_null).map(|diff| diff.column));
+        self.extend_dictionaries()?;
         self.store_touched(effect.partitions.iter().map(|(&floor, effect)| (floor, effect.touch)))?;
         self.publish(std::slice::from_ref(record))
     }
@@ -78,8 +79,8 @@ impl FileTable {
             };
             self.meta_changed = true;
         }
-        self.extend_dictionaries(false)?;
         self.store_touched(rewrite.effect.partitions.iter().map(|(&floor, effect)| (floor, effect.touch)))?;
+        self.extend_dictionaries()?;
         self.apply_setting(&sql.sql)?;
         self.publish(std::slice::from_ref(record))
     }

@@ -61,6 +61,11 @@ impl FileTable {
         let mut tops = vec![0; self.table.schema.columns.len()];
         let live: Vec<usize> = self.table.schema.live().map(|(index, _)| index).collect();
         for index in live {
+            if self.table.schema.columns.get(index).is_some_and(|column| column.ty.is_symbol())
+                && partition.blocks.iter().any(|block| has_null(block.chunk(index).map(|chunk| &**chunk)))
+            {
+                self.nulls.insert(index);
+            }
             let top = self.store_column(partition, &folder, index)?;
             if let Some(place) = tops.get_mut(index) {
                 *place = top;
@@ -174,5 +179,13 @@ impl FileTable {
     pub(super) fn patch_in(&self, folder: &str, file: &str, bytes: Vec<u8>) -> Patch {
         let folder = folder.strip_prefix(&*self.token.dir).unwrap_or(folder).trim_start_matches('/');
         Patch { file: [folder, "/", file].concat(), offset: 0, bytes }
+    }
+}
+
+/// Whether a SYMBOL column has nulls in a block.
+pub(super) fn has_null(chunk: Option<&Chunk>) -> bool {
+    match chunk {
+        Some(Chunk::Fixed { values, .. }) => values.as_chunks::<4>().0.contains(&i32::MIN.to_le_bytes()),
+        _ => true,
     }
 }

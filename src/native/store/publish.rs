@@ -121,10 +121,11 @@ impl FileTable {
     }
 
     /// Writes symbols that the table's dictionaries have and their files don't.
-    pub(super) fn extend_dictionaries(&mut self, has_null: bool) -> Result<()> {
+    pub(super) fn extend_dictionaries(&mut self) -> Result<()> {
         let sync = self.syncs();
         let live: Vec<usize> = self.table.schema.live().map(|(index, _)| index).collect();
         for index in live {
+            let has_null = self.nulls.contains(&index);
             let Some(Some(symbols)) = self.table.symbols.get(index) else { continue };
             let Some(Some(writer)) = self.dictionaries.get_mut(index) else { continue };
             if symbols.len() <= writer.count() as usize && (!has_null || writer.has_null()) {
@@ -140,6 +141,7 @@ impl FileTable {
                 self.rebuild_dictionary(index, capacity)?;
             }
         }
+        self.nulls.clear();
         Ok(())
     }
 
@@ -148,11 +150,14 @@ impl FileTable {
         let name = self.column_name(index).to_owned();
         let next = self.name_txn();
         let cache = self.meta.columns.get(index).is_some_and(|column| column.symbol_cache);
+        let old = self.dictionaries.get(index).and_then(Option::as_ref);
+        let has_null = old.is_some_and(DictionaryWriter::has_null);
         let (mut writer, mut patches) = DictionaryWriter::create(&name, next, capacity, cache);
+        patches.extend(writer.append(&[], has_null));
         if let Some(Some(symbols)) = self.table.symbols.get(index) {
             let all: Vec<&str> = symbols.iter().collect();
             for some in all.chunks(SYMBOLS) {
-                patches.extend(writer.append(some, true));
+                patches.extend(writer.append(some, has_null));
             }
         }
         self.write(&patches, self.syncs())?;

@@ -87,8 +87,8 @@ impl FileTable {
             }
             partition.blocks.push(Arc::new(mine));
         }
-        self.extend_dictionaries(true)?;
         self.store_partition(&partition)?;
+        self.extend_dictionaries()?;
         self.stub_partitions();
         self.republish()?;
         Ok(partition.rows as u64)

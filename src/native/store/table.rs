@@ -51,6 +51,8 @@ pub struct FileTable {
     pub(super) commit_mode: CommitMode,
     /// Partitions, by floor, that the server holds in Parquet form.
     pub(super) parquet: BTreeSet<i64>,
+    /// SYMBOL columns that have nulls, as far as their dictionaries don't say so yet.
+    pub(super) nulls: BTreeSet<usize>,
     /// Folders and files that no state names any more.
     pub(super) garbage: Vec<Garbage>,
     /// Bytes written to the table's files since it was opened.
@@ -96,6 +98,7 @@ impl FileTable {
             seal,
             commit_mode,
             parquet: BTreeSet::new(),
+            nulls: BTreeSet::new(),
             garbage: Vec::new(),
             written: 0.into(),
         };
