@@ -1,14 +1,13 @@
 //! Beginning with a table as another directory has it, where its log does not reach back to the beginning.
 
-use super::create::new_seal_and_txn;
+use super::create::{check_columns, first_files, new_seal_and_txn};
 use super::disk::Disk;
 use super::log::Log;
 use super::seal::Seal;
 use super::table::{CommitMode, FileTable, write_patches};
 use crate::table::files::read::{AppliedTable, read_partition};
 use crate::table::files::{
-    ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, check_column_name, check_dir_name,
-    check_distinct, encode_meta, encode_name, encode_todo_clean, pack_structure_version,
+    ColumnVersions, DictionaryWriter, TxnFile, TxnState, check_dir_name, pack_structure_version,
 };
 use crate::table::{Partition, Table};
 use crate::wal::{Error, Files, Result, TableMeta, TableToken};
@@ -37,9 +36,7 @@ impl FileTable {
                 message: "changed while it was read".into(),
             });
         }
-        let live = || meta.columns.iter().filter(|column| !column.dropped).map(|column| &*column.name);
-        live().try_for_each(check_column_name)?;
-        check_distinct(live())?;
+        check_columns(&meta)?;
         disk.remove_dir(dir)?;
         disk.create_dir(dir)?;
         let symbols = applied.symbols(source)?;
@@ -76,14 +73,7 @@ impl FileTable {
         commit_mode: CommitMode,
     ) -> Result<Self> {
         let dir = &token.dir;
-        let patch = |file: &str, bytes: Vec<u8>| Patch { file: file.into(), offset: 0, bytes };
-        let (versions, content) = ColumnVersions::default().first();
-        let mut patches = vec![
-            patch("_meta", encode_meta(meta)),
-            patch("_cv", content),
-            patch("_name", encode_name(&token.name)),
-            patch("_todo_", encode_todo_clean()),
-        ];
+        let (versions, mut patches) = first_files(meta, &token.name);
         let mut dictionaries = Vec::new();
         for (index, column) in meta.columns.iter().enumerate() {
             if column.dropped || !column.ty.is_symbol() {

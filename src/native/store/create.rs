@@ -32,14 +32,7 @@ impl FileTable {
         let log = SequencerLog::open(source, dir)?;
         disk.remove_dir(dir)?;
         disk.create_dir(dir)?;
-        let patch = |file: &str, bytes: Vec<u8>| Patch { file: file.into(), offset: 0, bytes };
-        let (_, versions) = ColumnVersions::default().first();
-        let mut patches = vec![
-            patch("_meta", encode_meta(&meta)),
-            patch("_cv", versions),
-            patch("_name", encode_name(&token.name)),
-            patch("_todo_", encode_todo_clean()),
-        ];
+        let (_, mut patches) = first_files(&meta, &token.name);
         let mut symbol_columns = 0;
         for column in meta.columns.iter().filter(|column| !column.dropped && column.ty.is_symbol()) {
             symbol_columns += 1;
@@ -72,10 +65,28 @@ pub(super) fn new_seal_and_txn(disk: &dyn Disk, dir: &str, state: &TxnState, syn
     replace_file(disk, &format!("{dir}/_txn"), &content, sync)
 }
 
-fn check_definition(dir: &str, meta: &TableMeta) -> Result<()> {
+/// The files that each table has from the beginning, beside its dictionaries and `_txn`.
+pub(super) fn first_files(meta: &TableMeta, name: &str) -> (ColumnVersions, Vec<Patch>) {
+    let patch = |file: &str, bytes: Vec<u8>| Patch { file: file.into(), offset: 0, bytes };
+    let (versions, content) = ColumnVersions::default().first();
+    let patches = vec![
+        patch("_meta", encode_meta(meta)),
+        patch("_cv", content),
+        patch("_name", encode_name(name)),
+        patch("_todo_", encode_todo_clean()),
+    ];
+    (versions, patches)
+}
+
+/// Refuses columns whose names can't be files side by side.
+pub(super) fn check_columns(meta: &TableMeta) -> Result<()> {
     let live = || meta.columns.iter().filter(|column| !column.dropped).map(|column| &*column.name);
     live().try_for_each(check_column_name)?;
-    check_distinct(live())?;
+    check_distinct(live())
+}
+
+fn check_definition(dir: &str, meta: &TableMeta) -> Result<()> {
+    check_columns(meta)?;
     match meta.timestamp {
         Some(_) if meta.wal_enabled => Ok(()),
         _ => Err(Error::Unsupported {

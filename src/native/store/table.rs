@@ -6,10 +6,10 @@ use super::parts::{ColumnPlace, PartFiles};
 use super::seal::{Kept, Seal};
 use crate::apply::backlog::OldPart;
 use crate::table::files::{
-    ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, column_structure_version, partition_dir,
+    ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, partition_dir, read::schema_of,
 };
-use crate::table::{Block, Column, Partition, Schema, Standing, SymbolTable, Table};
-use crate::wal::{Applied, Error, Files, Result, TableMeta, TableToken, Ttl, read_table_symbols};
+use crate::table::{Block, Partition, Standing, SymbolTable, Table};
+use crate::wal::{Applied, Error, Files, Result, TableMeta, TableToken, read_table_symbols};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl FileTable {
         refuse_unsupported(dir, &meta, &applied)?;
         let seal = Seal::read(&*disk, dir, &txn, &txn_file)?;
         let mut opened = Self {
-            table: Table::new(token.name.clone(), dir.clone(), schema_of(dir, &meta, &txn)?),
+            table: Table::new(token.name.clone(), dir.clone(), schema_of(dir, &meta, &applied)?),
             log: Log::open(&*disk, dir, &txn)?,
             disk: disk.clone(),
             token: token.clone(),
@@ -325,58 +325,13 @@ fn refuse_unsupported(dir: &str, meta: &TableMeta, applied: &Applied) -> Result<
     if !meta.wal_enabled {
         return refuse("the table has no WAL");
     }
+    if meta.timestamp.is_none() {
+        return refuse("the table has no designated timestamp");
+    }
     if applied.lag_rows > 0 {
         return refuse(
             "rows of transactions that are not applied yet are among its files; let QuestDB apply them first",
         );
     }
     Ok(())
-}
-
-/// The schema that `_meta` describes.
-pub(super) fn schema_of(dir: &str, meta: &TableMeta, txn: &TxnState) -> Result<Schema> {
-    let Some(timestamp) = meta.timestamp else {
-        return Err(Error::damaged(&format!("{dir}/_meta"), 8, "a designated timestamp", "none"));
-    };
-    let columns: Vec<Column> = meta
-        .columns
-        .iter()
-        .map(|column| Column {
-            name: column.name.clone(),
-            ty: column.ty,
-            dropped: column.dropped,
-            upsert_key: column.dedup_key,
-            indexed: column.indexed,
-            replaces: column.replaces,
-        })
-        .collect();
-    Ok(Schema {
-        order: order_of(&columns),
-        columns,
-        timestamp,
-        partition_by: meta.partition_by,
-        ttl: match meta.ttl {
-            Ttl::None => 0,
-            Ttl::Hours(hours) => hours as i32,
-            Ttl::Months(months) => -(months as i32),
-        },
-        version: column_structure_version(txn.structure_version),
-    })
-}
-
-/// The order of `SELECT *`: a column that replaces another one stands in its place.
-pub(super) fn order_of(columns: &[Column]) -> Vec<usize> {
-    let place = |mut index: usize| {
-        // Each step goes to an older column, so this ends.
-        while let Some(replaced) =
-            columns.get(index).and_then(|column| column.replaces).filter(|r| *r < index)
-        {
-            index = replaced;
-        }
-        index
-    };
-    let mut live: Vec<usize> =
-        (0..columns.len()).filter(|&i| columns.get(i).is_some_and(|c| !c.dropped)).collect();
-    live.sort_by_key(|&index| place(index));
-    live
 }

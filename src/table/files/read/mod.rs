@@ -11,6 +11,7 @@ mod part;
 mod schema;
 
 pub use load::Loader;
+pub(crate) use schema::schema_of;
 
 use super::ColumnVersions;
 use crate::table::{Partition, Schema, SymbolTable, Table};
@@ -76,7 +77,7 @@ impl AppliedTable {
         if Applied::read(files, dir)?.txn != applied.txn {
             return Ok(None);
         }
-        let schema = Arc::new(schema::of(dir, &meta, &applied)?);
+        let schema = Arc::new(schema_of(dir, &meta, &applied)?);
         let mut table = Self { token: token.clone(), applied, versions, schema };
         table.add_only_partition();
         Ok(Some(table))

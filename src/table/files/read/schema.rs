@@ -4,7 +4,7 @@ use crate::table::{Column, Schema};
 use crate::wal::{Applied, Error, PartitionBy, Result, TableMeta, Ttl};
 
 /// The schema; `applied` counts the structural changes that led to it.
-pub(super) fn of(dir: &str, meta: &TableMeta, applied: &Applied) -> Result<Schema> {
+pub(crate) fn schema_of(dir: &str, meta: &TableMeta, applied: &Applied) -> Result<Schema> {
     let file = format!("{dir}/_meta");
     let columns: Vec<Column> = meta
         .columns
