@@ -1,13 +1,12 @@
 //! Rows from before a column was added: null as a whole, until QuestDB writes them out.
 //!
-//! Of BOOLEAN, BYTE and SHORT, which have no null, such a row reads as zero either way; but when the column's
-//! type changes, a row that was never written becomes null, and one that was written becomes a zero. A
+//! Such a row reads the same either way; but when the column's type changes to or from BOOLEAN, BYTE or SHORT,
+//! which have no null, a row that was never written becomes null, and one that was written becomes a zero. A
 //! partition's rows above a column's top are written when late rows are merged among them or right behind.
 
 use super::gather::append_nulls;
 use super::plan::Entry;
 use crate::table::{Block, Chunk, Partition, Schema};
-use crate::wal::Tag;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ pub(super) fn written(
     let mut commits: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
     let columns = schema.columns.iter().enumerate().filter(|(index, column)| {
         let missing = partition.blocks.first().is_some_and(|block| block.chunk(*index).is_none());
-        missing && !column.dropped && matches!(column.ty.tag(), Tag::Boolean | Tag::Byte | Tag::Short)
+        missing && !column.dropped
     });
     let mut found = Vec::new();
     for (index, _) in columns {

@@ -8,7 +8,7 @@ use crate::apply::backlog::{
     sort_rows, split,
 };
 use crate::table::files::{PartitionEntry, Patch};
-use crate::wal::{ColumnType, Error, Files, Result, Tag, TxnRecord};
+use crate::wal::{ColumnType, Error, Files, Result, TxnRecord};
 use rayon::prelude::*;
 
 /// A part that a block changes.
@@ -150,19 +150,18 @@ impl FileTable {
         (0..self.table.schema.columns.len()).map(|index| top(index).unwrap_or(0)).collect()
     }
 
-    /// Columns of types without null whose rows above the top get values.
+    /// Columns whose rows above the top get values, be they nulls.
     fn written(&self, batch: &Batch, plan: &Plan, files: &PartFiles<'_>) -> Result<Vec<usize>> {
         let mut found = Vec::new();
-        for (index, column) in self.table.schema.live() {
-            let sticky = matches!(column.ty.tag(), Tag::Boolean | Tag::Byte | Tag::Short);
-            if sticky && files.top(index) > 0 && self.is_written(batch, plan, files, index)? {
+        for (index, _) in self.table.schema.live() {
+            if files.top(index) > 0 && self.is_written(batch, plan, files, index)? {
                 found.push(index);
             }
         }
         Ok(found)
     }
 
-    /// Whether the rows above a column's top get values: of types without null that shows when the type changes.
+    /// Whether the rows above a column's top get values, which shows when its type changes.
     ///
     /// Commits count one after another: late rows that come among the rows without values, or right behind them,
     /// make QuestDB write these; rows behind all others don't.

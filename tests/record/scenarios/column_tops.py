@@ -19,6 +19,8 @@ LATE = {
     "same_time_as_last": [["2024-01-01T03"]],
 }
 
+# Types with a null, changed to one without and on to one with: whether a null was written shows then.
+NULLABLE = (("d", "DOUBLE"), ("v", "VARCHAR"), ("y", "SYMBOL"))
 
 OLD = "SELECT dateadd('h', x::int, '2024-01-01T00'::timestamp), x::int FROM long_sequence(3)"
 LARGE = "SELECT dateadd('s', x::int, '2024-01-01T00'::timestamp), 1 FROM long_sequence(17000)"
@@ -38,11 +40,15 @@ def run(db):
 def change(db, table, old, commits, dedup=""):
     db.sql(f"CREATE TABLE {table} (ts TIMESTAMP, k INT) TIMESTAMP(ts) PARTITION BY DAY WAL {dedup}")
     db.sql(f"INSERT INTO {table} {old}")
-    for column, kind in (("b", "BYTE"), ("f", "BOOLEAN"), ("s", "SHORT"), ("i", "INT")):
+    for column, kind in (("b", "BYTE"), ("f", "BOOLEAN"), ("s", "SHORT"), ("i", "INT"), *NULLABLE):
         db.sql(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
     for number, commit in enumerate(commits):
-        db.insert(table, [f"'{ts}', {number}, 7, true, 8, 5" for ts in commit])
+        db.insert(table, [f"'{ts}', {number}, 7, true, 8, 5, 9.5, '11', '12'" for ts in commit])
         db.applied(table)
     for column, kind in (("b", "INT"), ("f", "VARCHAR"), ("s", "DOUBLE"), ("i", "BYTE")):
         db.sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind}")
+    for column, _ in NULLABLE:
+        db.sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE SHORT")
+        db.sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE LONG")
+    db.sql(f"ALTER TABLE {table} ALTER COLUMN i TYPE INT")
     db.applied(table)
