@@ -42,7 +42,7 @@ use_compiler() {
 # small_inlining PROFILE: the shipped module's threshold. 225, the usual one, makes it a tenth larger and
 # no faster (docs/performance.md).
 small_inlining() {
-  [ "$1" != module ] || export RUSTFLAGS="$RUSTFLAGS -Cllvm-args=--inline-threshold=4"
+  [ "$1" != module ] || export RUSTFLAGS="$RUSTFLAGS -Cllvm-args=--inline-threshold=20"
 }
 
 wasm_cargo() { (cd "$root" && "${wasm_cargo[@]}" "$@"); }

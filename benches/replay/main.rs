@@ -48,7 +48,7 @@ fn run(dir: &Path) -> Run {
         // As in the tab: half of its budget is for rows, checkpoints are close together (src/web/).
         let options = PlayerOptions {
             memory: 256 << 20,
-            checkpoint_work: 20_000,
+            checkpoint_work: 50_000,
             clock: now,
             ..PlayerOptions::default()
         };

@@ -1,38 +1,57 @@
 /**
- * The same replay as `cargo bench --bench replay`, by the built module in node, beside what that printed:
- * `node benches/replay/node.mjs NATIVE.txt`. Fails if any digest differs.
+ * The same replay as `cargo bench --bench replay`, by the built module in node: `node benches/replay/node.mjs [DB...]`.
+ * Both take turns, since a machine's speed changes, and the best time of each counts. Fails if any digest differs.
  */
-import { openAsBlob, readdirSync, readFileSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { openAsBlob, readdirSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { load, Replay } from "../../pkg/index.js";
 
-const RUNS = 5;
-
-const native = readFileSync(process.argv[2], "utf8")
-  .split("\n")
-  .map((line) => line.split("\t"))
-  .filter((fields) => fields.length === 6);
+const ROUNDS = 4;
+const RUNS = 3; // of the module in a round
+const PARTS = ["fetch", "decode", "apply"];
 
 await load(await readFile(new URL("../../pkg/understudy_bg.wasm", import.meta.url)));
+const natively = [];
+const here = [];
+for (let round = 0; round < ROUNDS; round++) {
+  natively.push(...native(process.argv.slice(2)));
+  for (const { dir } of natively.filter((run) => run.round === undefined)) {
+    for (let i = 0; i < RUNS; i++) here.push({ dir, ...(await run(dir)) });
+  }
+  for (const run of natively) run.round ??= round;
+}
+
 let differ = false;
 console.log(["recording", "part", "native ms", "wasm ms", "ratio"].join("\t"));
-for (const [dir, rows, fetch, decode, apply, digests] of native) {
-  const runs = [];
-  for (let i = 0; i < RUNS; i++) runs.push(await run(dir));
-  const best = (part) => Math.min(...runs.map((run) => run[part]));
-  const print = (part, before, now) =>
-    console.log([`${dir} (${rows} rows)`, part, before.toFixed(1), now.toFixed(1), `${(now / before).toFixed(2)}x`].join("\t"));
-  print("fetch", Number(fetch), best("fetch"));
-  print("decode", Number(decode), best("decode"));
-  print("apply", Number(apply), best("apply"));
-  print("decode + apply", Number(decode) + Number(apply), best("decode") + best("apply"));
-  if (runs.some((run) => run.digests !== digests)) {
+for (const dir of new Set(natively.map((run) => run.dir))) {
+  const of = (runs) => runs.filter((run) => run.dir === dir);
+  const [{ rows, digests }] = of(natively);
+  const best = (runs, part) => Math.min(...of(runs).map((run) => run[part]));
+  const print = (name, parts) => {
+    const [before, now] = [natively, here].map((runs) => parts.reduce((sum, part) => sum + best(runs, part), 0));
+    const ratio = `${(now / before).toFixed(2)}x`;
+    console.log([`${dir} (${rows} rows)`, name, before.toFixed(1), now.toFixed(1), ratio].join("\t"));
+  };
+  for (const part of PARTS) print(part, [part]);
+  print("decode + apply", ["decode", "apply"]);
+  for (const other of of(here).filter((run) => run.digests !== digests)) {
     differ = true;
-    console.error(`digests differ in ${dir}:\n native ${digests}\n wasm   ${runs[0].digests}`);
+    console.error(`digests differ in ${dir}:\n native ${digests}\n wasm   ${other.digests}`);
   }
 }
 if (differ) process.exit(1);
+
+/** What the native benchmark prints of each directory. */
+function native(dirs) {
+  const words = ["bench", "--quiet", "--no-default-features", "--bench", "replay", "--", ...dirs];
+  const lines = execFileSync("cargo", words, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).split("\n");
+  const fields = lines.map((line) => line.split("\t")).filter((fields) => fields.length === 6);
+  return fields.map(([dir, rows, fetch, decode, apply, digests]) => {
+    return { dir, rows, fetch: Number(fetch), decode: Number(decode), apply: Number(apply), digests };
+  });
+}
 
 async function run(dir) {
   const files = new Map();

@@ -3,7 +3,8 @@
 use super::gather::append;
 use super::plan::{PartitionPlan, Piece, Run, runs_rows};
 use super::source::{Prepared, Source, Sources};
-use crate::table::{Block, Chunk, Partition, Schema};
+use crate::table::{BLOCK_ROWS, Block, Chunk, Partition, Schema};
+use crate::wal::ColumnType;
 use std::sync::Arc;
 
 /// Carries out one partition's plan.
@@ -48,13 +49,7 @@ fn extend(schema: &Schema, block: &mut Block, runs: &[Run], sources: &Sources<'_
         if place.is_none() && runs.iter().all(|run| is_absent(sources, run, index)) {
             continue;
         }
-        let chunk = place.get_or_insert_with(|| {
-            let mut chunk = Chunk::new(column.ty);
-            chunk.reserve(existing + rows);
-            super::gather::append_nulls(&mut chunk, column.ty, existing);
-            Arc::new(chunk)
-        });
-        let chunk = Arc::make_mut(chunk);
+        let chunk = roomy(place, column.ty, existing, existing + rows);
         if let Chunk::Fixed { values, .. } = chunk {
             super::fixed::append(values, column.ty, index, runs, sources);
             continue;
@@ -70,6 +65,18 @@ fn extend(schema: &Schema, block: &mut Block, runs: &[Run], sources: &Sources<'_
     block.min_ts = block.timestamp(0, schema.timestamp);
     block.max_ts = block.timestamp(last, schema.timestamp);
     block.forget_digest();
+}
+
+/// A chunk of `existing` rows that nobody else holds, with room for `rows`. A checkpoint's chunk is copied once,
+/// to where the rows behind it fit: a clone has no room, and would be copied again to grow.
+fn roomy(place: &mut Option<Arc<Chunk>>, ty: ColumnType, existing: usize, rows: usize) -> &mut Chunk {
+    if place.as_mut().and_then(Arc::get_mut).is_none() {
+        let mut chunk = Chunk::new(ty);
+        chunk.reserve(rows.max(rows.next_power_of_two().min(BLOCK_ROWS)));
+        super::gather::append_rows(&mut chunk, ty, place.as_deref(), 0, existing);
+        *place = Some(Arc::new(chunk));
+    }
+    Arc::make_mut(place.get_or_insert_with(|| Arc::new(Chunk::new(ty))))
 }
 
 /// True if a run has no values of a column, so that a column added later costs nothing in old rows.

@@ -7,6 +7,9 @@ use crate::table::Schema;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
+/// Rows of one timestamp whose keys are compared one by one: a map would cost more.
+const FEW: usize = 8;
+
 /// One partition's merge.
 pub(super) struct Merge<'a> {
     pub(super) sources: Sources<'a>,
@@ -193,6 +196,19 @@ impl Merge<'_> {
             }
             key
         };
+        if slots.len() + group.len() <= FEW {
+            let mut known: Vec<KeyBytes> = slots.iter().map(|slot| key_of(*slot)).collect();
+            for entry in group {
+                let slot = Slot { source: self.commit_source(entry), row: entry.row };
+                let key = key_of(slot);
+                let same = slots.iter_mut().zip(&known).filter(|(_, known)| **known == key);
+                if same.map(|(old, _)| *old = slot).count() == 0 {
+                    slots.push(slot);
+                    known.push(key);
+                }
+            }
+            return;
+        }
         let mut places: HashMap<KeyBytes, Vec<usize>, FixedState> = HashMap::default();
         for (place, slot) in slots.iter().enumerate() {
             places.entry(key_of(*slot)).or_default().push(place);

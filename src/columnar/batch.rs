@@ -2,6 +2,7 @@ use super::body::{Body, Runs};
 use super::fields::arrow_schema;
 use super::{columns, message};
 use crate::table::{Block, Table, Value};
+use crate::wal::ordered::gathered;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use std::collections::BTreeMap;
@@ -167,7 +168,7 @@ fn dictionary(table: &Table, column: usize, rows: &Range<usize>) -> Result<Dicti
         }
     }
     let used = (0..known).filter(|&key| used.get(key).is_some_and(|&flag| flag)).map(|key| key as i32);
-    let keys: BTreeMap<i32, i32> = used.zip(0..).collect();
+    let keys: BTreeMap<i32, i32> = gathered(used.zip(0..));
     let mut strings = Runs::new(keys.len());
     for &key in keys.keys() {
         strings.push(symbols.and_then(|symbols| symbols.get(key)).map(str::as_bytes))?;

@@ -1,6 +1,7 @@
 use crate::table::Table;
 use crate::table::files::read::Loader;
 use crate::wal::{Files, Result, TableToken};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 /// The first state of a history whose beginning was purged: the table as the server had applied it.
@@ -26,6 +27,12 @@ impl Base {
     /// To be read again, since other partitions are looked at.
     pub(super) fn forget(&mut self) {
         self.ready = false;
+    }
+
+    /// Reads these columns of every partition, since they will be upsert keys.
+    pub(super) fn keep(&mut self, columns: &BTreeSet<usize>) {
+        self.loader.keep(columns);
+        self.forget();
     }
 
     /// The table, if it has to be taken up: the first time, and after [`forget`](Self::forget).

@@ -4,8 +4,9 @@ use super::{History, budget, fits};
 use crate::apply::{self, Effect};
 use crate::table::{Standing, Table};
 use crate::wal::{
-    Commit, Error, Files, Result, SegmentMetas, Transaction, ask_transaction, read_transaction_with,
+    Change, Commit, Error, Files, Result, SegmentMetas, Transaction, ask_transaction, read_transaction_with,
 };
+use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct Player {
     checkpoints: Checkpoints,
     work: u64,
     work_at_checkpoint: u64,
+    /// Columns that are or were upsert keys, or will be as far as is known: their values stay.
+    keys: BTreeSet<usize>,
     /// Floors of the partitions whose values stay.
     focus: Option<RangeInclusive<i64>>,
     options: PlayerOptions,
@@ -114,6 +117,7 @@ impl Player {
             checkpoints,
             work: 0,
             work_at_checkpoint: 0,
+            keys: BTreeSet::new(),
             focus: None,
             options,
             spent: Spent::default(),
@@ -137,11 +141,10 @@ impl Player {
         let behind = self.table.seq_txn > target
             || self.table.seq_txn == target && self.effect.is_none() && target > first;
         self.jump(from, behind);
-        while self.table.seq_txn < from && self.moves() {
-            self.advance(files, from)?;
-        }
-        if self.table.seq_txn < target && self.moves() {
-            self.advance(files, target)?;
+        while self.table.seq_txn < target && self.moves() {
+            let limit = if self.table.seq_txn < from { from } else { target };
+            self.advance(files, limit)?;
+            self.begin(files)?;
         }
         if target == first {
             self.effect = None;
@@ -192,8 +195,7 @@ impl Player {
         }
         self.focus = floors;
         if gone {
-            self.checkpoints.clear_after_beginning();
-            self.jump(self.first(), true);
+            self.start_again();
             if let Some(base) = &mut self.base {
                 base.forget();
             }
@@ -237,6 +239,34 @@ impl Player {
         self.checkpoints.len()
     }
 
+    fn start_again(&mut self) {
+        self.checkpoints.clear_after_beginning();
+        self.jump(self.first(), true);
+    }
+
+    /// Before columns become upsert keys: if values of theirs were let go, the log is applied again from the
+    /// beginning, and keeps them. Answers whether that is so.
+    fn misses_keys(&mut self, transaction: &Transaction) -> bool {
+        let Transaction::Change(Change::DedupEnable(columns)) = transaction else { return false };
+        let known = self.keys.len();
+        for &column in columns {
+            let mut column = Some(column);
+            // What it was before its type was changed, too.
+            while let Some(index) = column.filter(|index| self.keys.insert(*index)) {
+                column = self.table.schema.columns.get(index).and_then(|column| column.replaces);
+            }
+        }
+        let gone = self.table.partitions.values().any(|partition| partition.let_go);
+        if self.keys.len() == known || !gone {
+            return false;
+        }
+        self.start_again();
+        if let Some(base) = &mut self.base {
+            base.keep(&self.keys);
+        }
+        true
+    }
+
     /// False once nothing later can be applied.
     fn moves(&self) -> bool {
         !matches!(self.table.standing, Standing::Suspended { .. } | Standing::Dropped { .. })
@@ -269,6 +299,9 @@ impl Player {
             self.spent.decode += decoded - begun;
         }
         let transaction = transaction?;
+        if self.misses_keys(&transaction) {
+            return Ok(());
+        }
         let mut waiting = None;
         let effect = match transaction {
             Transaction::Rows(commit) => {
@@ -308,9 +341,10 @@ impl Player {
 
     /// Checkpoints go first, then the values of partitions out of sight.
     fn stay_within_budget(&mut self) {
-        budget::strip_again(&mut self.table);
+        self.keys.extend(self.table.schema.extra_keys());
+        budget::strip_again(&mut self.table, &self.keys);
         while !self.checkpoints.fit(&self.table, self.work, self.options.memory) {
-            if budget::let_one_go(&mut self.table, self.focus.as_ref()).is_none() {
+            if budget::let_one_go(&mut self.table, self.focus.as_ref(), &self.keys).is_none() {
                 return;
             }
         }

@@ -1,3 +1,4 @@
+use super::ordered::sorted;
 use super::{Error, Result};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -85,7 +86,7 @@ impl Files for MemoryFiles {
                 names.push(name.to_owned());
             }
         }
-        names.sort();
+        names = sorted(names, Ord::cmp);
         names.dedup();
         Ok(Some(names))
     }

@@ -18,6 +18,7 @@ mod event_decode;
 mod files;
 mod layout;
 mod meta;
+pub mod ordered;
 mod path;
 mod purge;
 mod registry;

@@ -1,4 +1,5 @@
 use super::cursor::Gather;
+use super::ordered::gathered;
 use super::{Applied, Error, Files, Result, SegmentId, SequencerLog, TxnKind, TxnRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -154,8 +155,8 @@ fn present_segments(
     table_dir: &str,
     records: &[TxnRecord],
 ) -> Result<BTreeMap<SegmentId, bool>> {
-    let ids: BTreeSet<SegmentId> = records.iter().filter_map(|record| Some(record.segment()?.0)).collect();
-    let wals: BTreeSet<u32> = ids.iter().map(|id| id.wal).collect();
+    let ids: BTreeSet<SegmentId> = gathered(records.iter().filter_map(|record| Some(record.segment()?.0)));
+    let wals: BTreeSet<u32> = gathered(ids.iter().map(|id| id.wal));
     let mut gather = Gather::default();
     // `None`: can't list, so ask for each segment.
     let mut listed: BTreeMap<u32, Option<BTreeSet<String>>> = BTreeMap::new();
@@ -166,7 +167,7 @@ fn present_segments(
                 true => gather.add(files.list(&format!("{table_dir}/{dir}")))?.flatten(),
                 false => Some(Vec::new()),
             };
-            listed.insert(wal, segments.map(|segments| segments.into_iter().collect()));
+            listed.insert(wal, segments.map(gathered));
         }
     }
     let mut out = BTreeMap::new();

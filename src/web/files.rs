@@ -6,10 +6,12 @@ use super::extents::Extents;
 use super::failure::{Failure, FailureKind};
 use super::http::Answer;
 use super::origin::Origin;
+use crate::wal::ordered::{gathered, sorted};
 use crate::wal::{Error, Files, Result};
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Range;
 use std::rc::Rc;
@@ -175,9 +177,7 @@ impl WebFiles {
             size: if let Size::Known(size) = file.size { Some(size as f64) } else { None },
             crc32: file.crc32.map(|crc| format!("{crc:08x}")),
         });
-        let mut told: Vec<_> = told.collect();
-        told.sort_by(|a, b| a.path.cmp(&b.path));
-        told
+        sorted(told.collect(), |a, b| a.path.cmp(&b.path))
     }
 
     /// Begins an attempt of the engine; what the last one did not use may go from now on.
@@ -277,6 +277,14 @@ impl Files for WebFiles {
         let mut state = self.0.state.borrow_mut();
         let attempt = state.attempt;
         let wanted = offset.saturating_add(len);
+        // Mostly it is there: one look-up is enough then.
+        if len > 0
+            && state.failures.is_empty()
+            && let Some(file) = state.files.get_mut(path)
+            && let Some(bytes) = file.extents.read(offset..wanted, attempt)
+        {
+            return Ok(bytes);
+        }
         let file = state.file(path)?;
         match file.size {
             Size::Absent => return Err(Error::Absent { file: path.into() }),
@@ -309,11 +317,9 @@ impl Files for WebFiles {
         let Some(listing) = &state.listing else { return Ok(None) };
         let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
         let below = listing.range(prefix.clone()..).map_while(|(path, _)| path.strip_prefix(&prefix));
-        let mut names: Vec<String> =
-            below.filter_map(|rest| rest.split('/').next()).map(str::to_owned).collect();
-        names.sort_unstable();
-        names.dedup();
-        Ok(Some(names))
+        let names: BTreeSet<String> =
+            gathered(below.filter_map(|rest| rest.split('/').next()).map(str::to_owned));
+        Ok(Some(names.into_iter().collect()))
     }
 }
 
@@ -412,8 +418,7 @@ impl State {
             let unused = file.extents.parts().filter(|&(_, used, _)| used < self.attempt);
             old.extend(unused.map(|(offset, used, _)| (used, path.clone(), offset)));
         }
-        old.sort_unstable();
-        for (_, path, offset) in old {
+        for (_, path, offset) in sorted(old, Ord::cmp) {
             if self.held <= self.limit {
                 return;
             }
@@ -430,9 +435,8 @@ impl File {
         if want.size && self.size == Size::Unknown && wanted.is_empty() {
             wanted.push(0..1);
         }
-        wanted.sort_unstable_by_key(|range| range.start);
         let mut joined: Vec<Range<u64>> = Vec::new();
-        for range in wanted {
+        for range in sorted(wanted, |a, b| a.start.cmp(&b.start)) {
             let start = range.start / ALIGN * ALIGN;
             let follows = start <= self.reached && range.end > self.reached && self.reached > 0;
             self.ahead = if follows { (self.ahead * 2).min(AHEAD_MAX) } else { AHEAD_MIN };

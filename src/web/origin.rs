@@ -3,6 +3,7 @@
 use super::failure::{Failure, FailureKind};
 use super::http::{Answer, Client};
 use super::js;
+use crate::wal::ordered::gathered;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -94,7 +95,7 @@ impl Origin {
         let web = match self {
             Self::Blobs(blobs) => {
                 let sizes = blobs.iter().map(|(path, blob)| (path.clone(), blob.size() as u64));
-                return Ok(Some(sizes.collect()));
+                return Ok(Some(gathered(sizes)));
             }
             Self::Web(web) => web,
         };
@@ -119,7 +120,7 @@ impl Origin {
                 index.understudy_index
             )));
         }
-        Ok(Some(index.files.into_iter().map(|entry| (entry.path, entry.size as u64)).collect()))
+        Ok(Some(gathered(index.files.into_iter().map(|entry| (entry.path, entry.size as u64)))))
     }
 
     /// Gets a file, or a part of it.

@@ -6,7 +6,7 @@ use crate::replay::{self, Difference, History, Mark, Player, PlayerOptions};
 use crate::wal::Error;
 
 /// Work between checkpoints: a step back is applied again from the last one, and has to fit a frame.
-const CHECKPOINT_WORK: u64 = 20_000;
+const CHECKPOINT_WORK: u64 = 50_000;
 
 /// One table that was looked at.
 pub(super) struct Slot {

@@ -4,6 +4,7 @@ use super::dto;
 use super::transaction::timestamp;
 use crate::apply::{Effect, Touch};
 use crate::table::{Schema, Standing, Table, Value, text::write_text};
+use crate::wal::ordered::sorted;
 use crate::wal::{ColumnType, Tag};
 use std::ops::Range;
 
@@ -178,8 +179,7 @@ fn partitions(table: &Table, effect: Option<&Effect>) -> Vec<dto::PartitionInfo>
         };
         (floor, info)
     }));
-    told.sort_by_key(|(floor, _)| *floor);
-    told.into_iter().map(|(_, info)| info).collect()
+    sorted(told, |a, b| a.0.cmp(&b.0)).into_iter().map(|(_, info)| info).collect()
 }
 
 fn touch_name(touch: Touch) -> &'static str {

@@ -88,7 +88,7 @@ fn values_let_go_come_back_with_the_focus() {
             player.seek(&recording.files, u64::MAX).unwrap();
             let last = player.table().seq_txn;
             let rows: Vec<_> = player.table().partitions.values().map(|partition| partition.rows).collect();
-            assert_eq!(rows, reference.rows);
+            assert_eq!(rows, reference.rows, "{}", reference.history.token.dir);
             let mut first = 0;
             let mut gone = player.table().partitions.iter().filter_map(|(&floor, partition)| {
                 first += partition.rows;

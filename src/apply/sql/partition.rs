@@ -3,6 +3,7 @@
 use super::compile::{Compiler, Scope};
 use super::{Context, Expr, NotUnderstood, PartitionChoice, PartitionName};
 use crate::table::{Calendar, Value, calendar};
+use crate::wal::ordered::gathered;
 use crate::wal::{ColumnType, PartitionBy};
 
 /// How the table is cut, as far as choosing partitions needs it.
@@ -92,7 +93,7 @@ fn listed(
     floors: &[i64],
 ) -> Result<Vec<i64>, NotUnderstood> {
     let calendar = Calendar::new(table.unit, table.ty.is_nanos());
-    let mut left: std::collections::BTreeSet<i64> = floors.iter().copied().collect();
+    let mut left: std::collections::BTreeSet<i64> = gathered(floors.iter().copied());
     let mut chosen = Vec::new();
     // A name that can't be read refuses the whole statement, so all are read before any counts.
     let starts: Vec<i64> = names.iter().map(|name| named(name, table)).collect::<Result<_, _>>()?;

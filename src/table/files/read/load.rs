@@ -1,8 +1,9 @@
 use super::{ATTEMPTS, AppliedTable, part, read_dictionary};
 use crate::table::{Partition, SymbolTable, Table};
 use crate::wal::cursor::Gather;
+use crate::wal::ordered::sorted;
 use crate::wal::{Applied, Error, Files, Result, TableToken};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -18,12 +19,26 @@ pub struct Loader {
     symbols: BTreeMap<usize, SymbolTable>,
     /// By floor, as far as they are read.
     partitions: BTreeMap<i64, Arc<Partition>>,
+    /// Columns that are read of every partition.
+    kept: BTreeSet<usize>,
 }
 
 impl Loader {
     /// Of this table; nothing is read yet.
     pub fn new(token: TableToken) -> Self {
-        Self { token, table: None, symbols: BTreeMap::new(), partitions: BTreeMap::new() }
+        Self {
+            token,
+            table: None,
+            symbols: BTreeMap::new(),
+            partitions: BTreeMap::new(),
+            kept: BTreeSet::new(),
+        }
+    }
+
+    /// Reads these columns of every partition from now on, since they will be upsert keys.
+    pub fn keep(&mut self, columns: &BTreeSet<usize>) {
+        self.kept.clone_from(columns);
+        self.partitions.retain(|_, partition| !partition.let_go);
     }
 
     /// The table as of one commit.
@@ -85,7 +100,8 @@ impl Loader {
         let mut order = table.partitions();
         // Stable, so of equal rank the newest come first.
         order.reverse();
-        order.sort_by_key(|(floor, _)| !focus.is_some_and(|focus| focus.contains(floor)));
+        let later = |floor: i64| !focus.is_some_and(|focus| focus.contains(&floor));
+        let order = sorted(order, |a, b| later(a.0).cmp(&later(b.0)));
         let mut held = 0usize;
         let mut waiting = 0;
         for (floor, parts) in order {
@@ -94,7 +110,9 @@ impl Loader {
             if known.is_none_or(|known| known.let_go == whole) {
                 let schema = &table.schema;
                 let key = |index: usize| schema.columns.get(index).is_some_and(|column| column.upsert_key);
-                let wanted = |index: usize| whole || index == schema.timestamp || key(index);
+                let wanted = |index: usize| {
+                    whole || index == schema.timestamp || key(index) || self.kept.contains(&index)
+                };
                 match gather.add(part::read(files, table, floor, parts, &wanted))? {
                     Some(mut partition) => {
                         partition.let_go = !whole;

@@ -5,6 +5,7 @@ use super::column::{Paths, Values};
 use crate::table::files::{column_file, partition_dir};
 use crate::table::{BLOCK_ROWS, Block, Calendar, Partition};
 use crate::wal::cursor::Gather;
+use crate::wal::ordered::sorted;
 use crate::wal::{AppliedPartition, Error, Files, Result};
 use std::ops::Range;
 use std::sync::Arc;
@@ -92,7 +93,7 @@ fn blocks(table: &AppliedTable, part: &AppliedPartition, columns: &Columns) -> V
     let mut cuts: Vec<usize> =
         (0..rows).step_by(BLOCK_ROWS).chain(columns.iter().map(|(_, top, _)| *top)).collect();
     cuts.push(rows);
-    cuts.sort_unstable();
+    cuts = sorted(cuts, Ord::cmp);
     cuts.dedup();
     let ranges = cuts.iter().zip(cuts.iter().skip(1)).map(|(from, to)| *from..*to);
     let block = |range: Range<usize>| {

@@ -1,6 +1,7 @@
 //! The schema in an applied table's `_meta`.
 
 use crate::table::{Column, Schema};
+use crate::wal::ordered::sorted;
 use crate::wal::{Applied, Error, PartitionBy, Result, TableMeta, Ttl};
 
 /// The schema; `applied` counts the structural changes that led to it.
@@ -55,8 +56,7 @@ fn order(columns: &[Column]) -> Vec<usize> {
         }
         index
     };
-    let mut order: Vec<usize> =
+    let order: Vec<usize> =
         (0..columns.len()).filter(|&i| columns.get(i).is_some_and(|column| !column.dropped)).collect();
-    order.sort_by_key(|&index| place(index));
-    order
+    sorted(order, |&a, &b| place(a).cmp(&place(b)))
 }
