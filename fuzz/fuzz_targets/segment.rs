@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use understudy::wal::{
-    ColumnType, DataEvent, MemoryFiles, MetaColumn, SequencerMeta, SymbolDiff, TxnKind, TxnRecord, read_commit,
+    ColumnType, DataEvent, MemoryFiles, MetaColumn, SequencerMeta, SymbolDiff, TxnKind, TxnRecord,
+    read_commit,
 };
 use understudy_fuzz::within_memory;
 
@@ -38,9 +39,17 @@ fuzz_target!(|bytes: &[u8]| {
     let mut files = MemoryFiles::default();
     files.insert("t~1/wal1/0/ts.d", ts);
     files.insert("t~1/wal1/0/c.i", Bytes::copy_from_slice(aux));
-    files.insert("t~1/wal1/0/c.d", Bytes::copy_from_slice(if ty.fixed_size().is_some() { rest } else { data }));
+    files.insert(
+        "t~1/wal1/0/c.d",
+        Bytes::copy_from_slice(if ty.fixed_size().is_some() { rest } else { data }),
+    );
     let symbols = if ty.is_symbol() {
-        vec![SymbolDiff { column: 1, has_null: flags & 1 != 0, clean: 2, entries: vec!["a".into(), "b".into()] }]
+        vec![SymbolDiff {
+            column: 1,
+            has_null: flags & 1 != 0,
+            clean: 2,
+            entries: vec!["a".into(), "b".into()],
+        }]
     } else {
         Vec::new()
     };

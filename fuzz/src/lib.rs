@@ -24,12 +24,17 @@ pub fn within_memory<T>(input: usize, decode: impl FnOnce() -> T) -> T {
 
 /// The `db` directory of a recording in `tests/data`.
 pub fn recorded(packed: &[u8]) -> MemoryFiles {
+    unpacked(packed, "db/")
+}
+
+/// What an archive has below `folder`.
+pub fn unpacked(packed: &[u8], folder: &str) -> MemoryFiles {
     let mut files = MemoryFiles::default();
     let mut archive = tar::Archive::new(GzDecoder::new(packed));
     for entry in archive.entries().expect("a recording is a tar file") {
         let mut entry = entry.expect("a recording is whole");
         let path = entry.path().expect("paths are text").to_string_lossy().into_owned();
-        if let Some(path) = path.strip_prefix("db/")
+        if let Some(path) = path.strip_prefix(folder)
             && entry.header().entry_type().is_file()
         {
             let mut content = Vec::new();
@@ -38,6 +43,35 @@ pub fn recorded(packed: &[u8]) -> MemoryFiles {
         }
     }
     files
+}
+
+/// Seven bytes damage one file: its number, an offset, what to do, a value.
+const DAMAGE: usize = 7;
+
+/// Files with the damage that `bytes` describe.
+pub fn damaged(whole: &MemoryFiles, bytes: &[u8]) -> MemoryFiles {
+    let mut files = whole.clone();
+    let names: Vec<String> = files.iter().map(|(path, _)| path.to_owned()).collect();
+    for damage in bytes.chunks_exact(DAMAGE).take(16) {
+        let &[file, file_high, low, mid, high, action, value] = damage else { continue };
+        let name = &names[usize::from(u16::from_le_bytes([file, file_high])) % names.len()];
+        let Some(content) = files.remove(name) else { continue };
+        let mut content = content.to_vec();
+        let at = u32::from_le_bytes([low, mid, high, 0]) as usize % content.len().max(1);
+        match action % 4 {
+            0 => content.truncate(at),
+            1 => content.extend(std::iter::repeat_n(0, at)),
+            2 => content.iter_mut().skip(at).take(8).for_each(|byte| *byte = value),
+            _ => content.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= value),
+        }
+        files.insert(name.clone(), content);
+    }
+    files
+}
+
+/// Bytes of files and their names.
+pub fn size(files: &MemoryFiles) -> usize {
+    files.iter().map(|(path, content)| path.len() + content.len()).sum()
 }
 
 struct Counting;
