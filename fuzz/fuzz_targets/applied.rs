@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
-use understudy::table::files::check::check_database;
+use understudy::table::files::check_database;
 use understudy::table::files::read::read_table;
 use understudy::wal::{MemoryFiles, Registry, read_clean_symbols};
 use understudy_fuzz::{damaged, size, unpacked, within_memory};

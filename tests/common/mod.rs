@@ -13,6 +13,7 @@ use std::io::Read;
 use understudy::wal::MemoryFiles;
 
 /// A recording: the database's files, and what the server answered.
+#[derive(Clone)]
 pub struct Recording {
     /// `recording.json`.
     pub about: serde_json::Value,

@@ -19,7 +19,12 @@ export default defineConfig({
   outputDir: "../../test-results",
   timeout: 120_000,
   expect: { timeout: 30_000 },
-  workers: 1,
+  workers: 2,
+  // Times are measured when nothing else runs.
+  projects: [
+    { name: "page", testIgnore: "speed.spec.ts" },
+    { name: "speed", testMatch: "speed.spec.ts", dependencies: ["page"] },
+  ],
   reporter: [["list"]],
   use: {
     browserName: "chromium",

@@ -17,9 +17,11 @@ mod blocks;
 #[cfg(feature = "native")]
 mod cli;
 mod convert;
+mod crashes;
 mod house;
 mod indexes;
 mod recordings;
+mod sim_disk;
 mod sql;
 mod store;
 mod table_check;

@@ -100,7 +100,8 @@ impl FileTable {
         txn.seq_txn = table.seq_txn;
         txn.structure_version = pack_structure_version(meta.metadata_version as i32, version as i32);
         txn.symbol_counts = dictionaries.iter().flatten().map(DictionaryWriter::count).collect();
-        let log = Log::copy(&*disk, source, dir, meta, version, table.seq_txn)?;
+        let sync = commit_mode == CommitMode::Sync;
+        let log = Log::copy(&*disk, source, dir, meta, (version, table.seq_txn), sync)?;
         let (txn_file, _) = TxnFile::first(&txn);
         let mut table = table;
         table.partitions.clear();

@@ -45,7 +45,7 @@ impl FileTable {
         }
         let sync = commit_mode == CommitMode::Sync;
         write_patches(&*disk, dir, &patches, sync)?;
-        Log::create(&*disk, dir, &meta, log.version, log.created_us)?;
+        Log::create(&*disk, dir, &meta, log.version, log.created_us, sync)?;
         let mut state = TxnState::empty(symbol_columns);
         state.structure_version =
             crate::table::files::pack_structure_version(meta.metadata_version as i32, 0);
@@ -62,7 +62,8 @@ pub(super) fn new_seal_and_txn(disk: &dyn Disk, dir: &str, state: &TxnState, syn
         disk.sync_dir(&format!("{dir}/txn_seq"))?;
         disk.sync_dir(dir)?;
     }
-    replace_file(disk, &format!("{dir}/_txn"), &content, sync)
+    replace_file(disk, &format!("{dir}/_txn"), &content, sync)?;
+    if sync { disk.sync_dir("") } else { Ok(()) }
 }
 
 /// The files that each table has from the beginning, beside its dictionaries and `_txn`.

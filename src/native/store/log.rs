@@ -36,6 +36,7 @@ impl Log {
         meta: &TableMeta,
         version: LogVersion,
         created_us: i64,
+        sync: bool,
     ) -> Result<Self> {
         disk.create_dir(&format!("{dir}/txn_seq"))?;
         if version != LogVersion::V1 {
@@ -49,7 +50,10 @@ impl Log {
         patches.push(Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(0) });
         patches.extend(files);
         patches.push(head);
-        write_patches(disk, dir, &patches, false)?;
+        write_patches(disk, dir, &patches, sync)?;
+        if sync {
+            disk.sync_dir(&format!("{dir}/txn_seq"))?;
+        }
         Ok(Self { dir: dir.to_owned(), writer, changes, segment: None })
     }
 
@@ -61,18 +65,18 @@ impl Log {
         source: &dyn Files,
         dir: &str,
         meta: &TableMeta,
-        structure_version: i64,
-        seq_txn: u64,
+        (structure_version, seq_txn): (i64, u64),
+        sync: bool,
     ) -> Result<Self> {
         let of = SequencerLog::open(source, dir)?;
-        let mut log = Self::create(disk, dir, meta, of.version, of.created_us)?;
+        let mut log = Self::create(disk, dir, meta, of.version, of.created_us, sync)?;
         for version in 1..=structure_version {
             let raw = read_raw_change(source, dir, version)?;
             let (changes, patches) = log.changes.append(&raw);
-            write_patches(disk, dir, &patches, false)?;
+            write_patches(disk, dir, &patches, sync)?;
             log.changes = changes;
         }
-        log.write_meta(disk, meta, structure_version, false)?;
+        log.write_meta(disk, meta, structure_version, sync)?;
         let mut first = of.first_record(source)?.max(1);
         log.writer = log.writer.at(first - 1);
         let mut last_wal = 0;
@@ -84,11 +88,11 @@ impl Log {
             last_wal = records.iter().filter_map(|r| Some(r.segment()?.0.wal)).fold(last_wal, u32::max);
             first += records.len() as u64;
             let records: Vec<LogRecord> = records.iter().map(LogRecord::copy_of).collect();
-            log.publish(disk, &records, false)?;
+            log.publish(disk, &records, sync)?;
         }
         let index =
             Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(last_wal) };
-        write_patches(disk, dir, &[index], false)?;
+        write_patches(disk, dir, &[index], sync)?;
         Ok(log)
     }
 
@@ -135,7 +139,7 @@ impl Log {
         sync: bool,
     ) -> Result<()> {
         let Some(version) = records.first().map(|record| record.structure_version) else { return Ok(()) };
-        let segment = self.segment(disk, meta, version)?;
+        let segment = self.segment(disk, meta, version, sync)?;
         let empty = |record: &TxnRecord| match record.kind {
             TxnKind::Drop => LogRecord::copy_of(record),
             _ => LogRecord::empty(record.structure_version, segment, 0, record.commit_ts),
@@ -166,6 +170,10 @@ impl Log {
         let Some((publish, records)) = patches.split_last() else { return Ok(()) };
         // The records must be there before the number that makes them count.
         write_patches(disk, &self.dir, records, sync)?;
+        let parts = records.iter().any(|patch| patch.file.starts_with("txn_seq/_txn_parts/"));
+        if sync && parts {
+            disk.sync_dir(&format!("{}/txn_seq/_txn_parts", self.dir))?;
+        }
         write_patches(disk, &self.dir, std::slice::from_ref(publish), sync)?;
         self.writer = writer;
         Ok(())
@@ -177,7 +185,7 @@ impl Log {
     }
 
     /// The segment that records of a structure version point at.
-    fn segment(&mut self, disk: &dyn Disk, meta: &TableMeta, version: i64) -> Result<SegmentId> {
+    fn segment(&mut self, disk: &dyn Disk, meta: &TableMeta, version: i64, sync: bool) -> Result<SegmentId> {
         if let Some((id, _)) = self.segment.filter(|(_, of)| *of == version) {
             return Ok(id);
         }
@@ -188,10 +196,15 @@ impl Log {
         let files = empty_segment(&sequencer_meta(meta, version), id);
         disk.create_dir(&id.dir(&self.dir))?;
         let mark = Patch { file: format!("wal{}/{OURS}", id.wal), offset: 0, bytes: Vec::new() };
-        write_patches(disk, &self.dir, &files, false)?;
-        write_patches(disk, &self.dir, &[mark], false)?;
+        write_patches(disk, &self.dir, &files, sync)?;
+        write_patches(disk, &self.dir, &[mark], sync)?;
+        if sync {
+            disk.sync_dir(&id.dir(&self.dir))?;
+            disk.sync_dir(&format!("{}/wal{}", self.dir, id.wal))?;
+            disk.sync_dir(&self.dir)?;
+        }
         let index = Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(id.wal) };
-        write_patches(disk, &self.dir, &[index], false)?;
+        write_patches(disk, &self.dir, &[index], sync)?;
         self.segment = Some((id, version));
         Ok(id)
     }

@@ -54,6 +54,15 @@ impl FileTable {
         }
         self.keep()?;
         self.seal.announce(&*disk, &next, sync)?;
+        if sync {
+            // Dictionaries, folders and the seal may have new names here.
+            disk.sync_dir(&self.token.dir)?;
+            if raw.is_some() || self.meta_changed {
+                for part in &self.txn.partitions {
+                    disk.sync_dir(&self.folder(part.ts, part.name_txn))?;
+                }
+            }
+        }
         // The log goes first: it is what makes the server open the table at start and roll back what is ahead. A `_cv`
         // that is ahead of `_txn` alone would have its readers spin for ever.
         match (raw, records) {

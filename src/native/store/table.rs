@@ -279,20 +279,38 @@ impl FileTable {
     }
 }
 
-/// Writes patches to files below `dir`, in order.
+/// Bytes that a file's header has at most.
+const FRONT: u64 = 64;
+
+/// Writes patches to files below `dir`, in order. With `sync` that is also the order in which they reach the disk,
+/// as far as it matters: what is new in a file, its header, what points at what is new.
 pub(super) fn write_patches(disk: &dyn Disk, dir: &str, patches: &[Patch], sync: bool) -> Result<()> {
     let mut rest = patches;
     while let Some(first) = rest.first() {
         let here = rest.iter().take_while(|patch| patch.file == first.file).count();
         let (now, later) = rest.split_at(here);
+        rest = later;
         let file = disk.open(&[dir, "/", &first.file].concat(), Open::Write)?;
+        if !sync {
+            now.iter().try_for_each(|patch| file.write_at(patch.offset, &patch.bytes))?;
+            continue;
+        }
+        let len = file.len()?;
+        let mut headed = false;
+        let mut phase = |patch: &Patch| {
+            headed |= patch.offset < FRONT;
+            (patch.offset < FRONT, headed || patch.offset < len)
+        };
+        let mut before = None;
         for patch in now {
+            let phase = phase(patch);
+            if before.is_some_and(|before| before != phase) {
+                file.sync()?;
+            }
+            before = Some(phase);
             file.write_at(patch.offset, &patch.bytes)?;
         }
-        if sync {
-            file.sync()?;
-        }
-        rest = later;
+        file.sync()?;
     }
     Ok(())
 }

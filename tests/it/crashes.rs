@@ -1,0 +1,245 @@
+//! Whatever operation a process or a machine stops at: what is left keeps every rule that QuestDB relies on, holds
+//! a prefix of the log with all that was reported, and goes on to the same rows.
+
+use crate::common::{Recording, csv, recordings};
+use crate::sim_disk::{Change, Fate, SimDisk, State};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use understudy::apply::backlog::BatchLimits;
+use understudy::native::store::{CommitMode, Disk, DiskReader, Step, Worker};
+use understudy::replay::{History, Player, tables};
+use understudy::table::files::{Finding, Severity, check_table};
+use understudy::table::{Standing, Table};
+use understudy::wal::{Applied, TableKind};
+
+/// Operations of which each one is looked at.
+const EACH: u64 = 1_500;
+/// Small blocks: many states are published.
+const LIMITS: BatchLimits = BatchLimits { rows: 1 << 20, bytes: 1 << 30, commits: 3 };
+/// Rows and transactions of a table that is taken.
+const ROWS: usize = 3_000;
+const TXNS: u64 = 60;
+
+/// One table of the kinds that differ in what is written.
+fn subjects() -> Vec<(Recording, History, Table)> {
+    let wanted = [
+        "evolution",
+        "dedup_keys",
+        "drop_partition",
+        "truncate",
+        "column_tops",
+        "update",
+        "ns",
+        "conversions",
+    ];
+    let mut found = Vec::new();
+    for (_, recording) in recordings() {
+        let name = recording.about["name"].as_str().unwrap_or_default().to_owned();
+        if !wanted.contains(&name.as_str()) {
+            continue;
+        }
+        let tables = tables(&recording.files).unwrap();
+        let small = tables.iter().filter(|token| token.kind == TableKind::Wal).find_map(|token| {
+            let history = History::read(&recording.files, token).ok()?;
+            let mut player = Player::new(history.clone()).ok()?;
+            player.seek(&recording.files, u64::MAX).ok()?;
+            let table = player.table().clone();
+            let fits = table.rows() <= ROWS && (4..=TXNS).contains(&history.txn_count());
+            (fits && table.standing == Standing::Exact).then_some((history, table))
+        });
+        found.extend(small.map(|(history, table)| (recording, history, table)));
+    }
+    found
+}
+
+fn worker(disk: &SimDisk, history: &History, mode: CommitMode) -> Worker {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    Worker::new(disk, history.token.clone(), mode, false)
+}
+
+/// What is wrong with a directory in the state in which a crash left it: `reported` was said to be applied.
+fn look(state: State, history: &History, reported: u64) -> Result<(), String> {
+    let dir = &history.token.dir;
+    let disk = SimDisk::new(state);
+    let files = DiskReader(&disk);
+    if reported == 0 {
+        // The table is being made: it is entered into the registry after its first block.
+        return Ok(());
+    }
+    if disk.len(&format!("{dir}/_txn")).unwrap().is_none() {
+        return Err("there is no table".to_owned());
+    }
+    // A structural change is in the sequencer's own `_meta` a moment before it is in its log, as with QuestDB's.
+    let moment = |finding: &Finding| matches!(finding.rule, "seq-structure" | "seq-columns");
+    let errors = check_table(&files, dir).into_iter();
+    let errors = errors.filter(|finding| finding.severity == Severity::Error && !moment(finding));
+    let errors: Vec<String> = errors.map(|finding| finding.to_string()).collect();
+    if !errors.is_empty() {
+        return Err(errors.join("; "));
+    }
+    let applied = Applied::read(&files, dir).map_err(|error| error.to_string())?;
+    if applied.seq_txn < reported {
+        return Err(format!("at transaction {}, after {reported} was reported", applied.seq_txn));
+    }
+    Ok(())
+}
+
+/// Goes on from a state to the end, and compares.
+fn finish(state: State, recording: &Recording, history: &History, expected: &Table) -> Result<(), String> {
+    let disk = SimDisk::new(state);
+    let mut worker = worker(&disk, history, CommitMode::NoSync);
+    while let Step::Applied(_) = worker.step(&recording.files, BatchLimits { commits: 1 << 20, ..LIMITS }) {}
+    if let Some(failure) = worker.failure() {
+        return Err(format!("does not go on: {failure}"));
+    }
+    let table = worker.table().ok_or("is not open")?.load().map_err(|error| error.to_string())?;
+    if table.seq_txn != expected.seq_txn || csv(&table) != csv(expected) {
+        return Err(format!("other rows at {} than at {}", table.seq_txn, expected.seq_txn));
+    }
+    look_again(&disk, history)
+}
+
+fn look_again(disk: &SimDisk, history: &History) -> Result<(), String> {
+    let findings = check_table(&DiskReader(disk), &history.token.dir);
+    match findings.iter().find(|finding| finding.severity == Severity::Error) {
+        Some(finding) => Err(format!("afterwards: {finding}")),
+        None => Ok(()),
+    }
+}
+
+/// Problems, and the operations after which they were seen.
+type Problems = Arc<Mutex<BTreeMap<String, Vec<u64>>>>;
+
+/// Applies a log while `examine` looks at what would be left at each operation.
+fn run(
+    recording: &Recording,
+    history: &History,
+    mode: CommitMode,
+    examine: impl Fn(&State, &Change<'_>, u64, u64) -> Result<(), String> + Send + 'static,
+) -> (u64, Problems) {
+    let disk = SimDisk::new(State::default());
+    let problems = Problems::default();
+    let reported = Arc::new(AtomicU64::new(0));
+    let count = Arc::new(AtomicU64::new(0));
+    let (seen, said, counted) = (problems.clone(), reported.clone(), count.clone());
+    disk.watch(Box::new(move |state, change| {
+        let operation = counted.fetch_add(1, Ordering::Relaxed);
+        // All of them, until what is written repeats itself.
+        if (operation < EACH || operation.is_multiple_of(5))
+            && let Err(problem) = examine(state, change, operation, said.load(Ordering::Relaxed))
+        {
+            seen.lock().unwrap().entry(problem).or_default().push(operation);
+        }
+        Fate::Done
+    }));
+    let mut worker = worker(&disk, history, mode);
+    while let Step::Applied(seq_txn) = worker.step(&recording.files, LIMITS) {
+        reported.store(seq_txn, Ordering::Relaxed);
+    }
+    assert!(worker.failure().is_none(), "{}", worker.failure().unwrap());
+    (count.load(Ordering::Relaxed), problems)
+}
+
+fn tell(what: &str, history: &History, (operations, problems): (u64, Problems), wrong: &mut Vec<String>) {
+    for (problem, at) in problems.lock().unwrap().iter() {
+        let dir = &history.token.dir;
+        wrong.push(format!(
+            "{dir}, {what}: {problem} (at {} of {operations} operations, first {})",
+            at.len(),
+            at[0]
+        ));
+    }
+}
+
+/// `kill -9` before every operation, and in the middle of every write.
+#[test]
+fn a_killed_process_leaves_a_table_that_questdb_opens() {
+    let mut wrong = Vec::new();
+    for (recording, history, _) in subjects() {
+        let told = history.clone();
+        let result = run(&recording, &history, CommitMode::NoSync, move |state, change, _, reported| {
+            look(state.clone(), &told, reported)?;
+            look(state.torn(change), &told, reported)
+        });
+        assert!(result.0 > 100, "only {} operations", result.0);
+        tell("killed", &history, result, &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The next process goes on from what a killed one left.
+#[test]
+fn what_a_killed_process_left_is_finished_by_the_next() {
+    let mut wrong = Vec::new();
+    for (recording, history, expected) in subjects() {
+        let (files, told) = (recording.clone(), history.clone());
+        let result = run(&recording, &history, CommitMode::NoSync, move |state, change, operation, _| {
+            if operation % 7 != 0 {
+                return Ok(());
+            }
+            finish(state.torn(change), &files, &told, &expected)
+        });
+        tell("went on", &history, result, &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// With `sync`, a loss of power loses nothing that was reported, whichever of the unsynced writes are lost.
+#[test]
+fn a_loss_of_power_loses_nothing_that_was_reported() {
+    let mut wrong = Vec::new();
+    for (recording, history, _) in subjects() {
+        let told = history.clone();
+        let result =
+            run(&recording, &history, CommitMode::Sync, move |state, change, operation, reported| {
+                look(state.without_power(|| false), &told, reported)?;
+                let mut seed = operation.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+                let lucky = || {
+                    seed ^= seed << 13;
+                    seed ^= seed >> 7;
+                    seed ^= seed << 17;
+                    seed & 1 == 1
+                };
+                look(state.torn(change).without_power(lucky), &told, reported)
+            });
+        tell("without power", &history, result, &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// An operation that fails, of which the process hears, costs nothing but another attempt.
+#[test]
+fn an_operation_that_fails_stops_the_table_until_it_is_opened_again() {
+    let mut wrong = Vec::new();
+    for (recording, history, expected) in subjects() {
+        for failing in (0..500).step_by(5).chain((500..).step_by(51)) {
+            let disk = SimDisk::new(State::default());
+            let mut operation = 0;
+            let hit = Arc::new(AtomicU64::new(0));
+            let met = hit.clone();
+            disk.watch(Box::new(move |_, _| {
+                operation += 1;
+                if operation == failing + 1 {
+                    met.store(1, Ordering::Relaxed);
+                    return Fate::Failed;
+                }
+                Fate::Done
+            }));
+            let mut first = worker(&disk, &history, CommitMode::NoSync);
+            while let Step::Applied(_) = first.step(&recording.files, LIMITS) {}
+            if hit.load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            let mut second = worker(&disk, &history, CommitMode::NoSync);
+            while let Step::Applied(_) = second.step(&recording.files, LIMITS) {}
+            let table = second.table().map(|table| table.load().map(|table| csv(&table)));
+            let same = matches!(&table, Some(Ok(rows)) if *rows == csv(&expected));
+            if !same {
+                let failure = second.failure().map(ToString::to_string).unwrap_or_default();
+                wrong.push(format!("{}, operation {failing} failed: {failure}", history.token.dir));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
+}
