@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use understudy::apply::backlog::BatchLimits;
 use understudy::native::store::{CommitMode, Disk, DiskReader, Step, Worker};
 use understudy::replay::{History, Player, tables};
-use understudy::table::files::{Finding, Severity, check_table};
+use understudy::table::files::{Severity, check_table};
 use understudy::table::{Standing, Table};
 use understudy::wal::{Applied, TableKind};
 
@@ -70,10 +70,7 @@ fn look(state: State, history: &History, reported: u64) -> Result<(), String> {
     if disk.len(&format!("{dir}/_txn")).unwrap().is_none() {
         return Err("there is no table".to_owned());
     }
-    // A structural change is in the sequencer's own `_meta` a moment before it is in its log, as with QuestDB's.
-    let moment = |finding: &Finding| matches!(finding.rule, "seq-structure" | "seq-columns");
-    let errors = check_table(&files, dir).into_iter();
-    let errors = errors.filter(|finding| finding.severity == Severity::Error && !moment(finding));
+    let errors = check_table(&files, dir).into_iter().filter(|finding| finding.severity == Severity::Error);
     let errors: Vec<String> = errors.map(|finding| finding.to_string()).collect();
     if !errors.is_empty() {
         return Err(errors.join("; "));

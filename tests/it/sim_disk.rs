@@ -239,6 +239,24 @@ impl Disk for SimDisk {
         })
     }
 
+    /// In one step on the disk, too: a journal has both names or neither.
+    fn exchange(&self, dir: &str, one: &str, other: &str) -> Result<()> {
+        let (one, other) = (format!("{dir}/{one}"), format!("{dir}/{other}"));
+        self.change(dir, &Change::Other, |state| {
+            for names in [&mut state.names, &mut state.kept_names] {
+                let moved = |name: &String| {
+                    let below = |from: &str, to: &str| {
+                        let rest = name.strip_prefix(from)?;
+                        (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
+                    };
+                    below(&one, &other).or_else(|| below(&other, &one)).unwrap_or_else(|| name.clone())
+                };
+                *names = names.iter().map(|(name, node)| (moved(name), *node)).collect();
+            }
+            Ok(())
+        })
+    }
+
     fn link(&self, from: &str, to: &str) -> Result<()> {
         self.remove(to)?;
         self.change(from, &Change::Other, |state| {

@@ -38,6 +38,11 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Io`].
     fn rename(&self, from: &str, to: &str) -> Result<()>;
+    /// Has two folders side by side change their names, in one step.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the system can't; [`Error::Io`].
+    fn exchange(&self, dir: &str, one: &str, other: &str) -> Result<()>;
     /// Gives a file a second name; one that exists already is replaced.
     ///
     /// # Errors
@@ -145,6 +150,10 @@ impl RealDisk {
     }
 }
 
+fn cannot_exchange(dir: &str) -> Error {
+    Error::Unsupported { file: dir.into(), offset: 0, what: "exchanging two folders in one step".into() }
+}
+
 /// Nothing there is no failure.
 fn or_absent<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
@@ -198,6 +207,23 @@ impl Disk for RealDisk {
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         check(to)?;
         self.run(from, |dir| dir.rename(from, dir, to))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn exchange(&self, dir: &str, one: &str, other: &str) -> Result<()> {
+        use rustix::fs::{RenameFlags, renameat_with};
+        check(one)?;
+        check(other)?;
+        let parent = self.run(dir, |root| root.open_dir(dir))?;
+        match renameat_with(&parent, one, &parent, other, RenameFlags::EXCHANGE) {
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Err(cannot_exchange(dir)),
+            other => other.map_err(|error| convert(dir, &error.into())),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn exchange(&self, dir: &str, _: &str, _: &str) -> Result<()> {
+        Err(cannot_exchange(dir))
     }
 
     fn link(&self, from: &str, to: &str) -> Result<()> {

@@ -17,6 +17,8 @@ use crate::wal::{
 
 /// Our own mark in the folder of our WAL, so that it is told from a writer's of QuestDB.
 const OURS: &str = "_understudy";
+/// Where the sequencer's folder is made anew, to take the place of the present one in one step.
+pub(super) const NEXT: &str = "_understudy.seq";
 
 /// Appends to `txn_seq`.
 #[derive(Debug)]
@@ -119,14 +121,14 @@ impl Log {
     ) -> Result<()> {
         let version = column_structure_version(txn.structure_version);
         let file = format!("{}/txn_seq/_meta", self.dir);
+        let writer = self.writer.at(txn.seq_txn);
         if SequencerMeta::read(&DiskReader(disk), &file).is_ok_and(|meta| meta.structure_version != version) {
-            self.write_meta(disk, meta, version, sync)?;
+            self.change_both(disk, meta, version, &[writer.publish()], sync)?;
+        } else if self.writer.max_txn() != txn.seq_txn {
+            write_patches(disk, &self.dir, &[writer.publish()], sync)?;
         }
-        if self.writer.max_txn() != txn.seq_txn {
-            self.writer = self.writer.at(txn.seq_txn);
-            write_patches(disk, &self.dir, &[self.writer.publish()], sync)?;
-        }
-        Ok(())
+        self.writer = writer;
+        disk.remove_dir(&format!("{}/{NEXT}", self.dir))
     }
 
     /// Publishes transactions of `records`, none of them a structural change: whatever they are, they point at our
@@ -159,10 +161,74 @@ impl Log {
     ) -> Result<()> {
         let (changes, patches) = self.changes.append(raw);
         write_patches(disk, &self.dir, &patches, sync)?;
-        self.write_meta(disk, meta, record.structure_version, sync)?;
-        self.publish(disk, &[LogRecord::structure(record.structure_version, record.commit_ts, raw)], sync)?;
+        let version = record.structure_version;
+        let (writer, patches) = self.writer.append(&[LogRecord::structure(version, record.commit_ts, raw)]);
+        self.change_both(disk, meta, version, &patches, sync)?;
+        self.writer = writer;
         self.changes = changes;
         Ok(())
+    }
+
+    /// Changes `_meta` and the log in one step: between the two a server would give new rows a version that the table
+    /// never gets to. Where folders can't be exchanged it is two steps, as with the server itself.
+    fn change_both(
+        &self,
+        disk: &dyn Disk,
+        meta: &TableMeta,
+        version: i64,
+        patches: &[Patch],
+        sync: bool,
+    ) -> Result<()> {
+        let (log, parts): (Vec<Patch>, Vec<Patch>) =
+            patches.iter().cloned().partition(|patch| patch.file == "txn_seq/_txnlog");
+        // Behind the number of transactions, so they don't count yet.
+        write_patches(disk, &self.dir, &parts, sync)?;
+        let next = format!("{}/{NEXT}", self.dir);
+        self.copy_folder(disk, "", sync)?;
+        for patch in &log {
+            let file = disk.open(&format!("{next}/_txnlog"), Open::Write)?;
+            file.write_at(patch.offset, &patch.bytes)?;
+            if sync {
+                file.sync()?;
+            }
+        }
+        replace_file(
+            disk,
+            &format!("{next}/_meta"),
+            &encode_sequencer_meta(&sequencer_meta(meta, version)),
+            sync,
+        )?;
+        if sync {
+            disk.sync_dir(&self.dir)?;
+        }
+        match disk.exchange(&self.dir, "txn_seq", NEXT) {
+            Err(Error::Unsupported { .. }) => {
+                self.write_meta(disk, meta, version, sync)?;
+                write_patches(disk, &self.dir, &log, sync)?;
+            }
+            other => other?,
+        }
+        if sync {
+            disk.sync_dir(&self.dir)?;
+        }
+        disk.remove_dir(&next)
+    }
+
+    /// Makes `NEXT` of what `txn_seq` has: links, and a copy of what is about to change.
+    fn copy_folder(&self, disk: &dyn Disk, below: &str, sync: bool) -> Result<()> {
+        let from = format!("{}/txn_seq{below}", self.dir);
+        let to = format!("{}/{NEXT}{below}", self.dir);
+        disk.remove_dir(&to)?;
+        disk.create_dir(&to)?;
+        for name in disk.list(&from)?.unwrap_or_default() {
+            let (old, new) = (format!("{from}/{name}"), format!("{to}/{name}"));
+            match name.as_str() {
+                "_txn_parts" => self.copy_folder(disk, "/_txn_parts", sync)?,
+                "_txnlog" if below.is_empty() => copy_file(disk, &old, &new, sync)?,
+                _ => disk.link(&old, &new)?,
+            }
+        }
+        if sync { disk.sync_dir(&to) } else { Ok(()) }
     }
 
     fn publish(&mut self, disk: &dyn Disk, records: &[LogRecord], sync: bool) -> Result<()> {
@@ -223,6 +289,19 @@ impl Log {
         let there = names.iter().filter_map(|name| name.strip_prefix("wal")?.parse::<u32>().ok()).max();
         Ok(SegmentId { wal: last.max(there.unwrap_or(0)) + 1, segment: 0 })
     }
+}
+
+fn copy_file(disk: &dyn Disk, from: &str, to: &str, sync: bool) -> Result<()> {
+    let (old, new) = (disk.open(from, Open::Read)?, disk.open(to, Open::New)?);
+    let mut buffer = vec![0; 256 * 1024];
+    let mut at = 0;
+    loop {
+        let got = old.read_at(at, &mut buffer)?;
+        let Some(bytes) = buffer.get(..got).filter(|bytes| !bytes.is_empty()) else { break };
+        new.write_at(at, bytes)?;
+        at += got as u64;
+    }
+    if sync { new.sync() } else { Ok(()) }
 }
 
 /// Writes a file aside and puts it in place in one step.
