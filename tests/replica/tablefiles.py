@@ -205,6 +205,9 @@ def give_identity(table: Path, name: str, number: int) -> None:
     """Makes a copied table's directory that of another table: its name, and its id wherever that is stored."""
     (table / "_name").write_bytes(text(name) + b"\0")
     patch(table / "_meta", 16, number)
+    # What the server puts back where it finds `_meta` ahead.
+    if (table / "_meta.prev").exists():
+        patch(table / "_meta.prev", 16, number)
     # i32 size · i32 format · i64 structure version · i32 columns · i32 timestamp · i32 table id
     for meta in [table / "txn_seq/_meta", *table.glob("wal[0-9]*/[0-9]*/_meta")]:
         if meta.exists():
