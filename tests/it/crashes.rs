@@ -14,7 +14,7 @@ use understudy::table::{Standing, Table};
 use understudy::wal::{Applied, TableKind};
 
 /// Operations of which each one is looked at.
-const EACH: u64 = 1_500;
+const EACH: u64 = 700;
 /// Small blocks: many states are published.
 const LIMITS: BatchLimits = BatchLimits { rows: 1 << 20, bytes: 1 << 30, commits: 3 };
 /// Rows and transactions of a table that is taken.
@@ -123,7 +123,7 @@ fn run(
     disk.watch(Box::new(move |state, change| {
         let operation = counted.fetch_add(1, Ordering::Relaxed);
         // All of them, until what is written repeats itself.
-        if (operation < EACH || operation.is_multiple_of(5))
+        if (operation < EACH || operation.is_multiple_of(11))
             && let Err(problem) = examine(state, change, operation, said.load(Ordering::Relaxed))
         {
             seen.lock().unwrap().entry(problem).or_default().push(operation);
@@ -210,7 +210,7 @@ fn a_loss_of_power_loses_nothing_that_was_reported() {
 fn an_operation_that_fails_stops_the_table_until_it_is_opened_again() {
     let mut wrong = Vec::new();
     for (recording, history, expected) in subjects() {
-        for failing in (0..500).step_by(5).chain((500..).step_by(51)) {
+        for failing in (0..300).step_by(3).chain((300..).step_by(101)) {
             let disk = SimDisk::new(State::default());
             let mut operation = 0;
             let hit = Arc::new(AtomicU64::new(0));
