@@ -16,11 +16,11 @@ await load(await readFile(new URL("../../pkg/understudy_bg.wasm", import.meta.ur
 const natively = [];
 const here = [];
 for (let round = 0; round < ROUNDS; round++) {
-  natively.push(...native(process.argv.slice(2)));
-  for (const { dir } of natively.filter((run) => run.round === undefined)) {
+  const now = native(process.argv.slice(2));
+  natively.push(...now);
+  for (const { dir } of now) {
     for (let i = 0; i < RUNS; i++) here.push({ dir, ...(await run(dir)) });
   }
-  for (const run of natively) run.round ??= round;
 }
 
 let differ = false;

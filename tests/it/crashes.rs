@@ -70,11 +70,7 @@ fn look(state: State, history: &History, reported: u64) -> Result<(), String> {
     if disk.len(&format!("{dir}/_txn")).unwrap().is_none() {
         return Err("there is no table".to_owned());
     }
-    let errors = check_table(&files, dir).into_iter().filter(|finding| finding.severity == Severity::Error);
-    let errors: Vec<String> = errors.map(|finding| finding.to_string()).collect();
-    if !errors.is_empty() {
-        return Err(errors.join("; "));
-    }
+    keeps_the_rules(&disk, dir)?;
     let applied = Applied::read(&files, dir).map_err(|error| error.to_string())?;
     if applied.seq_txn < reported {
         return Err(format!("at transaction {}, after {reported} was reported", applied.seq_txn));
@@ -94,15 +90,14 @@ fn finish(state: State, recording: &Recording, history: &History, expected: &Tab
     if table.seq_txn != expected.seq_txn || csv(&table) != csv(expected) {
         return Err(format!("other rows at {} than at {}", table.seq_txn, expected.seq_txn));
     }
-    look_again(&disk, history)
+    keeps_the_rules(&disk, &history.token.dir).map_err(|broken| format!("afterwards: {broken}"))
 }
 
-fn look_again(disk: &SimDisk, history: &History) -> Result<(), String> {
-    let findings = check_table(&DiskReader(disk), &history.token.dir);
-    match findings.iter().find(|finding| finding.severity == Severity::Error) {
-        Some(finding) => Err(format!("afterwards: {finding}")),
-        None => Ok(()),
-    }
+fn keeps_the_rules(disk: &SimDisk, dir: &str) -> Result<(), String> {
+    let findings = check_table(&DiskReader(disk), dir).into_iter();
+    let errors = findings.filter(|finding| finding.severity == Severity::Error);
+    let errors: Vec<String> = errors.map(|finding| finding.to_string()).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
 }
 
 /// Problems, and the operations after which they were seen.

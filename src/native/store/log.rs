@@ -17,8 +17,10 @@ use crate::wal::{
 
 /// Our own mark in the folder of our WAL, so that it is told from a writer's of QuestDB.
 const OURS: &str = "_understudy";
+/// The sequencer's folder.
+const SEQUENCER: &str = "txn_seq";
 /// Where the sequencer's folder is made anew, to take the place of the present one in one step.
-pub(super) const NEXT: &str = "_understudy.seq";
+const NEXT: &str = "_understudy.seq";
 
 /// Appends to `txn_seq`.
 #[derive(Debug)]
@@ -78,7 +80,7 @@ impl Log {
             write_patches(disk, dir, &patches, sync)?;
             log.changes = changes;
         }
-        log.write_meta(disk, meta, structure_version, sync)?;
+        log.write_meta(disk, SEQUENCER, meta, structure_version, sync)?;
         let mut first = of.first_record(source)?.max(1);
         log.writer = log.writer.at(first - 1);
         let mut last_wal = 0;
@@ -185,25 +187,15 @@ impl Log {
         write_patches(disk, &self.dir, &parts, sync)?;
         let next = format!("{}/{NEXT}", self.dir);
         self.copy_folder(disk, "", sync)?;
-        for patch in &log {
-            let file = disk.open(&format!("{next}/_txnlog"), Open::Write)?;
-            file.write_at(patch.offset, &patch.bytes)?;
-            if sync {
-                file.sync()?;
-            }
-        }
-        replace_file(
-            disk,
-            &format!("{next}/_meta"),
-            &encode_sequencer_meta(&sequencer_meta(meta, version)),
-            sync,
-        )?;
+        let aside = log.iter().map(|patch| Patch { file: format!("{NEXT}/_txnlog"), ..patch.clone() });
+        write_patches(disk, &self.dir, &aside.collect::<Vec<_>>(), sync)?;
+        self.write_meta(disk, NEXT, meta, version, sync)?;
         if sync {
             disk.sync_dir(&self.dir)?;
         }
-        match disk.exchange(&self.dir, "txn_seq", NEXT) {
+        match disk.exchange(&self.dir, SEQUENCER, NEXT) {
             Err(Error::Unsupported { .. }) => {
-                self.write_meta(disk, meta, version, sync)?;
+                self.write_meta(disk, SEQUENCER, meta, version, sync)?;
                 write_patches(disk, &self.dir, &log, sync)?;
             }
             other => other?,
@@ -245,8 +237,15 @@ impl Log {
         Ok(())
     }
 
-    fn write_meta(&self, disk: &dyn Disk, meta: &TableMeta, version: i64, sync: bool) -> Result<()> {
-        let path = format!("{}/txn_seq/_meta", self.dir);
+    fn write_meta(
+        &self,
+        disk: &dyn Disk,
+        folder: &str,
+        meta: &TableMeta,
+        version: i64,
+        sync: bool,
+    ) -> Result<()> {
+        let path = format!("{}/{folder}/_meta", self.dir);
         replace_file(disk, &path, &encode_sequencer_meta(&sequencer_meta(meta, version)), sync)
     }
 
