@@ -58,6 +58,12 @@ impl DiskFiles {
 
 impl Files for DiskFiles {
     fn read(&self, path: &str, offset: u64, len: u64) -> Result<Bytes> {
+        let mut bytes = Vec::new();
+        self.read_into(path, offset, len, &mut bytes)?;
+        Ok(bytes.into())
+    }
+
+    fn read_into(&self, path: &str, offset: u64, len: u64, into: &mut Vec<u8>) -> Result<()> {
         let file = self.file(path)?;
         let have = file.metadata().map_err(|error| convert(path, &error))?.len();
         let wanted = offset.saturating_add(len);
@@ -65,12 +71,16 @@ impl Files for DiskFiles {
         if wanted > have {
             return Err(short(have));
         }
-        match read_new(&file, usize::try_from(len).ok().ok_or_else(|| short(have))?, offset) {
-            Ok(bytes) => Ok(bytes.into()),
-            // Cut between the two calls.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(short(self.len(path)?)),
-            Err(error) => Err(convert(path, &error)),
-        }
+        let begun = into.len();
+        let result = read_new(&file, usize::try_from(len).ok().ok_or_else(|| short(have))?, offset, into);
+        result.map_err(|error| {
+            into.truncate(begun);
+            match error.kind() {
+                // Cut between the two calls.
+                ErrorKind::UnexpectedEof => self.len(path).map_or_else(|error| error, short),
+                _ => convert(path, &error),
+            }
+        })
     }
 
     fn len(&self, path: &str) -> Result<u64> {
@@ -151,26 +161,34 @@ pub(crate) fn convert(path: &str, error: &io::Error) -> Error {
     }
 }
 
-/// Reads into memory that nobody has cleared before: clearing it would cost as much as reading into it.
+/// Reads into memory that nobody has cleared before, where that is just as long: clearing it would cost nearly as much
+/// as reading into it.
 #[cfg(unix)]
-fn read_new(file: &File, len: usize, offset: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(len);
-    while bytes.len() < len {
-        let at = offset + bytes.len() as u64;
-        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
+fn read_new(file: &File, len: usize, offset: u64, into: &mut Vec<u8>) -> io::Result<()> {
+    let begun = into.len();
+    into.reserve_exact(len);
+    if into.capacity() - begun > len + len / 8 + 4096 {
+        into.resize(begun + len, 0);
+        use cap_std::fs::FileExt;
+        return file.read_exact_at(into.get_mut(begun..).unwrap_or_default(), offset);
+    }
+    while into.len() < begun + len {
+        let at = offset + (into.len() - begun) as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(into), at) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    bytes.truncate(len);
-    Ok(bytes)
+    into.truncate(begun + len);
+    Ok(())
 }
 
 #[cfg(windows)]
-fn read_new(file: &File, len: usize, offset: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; len];
-    read_exact_at(file, &mut bytes, offset).map(|()| bytes)
+fn read_new(file: &File, len: usize, offset: u64, into: &mut Vec<u8>) -> io::Result<()> {
+    let begun = into.len();
+    into.resize(begun + len, 0);
+    read_exact_at(file, &mut into[begun..], offset)
 }
 
 #[cfg(windows)]

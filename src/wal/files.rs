@@ -20,6 +20,15 @@ pub trait Files {
     /// (a static web server has no LIST).
     fn list(&self, dir: &str) -> Result<Option<Vec<String>>>;
 
+    /// As [`read`](Self::read), behind what is in `into`; after an error that is as before.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    fn read_into(&self, path: &str, offset: u64, len: u64, into: &mut Vec<u8>) -> Result<()> {
+        into.extend_from_slice(&self.read(path, offset, len)?);
+        Ok(())
+    }
+
     /// The whole file, refused when longer than `limit`.
     fn read_all(&self, path: &str, limit: u64) -> Result<Bytes> {
         let len = self.len(path)?;

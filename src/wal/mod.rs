@@ -49,7 +49,7 @@ pub use segment::{
     SegmentMetas, Transaction, ask_transaction, read_commit, read_transaction, read_transaction_with,
 };
 pub use sequencer::{LogVersion, SequencerLog};
-pub use stretch::Stretch;
+pub use stretch::{ColumnBytes, Stretch};
 pub use symbols::{read_clean_symbols, read_table_symbols};
 pub use table_meta::{TableMeta, TableMetaColumn, Ttl, read_name_file};
 pub use types::{ColumnType, PartitionBy, Tag};

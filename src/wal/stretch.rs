@@ -1,8 +1,7 @@
 use super::check::{self, Aux};
 use super::path::check_component;
 use super::segment::first_range;
-use super::{DataEvent, Error, Files, MetaColumn, Result, SegmentId, SequencerMeta, Tag, WalColumn};
-use bytes::Bytes;
+use super::{DataEvent, Error, Files, MetaColumn, Result, SegmentId, SequencerMeta, Tag};
 use std::sync::Arc;
 
 /// Rows of a segment beyond this are a contradiction; see [`read_commit`](super::read_commit).
@@ -16,6 +15,18 @@ pub struct Stretch {
     dir: String,
     meta: Arc<SequencerMeta>,
     events: Vec<DataEvent>,
+}
+
+/// Where the bytes of a column go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ColumnBytes {
+    /// Values of fixed size (of the designated timestamp 16 bytes each), or what `.d` has of variable-size ones, of
+    /// one stretch after the other.
+    pub data: Vec<u8>,
+    /// What `.i` has of variable-size values, of the last stretch.
+    pub entries: Vec<u8>,
+    /// Where in `.d` the last stretch begins: what its entries count from.
+    pub base: u64,
 }
 
 impl Stretch {
@@ -62,49 +73,55 @@ impl Stretch {
         self.row_hi() - self.row_lo()
     }
 
-    /// Bytes of the rows, as [`column`](Self::column) reads them.
+    /// Bytes of each column's rows, by position in [`meta`](Self::meta), as [`append_column`](Self::append_column) reads
+    /// them.
     ///
     /// # Errors
     /// What reading the offsets of variable-size columns answers.
-    pub fn bytes(&self, files: &dyn Files) -> Result<u64> {
-        let mut bytes = 0u64;
-        for (index, column) in self.meta.columns.iter().enumerate().filter(|(_, column)| !column.dropped) {
-            bytes = bytes.saturating_add(self.column_bytes(files, index, column)?);
-        }
-        Ok(bytes)
+    pub fn bytes(&self, files: &dyn Files) -> Result<Vec<u64>> {
+        let columns = self.meta.columns.iter().enumerate();
+        columns
+            .map(|(index, column)| match column.dropped {
+                true => Ok(0),
+                false => self.column_bytes(files, index, column),
+            })
+            .collect()
     }
 
-    /// Reads and validates a column; `None` for one that is dropped or that the segment does not have.
+    /// Reads and validates a column, behind what is in `to`; answers whether the segment has it, which it hasn't where
+    /// it is dropped.
     ///
     /// # Errors
     /// Those of [`read_commit`](super::read_commit).
-    pub fn column(&self, files: &dyn Files, index: usize) -> Result<Option<WalColumn>> {
+    pub fn append_column(&self, files: &dyn Files, index: usize, to: &mut ColumnBytes) -> Result<bool> {
         let Some(column) = self.meta.columns.get(index).filter(|column| !column.dropped) else {
-            return Ok(None);
+            return Ok(false);
         };
         check_component(format_args!("{}/_meta", self.dir), &column.name)?;
         let designated = Some(index) == self.meta.timestamp;
         let (file, offset, len) = first_range(&self.dir, column, designated, self.row_lo()..self.row_hi());
         if self.rows() == 0 {
-            return Ok(None);
+            return Ok(false);
         }
-        let bytes = files.read(&file, offset, len)?;
+        let Some(width) = column.ty.fixed_size() else {
+            to.entries.clear();
+            files.read_into(&file, offset, len, &mut to.entries)?;
+            return self.variable(files, column, &file, offset, to).map(|()| true);
+        };
+        let begun = to.data.len();
+        files.read_into(&file, offset, len, &mut to.data)?;
+        let bytes = to.data.get(begun..).unwrap_or_default();
         if designated {
-            self.each_event(&bytes, 16, |event, at, bytes| {
+            self.each_event(bytes, 16, |event, at, bytes| {
                 check::designated(&file, offset + at, bytes, event)
             })?;
-            return Ok(Some(WalColumn::Designated(bytes)));
+        } else if column.ty.is_symbol() {
+            self.each_event(bytes, width, |event, at, bytes| {
+                let diff = event.symbols.iter().find(|diff| diff.column == index);
+                check::symbol_keys(&file, offset + at, bytes, diff)
+            })?;
         }
-        if let Some(width) = column.ty.fixed_size() {
-            if column.ty.is_symbol() {
-                self.each_event(&bytes, width, |event, at, bytes| {
-                    let diff = event.symbols.iter().find(|diff| diff.column == index);
-                    check::symbol_keys(&file, offset + at, bytes, diff)
-                })?;
-            }
-            return Ok(Some(WalColumn::Fixed { ty: column.ty, values: bytes }));
-        }
-        self.variable(files, column, &file, offset, bytes).map(Some)
+        Ok(true)
     }
 
     fn variable(
@@ -113,20 +130,23 @@ impl Stretch {
         column: &MetaColumn,
         file: &str,
         offset: u64,
-        bytes: Bytes,
-    ) -> Result<WalColumn> {
-        let (base, end) = check::data_range(column.ty, file, offset, &bytes)?;
+        to: &mut ColumnBytes,
+    ) -> Result<()> {
+        let (base, end) = check::data_range(column.ty, file, offset, &to.entries)?;
         let data_file = super::path::column_file(&self.dir, &column.name, "d");
-        let data = if base == end { Bytes::new() } else { files.read(&data_file, base, end - base)? };
-        let aux = Aux { file, offset, bytes: &bytes };
-        let values = Aux { file: &data_file, offset: base, bytes: &data };
-        match column.ty.tag() {
-            Tag::String => check::strings(&aux, &values)?,
-            Tag::Binary => check::binaries(&aux, &values)?,
-            Tag::Varchar => check::varchars(&aux, &values)?,
-            _ => check::arrays(&aux, &values, column.ty.array_dims())?,
+        let begun = to.data.len();
+        if base < end {
+            files.read_into(&data_file, base, end - base, &mut to.data)?;
         }
-        Ok(WalColumn::Var { ty: column.ty, aux: bytes, data, base })
+        to.base = base;
+        let aux = Aux { file, offset, bytes: &to.entries };
+        let values = Aux { file: &data_file, offset: base, bytes: to.data.get(begun..).unwrap_or_default() };
+        match column.ty.tag() {
+            Tag::String => check::strings(&aux, &values),
+            Tag::Binary => check::binaries(&aux, &values),
+            Tag::Varchar => check::varchars(&aux, &values),
+            _ => check::arrays(&aux, &values, column.ty.array_dims()),
+        }
     }
 
     fn column_bytes(&self, files: &dyn Files, index: usize, column: &MetaColumn) -> Result<u64> {

@@ -16,7 +16,7 @@ use understudy::wal::{Applied, TableKind};
 /// Operations of which each one is looked at.
 const EACH: u64 = 700;
 /// Small blocks: many states are published.
-const LIMITS: BatchLimits = BatchLimits { rows: 1 << 20, bytes: 1 << 30, commits: 3 };
+const LIMITS: BatchLimits = BatchLimits { rows: 1 << 20, bytes: 1 << 30, commits: 3, column: 4 << 10 };
 /// Rows and transactions of a table that is taken.
 const ROWS: usize = 3_000;
 const TXNS: u64 = 60;

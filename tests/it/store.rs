@@ -34,18 +34,25 @@ fn references() -> &'static [Reference] {
 
 #[test]
 fn files_hold_the_rows_that_memory_holds() {
-    // Rows and commits in a block, at most, and blocks after which the files are opened anew.
-    let ways = [(1 << 30, 1 << 20, usize::MAX), (700, 5, 9), (40, 1 << 20, usize::MAX)];
+    // Rows and commits in a block, at most, blocks after which the files are opened anew, and bytes of a column at a time.
+    let ways = [
+        (1 << 30, 1 << 20, usize::MAX, 1 << 30),
+        (700, 5, 9, 1 << 30),
+        (40, 1 << 20, usize::MAX, 1 << 30),
+        (1 << 30, 1 << 20, usize::MAX, 500),
+    ];
     let mut compared = 0;
     let mut wrong = Vec::new();
-    for (rows, commits, reopen) in ways {
-        let limits = BatchLimits { rows, bytes: 1 << 30, commits };
+    for (rows, commits, reopen, column) in ways {
+        let limits = BatchLimits { rows, bytes: 1 << 30, commits, column };
         for (recording, tables) in references() {
             for (history, expected) in tables {
                 compared += 1;
                 if let Err(difference) = compare(recording, history, expected, limits, reopen) {
                     let (dir, name) = (&history.token.dir, &recording.about["name"]);
-                    wrong.push(format!("{dir} in {name}, {rows} rows {commits} commits: {difference}"));
+                    wrong.push(format!(
+                        "{dir} in {name}, {rows} rows {commits} commits {column} bytes: {difference}"
+                    ));
                 }
             }
         }

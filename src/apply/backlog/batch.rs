@@ -2,7 +2,8 @@ use crate::apply::commits::CommitHead;
 use crate::apply::source::{SymbolMap, designated};
 use crate::table::SymbolTable;
 use crate::wal::{
-    Error, Event, Files, Result, SegmentId, SegmentMetas, Stretch, TxnKind, TxnRecord, WalColumn, read_events,
+    ColumnBytes, Error, Event, Files, Result, SegmentId, SegmentMetas, Stretch, TxnKind, TxnRecord,
+    read_events,
 };
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,7 +16,8 @@ pub struct Batch {
     commits: Vec<BatchCommit>,
     stretches: Vec<Stretch>,
     timestamps: Vec<i64>,
-    bytes: u64,
+    /// By writer index.
+    bytes: Vec<u64>,
 }
 
 /// A commit of a [`Batch`].
@@ -38,6 +40,8 @@ pub struct BatchLimits {
     pub bytes: u64,
     /// Commits.
     pub commits: usize,
+    /// Bytes of a column's values that may be in memory at a time.
+    pub column: u64,
 }
 
 /// What ended a [`Batch`].
@@ -117,19 +121,29 @@ impl Batch {
         (batch, Gathered::Full)
     }
 
-    /// Reads the timestamps of all rows.
+    /// Number of stretches: see [`read_timestamps`](Self::read_timestamps).
+    pub fn stretch_count(&self) -> usize {
+        self.stretches.len()
+    }
+
+    /// Reads the timestamps of the rows of a stretch.
     ///
     /// # Errors
     /// What reading and validating them answers.
-    pub fn read_timestamps(&mut self, files: &dyn Files) -> Result<()> {
-        self.timestamps.reserve_exact(self.rows());
-        for stretch in self.stretches.iter().filter(|stretch| stretch.rows() > 0) {
-            let Some(index) = stretch.meta().timestamp else { continue };
-            if let Some(WalColumn::Designated(bytes)) = stretch.column(files, index)? {
-                self.timestamps.extend(bytes.as_chunks::<16>().0.iter().map(designated));
-            }
+    pub fn read_timestamps(&self, files: &dyn Files, stretch: usize) -> Result<Vec<i64>> {
+        let Some(stretch) = self.stretches.get(stretch).filter(|stretch| stretch.rows() > 0) else {
+            return Ok(Vec::new());
+        };
+        let mut bytes = ColumnBytes::default();
+        if let Some(index) = stretch.meta().timestamp {
+            stretch.append_column(files, index, &mut bytes)?;
         }
-        Ok(())
+        Ok(bytes.data.as_chunks::<16>().0.iter().map(designated).collect())
+    }
+
+    /// Takes the timestamps of all stretches, in order.
+    pub fn set_timestamps(&mut self, stretches: &[Vec<i64>]) {
+        self.timestamps = stretches.concat();
     }
 
     /// Enters the symbols that the commits bring into the table's dictionaries, in the order of the log, and says
@@ -178,9 +192,9 @@ impl Batch {
         self.commits.last().map_or(0, |last| last.first_row as usize + last.rows as usize)
     }
 
-    /// Bytes of the rows, as the log holds them.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+    /// Bytes of a column's values, as the log holds them.
+    pub fn bytes(&self, column: usize) -> u64 {
+        self.bytes.get(column).copied().unwrap_or(0)
     }
 
     /// All rows at once.
@@ -220,7 +234,7 @@ impl Batch {
     fn is_full(&self, limits: &BatchLimits) -> bool {
         self.commits.len() >= limits.commits
             || self.rows() as u64 >= limits.rows
-            || self.bytes >= limits.bytes
+            || self.bytes.iter().sum::<u64>() >= limits.bytes
     }
 
     /// Takes the events of a group for as long as they are rows of this block; answers how many, and what stopped it.
@@ -272,7 +286,9 @@ impl Batch {
     }
 
     fn add(&mut self, files: &dyn Files, stretch: Stretch) -> Result<()> {
-        self.bytes += stretch.bytes(files)?;
+        let bytes = stretch.bytes(files)?;
+        self.bytes.resize(self.bytes.len().max(bytes.len()), 0);
+        self.bytes.iter_mut().zip(bytes).for_each(|(sum, more)| *sum = sum.saturating_add(more));
         self.stretches.push(stretch);
         Ok(())
     }

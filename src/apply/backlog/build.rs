@@ -1,14 +1,13 @@
 //! Building a column of one part as its plan says.
 
-use super::column::NewColumn;
+use super::column::{NewColumn, entry_span, moved_entry};
 use super::plan::Run;
 use crate::table::{
-    chunk::{
-        Entry, array_entry, array_span, varchar_data_len, varchar_entry, varchar_offset, varchar_with_offset,
-    },
+    chunk::{Entry, array_entry, varchar_entry},
     null_pattern,
 };
 use crate::wal::{ColumnType, Error, Result, Tag};
+use std::ops::Range;
 
 /// A column of the part as it is.
 pub trait OldColumn {
@@ -52,51 +51,85 @@ pub struct Place<'a> {
     pub data_end: Option<u64>,
 }
 
-/// Builds the column that `runs` describe.
+/// Rows that a column of one part consists of.
+#[derive(Clone, Copy)]
+pub enum Rows<'a> {
+    /// New rows: those of a range.
+    Range(&'a Range<usize>),
+    /// New rows in this order.
+    Sorted(&'a [u32]),
+    /// New rows and existing ones.
+    Woven(&'a [Run]),
+}
+
+impl Rows<'_> {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Range(range) => range.len(),
+            Self::Sorted(order) => order.len(),
+            Self::Woven(runs) => runs.iter().map(|run| run.len()).sum(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Builds a column of these rows.
 ///
 /// # Errors
 /// What reading and writing answer; [`Error::Damaged`] where existing files contradict themselves.
 pub fn build(
     ty: ColumnType,
-    runs: &[Run],
+    rows: Rows<'_>,
     new: &NewColumn,
     place: Place<'_>,
     target: &mut dyn BuildTarget,
 ) -> Result<()> {
     match new {
         NewColumn::Fixed { values, .. } => match null_pattern(ty).len() {
-            1 => fixed::<1>(ty, runs, values, place, target),
-            2 => fixed::<2>(ty, runs, values, place, target),
-            4 => fixed::<4>(ty, runs, values, place, target),
-            8 => fixed::<8>(ty, runs, values, place, target),
-            16 => fixed::<16>(ty, runs, values, place, target),
-            _ => fixed::<32>(ty, runs, values, place, target),
+            1 => fixed::<1>(ty, rows, values, place, target),
+            2 => fixed::<2>(ty, rows, values, place, target),
+            4 => fixed::<4>(ty, rows, values, place, target),
+            8 => fixed::<8>(ty, rows, values, place, target),
+            16 => fixed::<16>(ty, rows, values, place, target),
+            _ => fixed::<32>(ty, rows, values, place, target),
         },
         NewColumn::Prefixed { offsets, data } => {
-            let mut out =
-                Prefixed { target, end: place.data_end.unwrap_or(0), aux: Vec::new(), data: Vec::new() };
-            if place.data_end.is_none() {
-                out.aux.extend_from_slice(&0u64.to_le_bytes());
+            let mut out = Prefixed::new(target, ty, place);
+            match rows {
+                Rows::Range(range) => out.rows(offsets.get(range.start..=range.end), data)?,
+                Rows::Sorted(order) => {
+                    let two = |row: u32| offsets.get(row as usize..row as usize + 2);
+                    order.iter().try_for_each(|&row| out.rows(two(row), data))?;
+                }
+                Rows::Woven(runs) => each_run(runs, place, |piece| match piece {
+                    Piece::New(run) => out.rows(offsets.get(run.start()..=run.start() + run.len()), data),
+                    Piece::Old(old, first, rows) => out.old(old, first, rows),
+                    Piece::Null(rows) => out.nulls(rows),
+                })?,
             }
-            let null: &[u8] = if ty.tag() == Tag::String { &[0xff; 4] } else { &[0xff; 8] };
-            each_run(runs, place, |piece| match piece {
-                Piece::New(run) => out.rows(offsets.get(run.start()..=run.start() + run.len()), data),
-                Piece::Old(old, first, rows) => out.old(old, first, rows),
-                Piece::Null(rows) => out.nulls(null, rows),
-            })?;
             out.flush()
         }
         NewColumn::Entries { entries, data } => {
-            let array = ty.tag() == Tag::Array;
-            let end = place.data_end.unwrap_or(0);
-            let mut out = Entries { target, array, end, aux: Vec::new(), data: Vec::new() };
-            each_run(runs, place, |piece| match piece {
-                Piece::New(run) => {
-                    out.rows(entries.get(run.start()..run.start() + run.len()).unwrap_or_default(), data, 0)
+            let mut out = Entries::new(target, ty, place);
+            match rows {
+                Rows::Range(range) => out.rows(entries.get(range.clone()).unwrap_or_default(), data)?,
+                Rows::Sorted(order) => {
+                    let one = |row: u32| entries.get(row as usize..row as usize + 1).unwrap_or_default();
+                    order.iter().try_for_each(|&row| out.rows(one(row), data))?;
                 }
-                Piece::Old(old, first, rows) => out.old(old, first, rows),
-                Piece::Null(rows) => out.nulls(rows),
-            })?;
+                Rows::Woven(runs) => each_run(runs, place, |piece| match piece {
+                    Piece::New(run) => {
+                        out.rows(entries.get(run.start()..run.start() + run.len()).unwrap_or_default(), data)
+                    }
+                    Piece::Old(old, first, rows) => out.old(old, first, rows),
+                    Piece::Null(rows) => out.nulls(rows),
+                })?,
+            }
             out.flush()
         }
     }
@@ -176,13 +209,37 @@ impl<const N: usize> Window<N> {
 
 fn fixed<const N: usize>(
     ty: ColumnType,
-    runs: &[Run],
+    rows: Rows<'_>,
     values: &[u8],
     place: Place<'_>,
     target: &mut dyn BuildTarget,
 ) -> Result<()> {
     let null: [u8; N] = null_pattern(ty).try_into().unwrap_or([0; N]);
     let (values, _) = values.as_chunks::<N>();
+    match rows {
+        Rows::Range(range) => target.data(values.get(range.clone()).unwrap_or_default().as_flattened()),
+        Rows::Sorted(order) => {
+            let mut buffer = vec![null; order.len().min(BUFFER / N)];
+            for some in order.chunks(buffer.len().max(1)) {
+                let buffer = buffer.get_mut(..some.len()).unwrap_or_default();
+                for (to, &row) in buffer.iter_mut().zip(some) {
+                    *to = values.get(row as usize).copied().unwrap_or(null);
+                }
+                target.data(buffer.as_flattened())?;
+            }
+            Ok(())
+        }
+        Rows::Woven(runs) => woven(null, runs, values, place, target),
+    }
+}
+
+fn woven<const N: usize>(
+    null: [u8; N],
+    runs: &[Run],
+    values: &[[u8; N]],
+    place: Place<'_>,
+    target: &mut dyn BuildTarget,
+) -> Result<()> {
     let mut buffer: Vec<[u8; N]> = Vec::with_capacity(BUFFER / N + 1);
     let mut window = Window::<N> { first: 0, values: Vec::new() };
     // Values that are still to come from the existing files: how far reading ahead may go.
@@ -202,16 +259,23 @@ fn fixed<const N: usize>(
                 }
             }
             Piece::Old(old, mut first, mut rows) => {
+                // Many at once need no reading ahead.
+                while rows as usize * N >= BUFFER {
+                    let now = BUFFER / N;
+                    target.data(buffer.as_flattened())?;
+                    buffer.resize(now, null);
+                    old.data(first * N as u64, buffer.as_flattened_mut())?;
+                    first += now as u64;
+                    rows -= now as u64;
+                    target.data(buffer.as_flattened())?;
+                    buffer.clear();
+                }
                 while rows > 0 {
                     let bound = ahead.saturating_sub(first);
                     let got = window.get(first, rows.min(OLD_ROWS), bound, |at, into| old.data(at, into))?;
                     buffer.extend_from_slice(got);
                     first += got.len() as u64;
                     rows -= got.len() as u64;
-                    if buffer.len() * N >= BUFFER {
-                        target.data(buffer.as_flattened())?;
-                        buffer.clear();
-                    }
                 }
             }
             Piece::Null(rows) => {
@@ -243,12 +307,24 @@ fn old_values(runs: &[Run], place: Place<'_>) -> u64 {
 /// STRING and BINARY under construction.
 struct Prefixed<'a> {
     target: &'a mut dyn BuildTarget,
+    null: &'static [u8],
     end: u64,
     aux: Vec<u8>,
     data: Vec<u8>,
 }
 
-impl Prefixed<'_> {
+impl<'a> Prefixed<'a> {
+    fn new(target: &'a mut dyn BuildTarget, ty: ColumnType, place: Place<'_>) -> Self {
+        let null: &[u8] = if ty.tag() == Tag::String { &[0xff; 4] } else { &[0xff; 8] };
+        let mut out =
+            Self { target, null, end: place.data_end.unwrap_or(0), aux: Vec::new(), data: Vec::new() };
+        if place.data_end.is_none() {
+            out.aux.extend_from_slice(&0u64.to_le_bytes());
+        }
+        out
+    }
+
+    /// Values with the offsets of their beginnings, and of the last one's end.
     fn rows(&mut self, offsets: Option<&[u64]>, data: &[u8]) -> Result<()> {
         let Some((&[first, ..], &[.., last])) = offsets.map(|offsets| (offsets, offsets)) else {
             return Ok(());
@@ -286,17 +362,17 @@ impl Prefixed<'_> {
         Ok(())
     }
 
-    fn nulls(&mut self, null: &[u8], rows: u64) -> Result<()> {
+    fn nulls(&mut self, rows: u64) -> Result<()> {
         for _ in 0..rows {
-            self.aux.extend_from_slice(&(self.end + null.len() as u64).to_le_bytes());
-            self.bytes(null)?;
+            self.aux.extend_from_slice(&(self.end + self.null.len() as u64).to_le_bytes());
+            self.bytes(self.null)?;
         }
         Ok(())
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.end += bytes.len() as u64;
-        self.data.extend_from_slice(bytes);
+        append(bytes, &mut self.data, self.target)?;
         self.spill()
     }
 
@@ -322,43 +398,33 @@ struct Entries<'a> {
     data: Vec<u8>,
 }
 
-impl Entries<'_> {
-    /// Offset and length of what an entry owns.
+impl<'a> Entries<'a> {
+    fn new(target: &'a mut dyn BuildTarget, ty: ColumnType, place: Place<'_>) -> Self {
+        let (array, end) = (ty.tag() == Tag::Array, place.data_end.unwrap_or(0));
+        Self { target, array, end, aux: Vec::new(), data: Vec::new() }
+    }
+
     fn span(&self, entry: &Entry) -> (u64, u64) {
-        match self.array {
-            true => {
-                let (offset, size) = array_span(entry);
-                (offset, u64::from(size))
-            }
-            false => (varchar_offset(entry), varchar_data_len(entry) as u64),
-        }
+        entry_span(self.array, entry)
     }
 
     fn moved(&self, entry: &Entry, shift: u64) -> Entry {
-        match self.array {
-            true => {
-                let (offset, size) = array_span(entry);
-                array_entry(offset.wrapping_add(shift), size)
-            }
-            false => varchar_with_offset(*entry, varchar_offset(entry).wrapping_add(shift)),
-        }
+        moved_entry(self.array, entry, shift)
     }
 
-    /// Entries whose data lies in one piece: offsets count from `base`.
-    fn rows(&mut self, entries: &[Entry], data: &[u8], base: u64) -> Result<()> {
+    /// Entries whose data lies in one piece.
+    fn rows(&mut self, entries: &[Entry], data: &[u8]) -> Result<()> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
         let (lo, _) = self.span(first);
         let (last_offset, last_len) = self.span(last);
-        let hi = last_offset + last_len;
         let shift = self.end.wrapping_sub(lo);
         for entry in entries {
             let moved = self.moved(entry, shift);
             self.aux.push(moved);
         }
-        let range = lo.saturating_sub(base) as usize..hi.saturating_sub(base) as usize;
-        let bytes = data.get(range).unwrap_or_default();
+        let bytes = data.get(lo as usize..(last_offset + last_len) as usize).unwrap_or_default();
         self.end += bytes.len() as u64;
-        self.data.extend_from_slice(bytes);
+        append(bytes, &mut self.data, self.target)?;
         self.spill()
     }
 
@@ -416,6 +482,17 @@ impl Entries<'_> {
         self.aux.clear();
         Ok(())
     }
+}
+
+/// Puts bytes behind what is in `data`, or straight on where they are many.
+fn append(bytes: &[u8], data: &mut Vec<u8>, target: &mut dyn BuildTarget) -> Result<()> {
+    if bytes.len() < BUFFER {
+        data.extend_from_slice(bytes);
+        return Ok(());
+    }
+    target.data(data)?;
+    data.clear();
+    target.data(bytes)
 }
 
 /// Copies bytes `lo .. hi` of the existing `.d` file behind what is in `data`, or straight on where they are many.

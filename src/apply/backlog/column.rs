@@ -1,6 +1,7 @@
 //! A column's new values, read for a whole batch.
 
 use super::batch::{Batch, SymbolMaps, Window};
+use super::share::Members;
 use super::upsert::Keys;
 use crate::table::{
     Chunk,
@@ -9,11 +10,11 @@ use crate::table::{
     },
     null_pattern,
 };
-use crate::wal::{ColumnType, Files, Result, Stretch, Tag, WalColumn};
-use bytes::Bytes;
+use crate::wal::{ColumnBytes, ColumnType, Files, Result, Stretch, Tag};
 use std::mem::take;
+use std::ops::Range;
 
-/// The values that a batch brings for one column, by row number.
+/// Values that a batch brings for one column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NewColumn {
     /// One value after the other; symbols by the table's keys.
@@ -21,7 +22,7 @@ pub enum NewColumn {
         /// Bytes per value.
         width: usize,
         /// The values.
-        values: Bytes,
+        values: Vec<u8>,
     },
     /// STRING and BINARY: where each value begins in `data`, and where the last one ends.
     Prefixed {
@@ -39,43 +40,286 @@ pub enum NewColumn {
     },
 }
 
+/// Reads a column's new values, a window of a batch at a time, into the same memory.
+#[derive(Debug)]
+pub struct ColumnReader<'a> {
+    batch: &'a Batch,
+    maps: &'a SymbolMaps,
+    index: usize,
+    ty: ColumnType,
+    designated: bool,
+    column: NewColumn,
+    bytes: ColumnBytes,
+}
+
 impl NewColumn {
-    /// Reads and validates a column of the commits in a window; where a commit has none, its values are null.
-    /// Rows are numbered from the window's first.
-    ///
-    /// # Errors
-    /// Those of [`Stretch::column`].
-    pub fn read(
-        files: &dyn Files,
-        batch: &Batch,
-        window: &Window,
-        maps: &SymbolMaps,
+    /// A column without values.
+    pub fn empty(ty: ColumnType) -> Self {
+        match (ty.fixed_size(), ty.tag()) {
+            (Some(width), _) => Self::Fixed { width, values: Vec::new() },
+            (None, Tag::String | Tag::Binary) => Self::Prefixed { offsets: vec![0], data: Vec::new() },
+            _ => Self::Entries { entries: Vec::new(), data: Vec::new() },
+        }
+    }
+
+    /// Number of values.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Fixed { width, values } => values.len() / width,
+            Self::Prefixed { offsets, .. } => offsets.len().saturating_sub(1),
+            Self::Entries { entries, .. } => entries.len(),
+        }
+    }
+
+    /// Forgets its values, not its memory.
+    pub fn clear(&mut self) {
+        match self {
+            Self::Fixed { values, .. } => values.clear(),
+            Self::Prefixed { offsets, data } => {
+                offsets.truncate(1);
+                data.clear();
+            }
+            Self::Entries { entries, data } => {
+                entries.clear();
+                data.clear();
+            }
+        }
+    }
+
+    /// A column without values, with room for so many rows of `bytes` bytes each in the log.
+    pub fn with_room(ty: ColumnType, rows: usize, bytes: u64) -> Self {
+        let data = (bytes as usize).saturating_mul(rows);
+        let mut column = Self::empty(ty);
+        match &mut column {
+            Self::Fixed { width, values } => values.reserve_exact(rows * *width),
+            Self::Prefixed { offsets, data: to } => {
+                offsets.reserve_exact(rows);
+                to.reserve_exact(data.saturating_sub(rows * 8));
+            }
+            Self::Entries { entries, data: to } => {
+                entries.reserve_exact(rows);
+                to.reserve_exact(data.saturating_sub(rows * 16));
+            }
+        }
+        column
+    }
+
+    /// Appends some values of another column of the same type: those of some members, whose numbers count from
+    /// `first` in `from`.
+    pub fn append(
+        &mut self,
+        ty: ColumnType,
+        from: &Self,
+        members: &Members,
+        some: Range<usize>,
+        first: usize,
+    ) {
+        match members {
+            Members::Range(range) => {
+                let start = (range.start as usize + some.start).saturating_sub(first);
+                self.append_range(ty, from, start..start + some.len());
+            }
+            Members::List(list) => {
+                let rows = list.get(some).unwrap_or_default();
+                match (&mut *self, from) {
+                    (Self::Fixed { width, values }, Self::Fixed { values: from, .. }) => match width {
+                        1 => pick::<1>(values, from, rows, first),
+                        2 => pick::<2>(values, from, rows, first),
+                        4 => pick::<4>(values, from, rows, first),
+                        8 => pick::<8>(values, from, rows, first),
+                        16 => pick::<16>(values, from, rows, first),
+                        _ => pick::<32>(values, from, rows, first),
+                    },
+                    _ => {
+                        for &row in rows {
+                            let row = (row as usize).saturating_sub(first);
+                            self.append_range(ty, from, row..row + 1);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn append_range(&mut self, ty: ColumnType, from: &Self, rows: Range<usize>) {
+        match (self, from) {
+            (Self::Fixed { width, values }, Self::Fixed { values: from, .. }) => {
+                values
+                    .extend_from_slice(from.get(rows.start * *width..rows.end * *width).unwrap_or_default());
+            }
+            (Self::Prefixed { offsets, data }, Self::Prefixed { offsets: from, data: bytes }) => {
+                let Some(from @ [first, .., last]) = from.get(rows.start..=rows.end) else { return };
+                let shift = (data.len() as u64).wrapping_sub(*first);
+                offsets.extend(from.iter().skip(1).map(|offset| offset.wrapping_add(shift)));
+                data.extend_from_slice(bytes.get(*first as usize..*last as usize).unwrap_or_default());
+            }
+            (Self::Entries { entries, data }, Self::Entries { entries: from, data: bytes }) => {
+                let from = from.get(rows).unwrap_or_default();
+                let (Some(first), Some(last)) = (from.first(), from.last()) else { return };
+                let array = ty.tag() == Tag::Array;
+                let (lo, _) = entry_span(array, first);
+                let (last, len) = entry_span(array, last);
+                let shift = (data.len() as u64).wrapping_sub(lo);
+                entries.extend(from.iter().map(|entry| moved_entry(array, entry, shift)));
+                data.extend_from_slice(bytes.get(lo as usize..(last + len) as usize).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Appends the values of some rows, which count from `first` in `from`.
+fn pick<const N: usize>(values: &mut Vec<u8>, from: &[u8], rows: &[u32], first: usize) {
+    let (from, _) = from.as_chunks::<N>();
+    let begun = values.len();
+    values.resize(begun + rows.len() * N, 0);
+    let (to, _) = values.get_mut(begun..).unwrap_or_default().as_chunks_mut::<N>();
+    for (to, &row) in to.iter_mut().zip(rows) {
+        if let Some(value) = from.get((row as usize).wrapping_sub(first)) {
+            *to = *value;
+        }
+    }
+}
+
+impl<'a> ColumnReader<'a> {
+    /// For the column at a writer index.
+    pub fn new(
+        batch: &'a Batch,
+        maps: &'a SymbolMaps,
         index: usize,
         ty: ColumnType,
-    ) -> Result<Self> {
-        match ty.fixed_size() {
-            Some(width) => read_fixed(files, batch, window, maps, (index, ty, width)),
-            None => read_variable(files, batch, window, index, ty),
-        }
+        designated: bool,
+    ) -> Self {
+        let (column, bytes) = (NewColumn::empty(ty), ColumnBytes::default());
+        Self { batch, maps, index, ty, designated, column, bytes }
     }
 
-    /// The designated timestamp, which the batch has already.
-    pub fn designated(batch: &Batch, window: &Window) -> Self {
-        let timestamps = batch.timestamps().get(window.rows.clone()).unwrap_or_default();
-        let mut values = Vec::with_capacity(timestamps.len() * 8);
-        for ts in timestamps {
-            values.extend_from_slice(&ts.to_le_bytes());
+    /// Reads and validates the values of a window; where a commit has none, they are null. Rows are numbered from the
+    /// window's first.
+    ///
+    /// # Errors
+    /// Those of [`Stretch::append_column`].
+    pub fn read(&mut self, files: &dyn Files, window: &Window) -> Result<&NewColumn> {
+        self.column.clear();
+        if self.designated {
+            if let NewColumn::Fixed { values, .. } = &mut self.column {
+                let timestamps = self.batch.timestamps().get(window.rows.clone()).unwrap_or_default();
+                values.resize(timestamps.len() * 8, 0);
+                for (to, ts) in values.as_chunks_mut::<8>().0.iter_mut().zip(timestamps) {
+                    *to = ts.to_le_bytes();
+                }
+            }
+            return Ok(&self.column);
         }
-        Self::Fixed { width: 8, values: values.into() }
+        for stretch in self.batch.stretches(window) {
+            self.append_stretch(files, stretch)?;
+        }
+        self.map_symbols(window);
+        Ok(&self.column)
     }
 
-    /// Memory held, in bytes.
-    pub fn memory(&self) -> usize {
-        match self {
-            Self::Fixed { values, .. } => values.len(),
-            Self::Prefixed { offsets, data } => offsets.len() * 8 + data.len(),
-            Self::Entries { entries, data } => entries.len() * 16 + data.len(),
+    /// Reads all values.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_whole(mut self, files: &dyn Files) -> Result<NewColumn> {
+        self.read(files, &self.batch.whole())?;
+        Ok(self.column)
+    }
+
+    fn append_stretch(&mut self, files: &dyn Files, stretch: &Stretch) -> Result<()> {
+        let (ty, index, rows) = (self.ty, self.index, stretch.rows() as usize);
+        match &mut self.column {
+            NewColumn::Fixed { values, .. } => {
+                self.bytes.data = take(values);
+                let there = stretch.append_column(files, index, &mut self.bytes)?;
+                *values = take(&mut self.bytes.data);
+                if !there {
+                    let null = null_pattern(ty);
+                    (0..rows).for_each(|_| values.extend_from_slice(null));
+                }
+            }
+            NewColumn::Prefixed { offsets, data } => {
+                let begun = data.len() as u64;
+                self.bytes.data = take(data);
+                let there = stretch.append_column(files, index, &mut self.bytes)?;
+                *data = take(&mut self.bytes.data);
+                if there {
+                    let shift = begun.wrapping_sub(self.bytes.base);
+                    let ends = self.bytes.entries.as_chunks::<8>().0.iter().skip(1);
+                    offsets.extend(ends.map(|offset| u64::from_le_bytes(*offset).wrapping_add(shift)));
+                } else {
+                    let null: &[u8] = if ty.tag() == Tag::String { &[0xff; 4] } else { &[0xff; 8] };
+                    for _ in 0..rows {
+                        data.extend_from_slice(null);
+                        offsets.push(data.len() as u64);
+                    }
+                }
+            }
+            NewColumn::Entries { entries, data } if ty.tag() == Tag::Array => {
+                self.bytes.data.clear();
+                if stretch.append_column(files, index, &mut self.bytes)? {
+                    for entry in self.bytes.entries.as_chunks::<16>().0 {
+                        let ColumnBytes { data: bytes, base, .. } = &self.bytes;
+                        crate::apply::gather::append_wal_array(entries, data, ty, entry, bytes, *base);
+                    }
+                } else {
+                    entries.extend(std::iter::repeat_n(array_entry(data.len() as u64, 0), rows));
+                }
+            }
+            NewColumn::Entries { entries, data } => {
+                let begun = data.len() as u64;
+                self.bytes.data = take(data);
+                let there = stretch.append_column(files, index, &mut self.bytes)?;
+                *data = take(&mut self.bytes.data);
+                if there {
+                    let shift = begun.wrapping_sub(self.bytes.base);
+                    let from = self.bytes.entries.as_chunks::<16>().0.iter();
+                    entries.extend(from.map(|entry| moved_entry(false, entry, shift)));
+                } else {
+                    entries.extend(std::iter::repeat_n(varchar_entry(None, begun), rows));
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Has the commits' keys become the table's.
+    fn map_symbols(&mut self, window: &Window) {
+        let NewColumn::Fixed { values, .. } = &mut self.column else { return };
+        let maps = self.maps.of(self.index);
+        let from = maps.partition_point(|(commit, _)| *commit < window.commits.start);
+        let to = maps.partition_point(|(commit, _)| *commit < window.commits.end);
+        for (commit, map) in maps.get(from..to).unwrap_or_default() {
+            let Some(commit) = self.batch.commits().get(*commit) else { continue };
+            let first = commit.first_row as usize - window.rows.start;
+            let rows = first * 4..(first + commit.rows as usize) * 4;
+            for key in values.get_mut(rows).unwrap_or_default().as_chunks_mut::<4>().0 {
+                *key = map.table_key(i32::from_le_bytes(*key)).to_le_bytes();
+            }
+        }
+    }
+}
+
+/// Offset and length of what an entry of VARCHAR or ARRAY owns.
+pub(super) fn entry_span(array: bool, entry: &Entry) -> (u64, u64) {
+    match array {
+        true => {
+            let (offset, size) = array_span(entry);
+            (offset, u64::from(size))
+        }
+        false => (varchar_offset(entry), varchar_data_len(entry) as u64),
+    }
+}
+
+/// The entry of the same value elsewhere.
+pub(super) fn moved_entry(array: bool, entry: &Entry, shift: u64) -> Entry {
+    match array {
+        true => {
+            let (offset, size) = array_span(entry);
+            array_entry(offset.wrapping_add(shift), size)
+        }
+        false => varchar_with_offset(*entry, varchar_offset(entry).wrapping_add(shift)),
     }
 }
 
@@ -201,109 +445,4 @@ impl NewColumn {
             }
         }
     }
-}
-
-fn read_fixed(
-    files: &dyn Files,
-    batch: &Batch,
-    window: &Window,
-    maps: &SymbolMaps,
-    (index, ty, width): (usize, ColumnType, usize),
-) -> Result<NewColumn> {
-    let mut with_rows = batch.stretches(window);
-    let maps = maps.of(index);
-    let from = maps.partition_point(|(commit, _)| *commit < window.commits.start);
-    let to = maps.partition_point(|(commit, _)| *commit < window.commits.end);
-    let maps = maps.get(from..to).unwrap_or_default();
-    if let (true, Some(only), None) = (maps.is_empty(), with_rows.next(), with_rows.next())
-        && let Some(WalColumn::Fixed { values, .. }) = only.column(files, index)?
-    {
-        return Ok(NewColumn::Fixed { width, values });
-    }
-    let mut values = Vec::with_capacity(window.rows.len() * width);
-    for stretch in batch.stretches(window) {
-        match stretch.column(files, index)? {
-            Some(WalColumn::Fixed { values: bytes, .. }) => values.extend_from_slice(&bytes),
-            _ => {
-                for _ in 0..stretch.rows() {
-                    values.extend_from_slice(null_pattern(ty));
-                }
-            }
-        }
-    }
-    for (commit, map) in maps {
-        let Some(commit) = batch.commits().get(*commit) else { continue };
-        let first = commit.first_row as usize - window.rows.start;
-        let rows = first * 4..(first + commit.rows as usize) * 4;
-        for key in values.get_mut(rows).unwrap_or_default().as_chunks_mut::<4>().0 {
-            *key = map.table_key(i32::from_le_bytes(*key)).to_le_bytes();
-        }
-    }
-    Ok(NewColumn::Fixed { width, values: values.into() })
-}
-
-fn read_variable(
-    files: &dyn Files,
-    batch: &Batch,
-    window: &Window,
-    index: usize,
-    ty: ColumnType,
-) -> Result<NewColumn> {
-    let mut building = match ty.tag() {
-        Tag::String | Tag::Binary => NewColumn::Prefixed { offsets: vec![0], data: Vec::new() },
-        _ => NewColumn::Entries { entries: Vec::with_capacity(window.rows.len()), data: Vec::new() },
-    };
-    for stretch in batch.stretches(window) {
-        append_stretch(&mut building, stretch, files, index, ty)?;
-    }
-    Ok(building)
-}
-
-fn append_stretch(
-    to: &mut NewColumn,
-    stretch: &Stretch,
-    files: &dyn Files,
-    index: usize,
-    ty: ColumnType,
-) -> Result<()> {
-    let column = stretch.column(files, index)?;
-    match (to, column) {
-        (NewColumn::Prefixed { offsets, data }, Some(WalColumn::Var { aux, data: bytes, base, .. })) => {
-            let shift = (data.len() as u64).wrapping_sub(base);
-            let ends = aux.as_chunks::<8>().0.iter().skip(1);
-            offsets.extend(ends.map(|offset| u64::from_le_bytes(*offset).wrapping_add(shift)));
-            data.extend_from_slice(&bytes);
-        }
-        (NewColumn::Prefixed { offsets, data }, _) => {
-            let null: &[u8] = if ty.tag() == Tag::String { &[0xff; 4] } else { &[0xff; 8] };
-            for _ in 0..stretch.rows() {
-                data.extend_from_slice(null);
-                offsets.push(data.len() as u64);
-            }
-        }
-        (NewColumn::Entries { entries, data }, Some(WalColumn::Var { aux, data: bytes, base, .. })) => {
-            let from = aux.as_chunks::<16>().0;
-            if ty.tag() == Tag::Array {
-                for entry in from {
-                    crate::apply::gather::append_wal_array(entries, data, ty, entry, &bytes, base);
-                }
-                return Ok(());
-            }
-            let shift = (data.len() as u64).wrapping_sub(base);
-            entries.extend(
-                from.iter()
-                    .map(|entry| varchar_with_offset(*entry, varchar_offset(entry).wrapping_add(shift))),
-            );
-            data.extend_from_slice(&bytes);
-        }
-        (NewColumn::Entries { entries, data }, _) => {
-            let null = match ty.tag() {
-                Tag::Array => array_entry(data.len() as u64, 0),
-                _ => varchar_entry(None, data.len() as u64),
-            };
-            entries.extend(std::iter::repeat_n(null, stretch.rows() as usize));
-        }
-        (NewColumn::Fixed { .. }, _) => {}
-    }
-    Ok(())
 }

@@ -1,8 +1,10 @@
 //! Of which rows a part consists once the new ones are in it.
 
-use super::order::Share;
-use super::upsert::{Keys, Upsert};
+use super::old_window::OldWindow;
+use super::order::sort_rows;
+use super::upsert::Keys;
 use crate::wal::Result;
+use std::ops::Range;
 
 /// Neighbouring rows, of the part as it was or of the batch.
 ///
@@ -38,28 +40,26 @@ pub trait OldRows {
     /// What reading them answers.
     fn lower_bound(&self, ts: i64) -> Result<u64>;
 
-    /// The timestamps of the rows from `from` on.
+    /// The timestamps of some rows.
     ///
     /// # Errors
     /// What reading them answers.
-    fn timestamps(&self, from: u64) -> Result<Vec<i64>>;
+    fn timestamps(&self, rows: Range<u64>) -> Result<Vec<i64>>;
 
-    /// The upsert keys besides the timestamp of the rows from `from` on.
+    /// The upsert keys besides the timestamp of some rows.
     ///
     /// # Errors
     /// What reading them answers.
-    fn keys(&self, from: u64) -> Result<Keys>;
+    fn keys(&self, rows: Range<u64>) -> Result<Keys>;
 }
 
-/// What becomes of one part.
+/// What becomes of one part. New rows are numbered by their positions in its share.
 #[derive(Debug, PartialEq)]
 pub struct Plan {
-    /// Where its new rows are among the sorted ones, and which part it is.
-    pub share: Share,
-    /// All new rows go behind the existing ones: `runs` has the new rows only.
+    /// All new rows go behind the existing ones: `sequence` has the new rows only.
     pub append: bool,
     /// Its rows, in order.
-    pub runs: Vec<Run>,
+    pub sequence: Sequence,
     /// Number of rows then.
     pub rows: u64,
     /// Smallest timestamp then.
@@ -72,14 +72,23 @@ pub struct Plan {
     pub replaced: u64,
 }
 
-/// The new rows of a batch as a plan sees them.
+/// Of which rows something consists, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sequence {
+    /// All new rows as they came; this is how many.
+    AsTheyCame(u32),
+    /// New rows in this order.
+    Sorted(Vec<u32>),
+    /// New rows and existing ones.
+    Woven(Vec<Run>),
+}
+
+/// The new rows of a share as a plan sees them.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRows<'a> {
-    /// By number.
+    /// By position in the share.
     pub timestamps: &'a [i64],
-    /// Numbers in order; `None` where they are in order as they stand.
-    pub order: Option<&'a [u32]>,
-    /// With deduplication: the upsert keys besides the timestamp, by number.
+    /// With deduplication: the upsert keys besides the timestamp, likewise.
     pub upsert: Option<&'a Keys>,
 }
 
@@ -117,43 +126,47 @@ impl Run {
     }
 }
 
-impl NewRows<'_> {
-    /// The number of the row at a position of the order.
-    pub(super) fn row(&self, position: usize) -> u32 {
-        match self.order {
-            Some(order) => order.get(position).copied().unwrap_or(u32::MAX),
-            None => position as u32,
-        }
-    }
-
-    pub(super) fn ts(&self, row: u32) -> i64 {
-        self.timestamps.get(row as usize).copied().unwrap_or(i64::MAX)
-    }
-}
-
 impl Plan {
     /// Plans a part: `old` are its rows, `None` for a new partition.
     ///
     /// # Errors
     /// What reading existing rows answers.
-    pub fn new(new: &NewRows<'_>, share: Share, old: Option<(OldPart, &dyn OldRows)>) -> Result<Self> {
-        let first = new.ts(new.row(share.from));
-        let last = new.ts(new.row(share.to.saturating_sub(1)));
+    pub fn new(new: &NewRows<'_>, old: Option<(OldPart, &dyn OldRows)>) -> Result<Self> {
+        let order = sort_rows(new.timestamps);
+        let sorted = Sorted { timestamps: new.timestamps, order: order.as_deref() };
+        let new_rows = sorted.len();
+        let (first, last) = (sorted.ts(0), sorted.ts(new_rows.saturating_sub(1)));
         let behind = |part: &OldPart| first > part.max_ts || first == part.max_ts && new.upsert.is_none();
-        match old {
-            None => Ok(Self::of_new(new, share, first, last)),
-            Some((part, _)) if behind(&part) => {
-                let plan = Self::of_new(new, share, first, last);
-                Ok(Self {
-                    append: true,
-                    rows: plan.rows + part.rows,
-                    kept: part.rows,
-                    min_ts: i64::MAX,
-                    ..plan
-                })
+        let merged = old.filter(|(part, _)| !behind(part));
+        let mut weaving = match merged {
+            Some((part, rows)) => {
+                let kept = rows.lower_bound(first)?.min(part.rows);
+                Weaving::new(OldWindow::new(rows, kept, part.rows, new.upsert.is_some()))
             }
-            Some((part, rows)) => Self::merged(new, share, part, rows, first, last),
-        }
+            None => Weaving::new(OldWindow::none()),
+        };
+        let kept = weaving.old.next();
+        let replaced = match (new.upsert, merged) {
+            (Some(keys), _) => weaving.upsert(&sorted, keys)?,
+            (None, Some(_)) => weaving.merge(&sorted)?,
+            (None, None) => 0,
+        };
+        let sequence = match (new.upsert, merged, order) {
+            (None, None, Some(order)) => Sequence::Sorted(order),
+            (None, None, None) => Sequence::AsTheyCame(new_rows as u32),
+            _ => weaving.finish(new_rows),
+        };
+        let part = old.map(|(part, _)| part);
+        Ok(Self {
+            append: part.is_some() && merged.is_none(),
+            sequence,
+            rows: new_rows as u64 - replaced + part.map_or(0, |part| part.rows),
+            // A part whose first rows stay has its smallest timestamp already.
+            min_ts: if part.is_some() && (merged.is_none() || kept > 0) { i64::MAX } else { first },
+            max_ts: part.map_or(last, |part| last.max(part.max_ts)),
+            kept: if merged.is_some() { kept } else { part.map_or(0, |part| part.rows) },
+            replaced,
+        })
     }
 
     /// Has a part written anew to which rows are only appended: its existing rows get values that they lacked.
@@ -161,68 +174,96 @@ impl Plan {
     pub fn rewritten(mut self) -> Self {
         if self.append {
             let mut runs = vec![Run::old_rows(0, self.kept as u32)];
-            runs.append(&mut self.runs);
-            (self.runs, self.append) = (runs, false);
+            match &self.sequence {
+                Sequence::AsTheyCame(rows) => runs.push(Run::new_rows(0, *rows)),
+                Sequence::Sorted(order) => runs.extend(order.iter().map(|&row| Run::new_rows(row, 1))),
+                Sequence::Woven(woven) => runs.extend(woven),
+            }
+            (self.sequence, self.append) = (Sequence::Woven(runs), false);
         }
         self
     }
 
-    fn of_new(new: &NewRows<'_>, share: Share, min_ts: i64, max_ts: i64) -> Self {
-        let mut runs = Runs::default();
-        let replaced = match new.upsert {
-            Some(keys) => {
-                Upsert { new, keys, old_ts: &[], old_keys: None, old_first: 0 }.weave(&mut runs, share)
-            }
-            None => {
-                match new.order {
-                    None => runs.push_new(share.from as u32, (share.to - share.from) as u32),
-                    Some(order) => {
-                        for &row in order.get(share.from..share.to).unwrap_or_default() {
-                            runs.push_new(row, 1);
-                        }
-                    }
-                }
-                0
-            }
-        };
-        let rows = (share.to - share.from) as u64 - replaced;
-        Self { share, append: false, runs: runs.0, rows, min_ts, max_ts, kept: 0, replaced }
+    /// Whether it gets its new rows as they came, and nothing else is written.
+    pub fn is_one_run(&self) -> bool {
+        matches!(self.sequence, Sequence::AsTheyCame(_))
+    }
+}
+
+impl Sequence {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::AsTheyCame(rows) => *rows as usize,
+            Self::Sorted(order) => order.len(),
+            Self::Woven(runs) => runs.iter().map(|run| run.len()).sum(),
+        }
     }
 
-    fn merged(
-        new: &NewRows<'_>,
-        share: Share,
-        part: OldPart,
-        old: &dyn OldRows,
-        first: i64,
-        last: i64,
-    ) -> Result<Self> {
-        let kept = old.lower_bound(first)?.min(part.rows);
-        let timestamps = old.timestamps(kept)?;
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// New rows in order.
+pub(super) struct Sorted<'a> {
+    pub(super) timestamps: &'a [i64],
+    pub(super) order: Option<&'a [u32]>,
+}
+
+impl Sorted<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.timestamps.len()
+    }
+
+    /// The number of the row at a position.
+    pub(super) fn row(&self, position: usize) -> u32 {
+        match self.order {
+            Some(order) => order.get(position).copied().unwrap_or(u32::MAX),
+            None => position as u32,
+        }
+    }
+
+    pub(super) fn ts(&self, position: usize) -> i64 {
+        self.timestamps.get(self.row(position) as usize).copied().unwrap_or(i64::MAX)
+    }
+}
+
+/// Existing rows and new ones on their way into one sequence.
+pub(super) struct Weaving<'a> {
+    pub(super) runs: Runs,
+    pub(super) old: OldWindow<'a>,
+}
+
+impl<'a> Weaving<'a> {
+    fn new(old: OldWindow<'a>) -> Self {
         let mut runs = Runs::default();
-        runs.push_old(0, kept as u32);
-        let replaced = match new.upsert {
-            Some(keys) => {
-                let old_keys = old.keys(kept)?;
-                let upsert = Upsert {
-                    new,
-                    keys,
-                    old_ts: &timestamps,
-                    old_keys: Some(&old_keys),
-                    old_first: kept as u32,
-                };
-                upsert.weave(&mut runs, share)
+        runs.push_old(0, old.next() as u32);
+        Self { runs, old }
+    }
+
+    /// Existing rows come before new ones of the same timestamp. Nothing is ever replaced.
+    fn merge(&mut self, new: &Sorted<'_>) -> Result<u64> {
+        for position in 0..new.len() {
+            let ts = new.ts(position);
+            self.old.reach(ts)?;
+            let before = self.old.take(|old| old <= ts);
+            self.runs.push_old(before.start, before.len() as u32);
+            self.runs.push_new(new.row(position), 1);
+        }
+        Ok(0)
+    }
+
+    fn finish(mut self, new_rows: usize) -> Sequence {
+        let rest = self.old.rest();
+        self.runs.push_old(rest.start, rest.len() as u32);
+        match self.runs.0.as_slice() {
+            [run] if !run.is_old() && run.start() == 0 && run.len() == new_rows => {
+                Sequence::AsTheyCame(new_rows as u32)
             }
-            None => {
-                weave(&mut runs, new, share, &timestamps, kept as u32);
-                0
-            }
-        };
-        let min_ts =
-            if kept > 0 { i64::MAX } else { first.min(timestamps.first().copied().unwrap_or(i64::MAX)) };
-        let rows = part.rows + (share.to - share.from) as u64 - replaced;
-        let max_ts = last.max(part.max_ts);
-        Ok(Self { share, append: false, runs: runs.0, rows, min_ts, max_ts, kept, replaced })
+            _ => Sequence::Woven(self.runs.0),
+        }
     }
 }
 
@@ -250,20 +291,6 @@ impl Runs {
             _ => self.0.push(run),
         }
     }
-}
-
-/// Weaves new rows into existing ones: existing rows come before new ones of the same timestamp.
-fn weave(runs: &mut Runs, new: &NewRows<'_>, share: Share, old: &[i64], old_first: u32) {
-    let mut at = 0;
-    for position in share.from..share.to {
-        let row = new.row(position);
-        let ts = new.ts(row);
-        let until = gallop(at, old, |old| old <= ts);
-        runs.push_old(old_first + at as u32, (until - at) as u32);
-        at = until;
-        runs.push_new(row, 1);
-    }
-    runs.push_old(old_first + at as u32, (old.len() - at) as u32);
 }
 
 /// First position from `start` on for whose timestamp `wanted` is false; the answer is mostly near.

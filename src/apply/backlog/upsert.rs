@@ -1,7 +1,9 @@
 //! Deduplication: which row of equal keys stays, and where.
 
-use super::order::Share;
-use super::plan::{NewRows, Runs, gallop};
+use super::old_window::OldWindow;
+use super::plan::{Sorted, Weaving};
+use super::share::Members;
+use crate::wal::Result;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
@@ -24,73 +26,70 @@ struct Slot {
 }
 
 /// One part's deduplication.
-pub(super) struct Upsert<'a> {
-    pub(super) new: &'a NewRows<'a>,
-    /// Of new rows, by number.
-    pub(super) keys: &'a Keys,
-    /// Existing rows from `old_first` on.
-    pub(super) old_ts: &'a [i64],
-    pub(super) old_keys: Option<&'a Keys>,
-    pub(super) old_first: u32,
+struct Upsert<'a> {
+    /// Of new rows, by position in the share.
+    keys: &'a Keys,
+    old: &'a OldWindow<'a>,
 }
 
 /// From this many rows of one timestamp on, keys are looked up by hash.
 const MANY: usize = 16;
 
-impl Upsert<'_> {
-    /// Weaves the new rows of a share into the existing ones; answers how many rows were replaced.
-    pub(super) fn weave(&self, runs: &mut Runs, share: Share) -> u64 {
-        let mut at = 0;
+impl Weaving<'_> {
+    /// Weaves new rows into existing ones; answers how many rows were replaced.
+    pub(super) fn upsert(&mut self, new: &Sorted<'_>, keys: &Keys) -> Result<u64> {
         let mut replaced = 0;
-        let mut position = share.from;
+        let mut position = 0;
         let mut slots = Vec::new();
-        while position < share.to {
-            let ts = self.new.ts(self.new.row(position));
-            let until = gallop(at, self.old_ts, |old| old < ts);
-            runs.push_old(self.old_first + at as u32, (until - at) as u32);
-            let equal = gallop(until, self.old_ts, |old| old == ts);
+        while position < new.len() {
+            let ts = new.ts(position);
+            self.old.reach(ts)?;
+            let before = self.old.take(|old| old < ts);
+            self.runs.push_old(before.start, before.len() as u32);
+            let equal = self.old.take(|old| old == ts);
             let mut end = position + 1;
-            while end < share.to && self.new.ts(self.new.row(end)) == ts {
+            while end < new.len() && new.ts(end) == ts {
                 end += 1;
             }
-            if equal == until && end == position + 1 {
-                runs.push_new(self.new.row(position), 1);
+            if equal.is_empty() && end == position + 1 {
+                self.runs.push_new(new.row(position), 1);
             } else {
                 slots.clear();
-                slots.extend((until..equal).map(|at| Slot { old: true, row: at as u32 }));
+                slots.extend(equal.map(|row| Slot { old: true, row }));
                 let before = slots.len() + end - position;
-                self.upsert(&mut slots, position..end);
+                let rows: Vec<u32> = (position..end).map(|position| new.row(position)).collect();
+                Upsert { keys, old: &self.old }.upsert(&mut slots, &rows);
                 replaced += (before - slots.len()) as u64;
                 for slot in &slots {
                     match slot.old {
-                        true => runs.push_old(self.old_first + slot.row, 1),
-                        false => runs.push_new(slot.row, 1),
+                        true => self.runs.push_old(slot.row, 1),
+                        false => self.runs.push_new(slot.row, 1),
                     }
                 }
             }
-            at = equal;
             position = end;
         }
-        runs.push_old(self.old_first + at as u32, (self.old_ts.len() - at) as u32);
-        replaced
+        Ok(replaced)
     }
+}
 
+impl Upsert<'_> {
     /// New rows of one timestamp act one after the other: each replaces every row of its key, in their places; a
     /// new key goes to the end.
-    fn upsert(&self, slots: &mut Vec<Slot>, positions: std::ops::Range<usize>) {
+    fn upsert(&self, slots: &mut Vec<Slot>, rows: &[u32]) {
         if matches!(self.keys, Keys::None) {
-            let winner = Slot { old: false, row: self.new.row(positions.end.saturating_sub(1)) };
+            let winner = Slot { old: false, row: rows.last().copied().unwrap_or(u32::MAX) };
             slots.iter_mut().for_each(|slot| *slot = winner);
             if slots.is_empty() {
                 slots.push(winner);
             }
             return;
         }
-        if slots.len() + positions.len() >= MANY {
-            return self.upsert_by_hash(slots, positions);
+        if slots.len() + rows.len() >= MANY {
+            return self.upsert_by_hash(slots, rows);
         }
-        for position in positions {
-            let new = Slot { old: false, row: self.new.row(position) };
+        for &row in rows {
+            let new = Slot { old: false, row };
             let mut found = false;
             for slot in slots.iter_mut() {
                 if self.key(*slot) == self.key(new) {
@@ -104,13 +103,13 @@ impl Upsert<'_> {
         }
     }
 
-    fn upsert_by_hash(&self, slots: &mut Vec<Slot>, positions: std::ops::Range<usize>) {
+    fn upsert_by_hash(&self, slots: &mut Vec<Slot>, rows: &[u32]) {
         let mut places: HashMap<Key<'_>, Vec<usize>, FixedState> = HashMap::default();
         for (place, slot) in slots.iter().enumerate() {
             places.entry(self.key(*slot)).or_default().push(place);
         }
-        for position in positions {
-            let new = Slot { old: false, row: self.new.row(position) };
+        for &row in rows {
+            let new = Slot { old: false, row };
             let found = places.entry(self.key(new)).or_default();
             if found.is_empty() {
                 found.push(slots.len());
@@ -127,7 +126,7 @@ impl Upsert<'_> {
 
     fn key(&self, slot: Slot) -> Key<'_> {
         match slot.old {
-            true => self.old_keys.map_or(Key::None, |keys| keys.at(slot.row)),
+            true => self.old.key(slot.row).map_or(Key::None, |(keys, at)| keys.at(at)),
             false => self.keys.at(slot.row),
         }
     }
@@ -141,6 +140,19 @@ enum Key<'a> {
 }
 
 impl Keys {
+    /// The keys of some rows.
+    #[must_use]
+    pub fn of_members(&self, members: &Members) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Words(words) => Self::Words(members.of(words).into_owned()),
+            Self::Bytes(keys) => {
+                let key = |at| keys.get(members.get(at)? as usize).cloned();
+                Self::Bytes((0..members.len()).filter_map(key).collect())
+            }
+        }
+    }
+
     fn at(&self, row: u32) -> Key<'_> {
         match self {
             Self::None => Key::None,

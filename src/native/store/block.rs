@@ -1,21 +1,19 @@
 //! Applying a block of commits: plan, build each column, publish.
 
-use super::column_out::ColumnOut;
 use super::parts::PartFiles;
 use super::table::FileTable;
 use crate::apply::backlog::{
-    Batch, KeyColumn, Keys, NewColumn, NewRows, OldRows, Place, Plan, Run, SymbolMaps, Window, build,
-    sort_rows, split,
+    Batch, ColumnReader, KeyColumn, Keys, NewRows, OldRows, Plan, Sequence, Share, SymbolMaps, join, split,
 };
-use crate::table::files::{PartitionEntry, Patch};
-use crate::wal::{ColumnType, Error, Files, Result, TxnRecord};
+use crate::table::files::PartitionEntry;
+use crate::wal::{Error, Files, Result, TxnRecord};
 use rayon::prelude::*;
 
 /// A part that a block changes.
 pub(super) struct Target {
+    /// Its new rows, and which part it is.
+    pub(super) share: Share,
     pub(super) plan: Plan,
-    /// Position among the existing parts; `None` for a new one.
-    part: Option<usize>,
     /// The part's folder as it is to be.
     pub(super) folder: String,
     name_txn: i64,
@@ -23,25 +21,14 @@ pub(super) struct Target {
     pub(super) tops: Vec<u64>,
 }
 
-/// Rows that are read at a time where they are written in the order in which they came.
-const WINDOW_ROWS: usize = 128 * 1024;
-
-impl Target {
-    /// Whether its rows are new and in the order in which they came.
-    fn is_one_run(&self) -> bool {
-        matches!(self.plan.runs.as_slice(), [run] if !run.is_old())
-    }
-}
-
-/// What building a column found out.
-struct Built {
-    bytes: u64,
-    /// Patches of bitmap indexes.
-    index: Vec<Patch>,
-}
+/// Rows that a thread gives to the parts of the table at a time.
+const SPLIT_ROWS: usize = 256 * 1024;
+/// Rows of a part that a plan can count.
+const MOST_ROWS: u64 = (1 << 31) - 1;
 
 impl FileTable {
-    /// Applies a block of commits and publishes it: `records` are those of the batch's commits.
+    /// Applies a block of commits and publishes it: `records` are those of the batch's commits. Of a column that needs
+    /// sorting about `column_bytes` are held at a time, in each of the pool's threads.
     ///
     /// # Errors
     /// What reading the log or writing files answers. Nothing is published then.
@@ -50,13 +37,18 @@ impl FileTable {
         source: &(dyn Files + Sync),
         batch: &mut Batch,
         records: &[TxnRecord],
+        column_bytes: u64,
     ) -> Result<()> {
-        batch.read_timestamps(source)?;
+        let read = |stretch| batch.read_timestamps(source, stretch);
+        let timestamps: Vec<_> =
+            (0..batch.stretch_count()).into_par_iter().map(read).collect::<Result<_>>()?;
+        batch.set_timestamps(&timestamps);
+        drop(timestamps);
         let maps = batch.intern(&mut self.table.symbols);
         self.nulls.extend(maps.nulls());
         if batch.rows() > 0 {
             let targets = self.plan(source, batch, &maps)?;
-            self.build(source, batch, &maps, &targets)?;
+            self.build(source, batch, &maps, &targets, column_bytes)?;
             self.take_over(targets);
         }
         self.extend_dictionaries()?;
@@ -67,8 +59,10 @@ impl FileTable {
 
     fn plan(&mut self, source: &(dyn Files + Sync), batch: &Batch, maps: &SymbolMaps) -> Result<Vec<Target>> {
         let schema = self.table.schema.clone();
-        let order = sort_rows(batch.timestamps());
-        let shares = split(batch.timestamps(), order.as_deref(), &self.old_parts(), self.table.calendar());
+        let (parts, calendar) = (self.old_parts(), self.table.calendar());
+        let pieces = batch.timestamps().par_chunks(SPLIT_ROWS).enumerate();
+        let pieces = pieces.map(|(piece, some)| split(some, (piece * SPLIT_ROWS) as u32, &parts, calendar));
+        let shares = join(pieces.collect());
         for part in shares.iter().filter_map(|share| share.part) {
             let newest = self.newest_of(part)?;
             if let Some(place) = self.newest.get_mut(part) {
@@ -77,18 +71,19 @@ impl FileTable {
         }
         let parts = self.old_parts();
         let keys = if schema.dedup() { Some(self.new_keys(source, batch, maps)?) } else { None };
-        let new = NewRows { timestamps: batch.timestamps(), order: order.as_deref(), upsert: keys.as_ref() };
         let this = &*self;
-        let plans: Vec<Plan> = shares
-            .par_iter()
-            .map(|share| {
-                let files = share.part.and_then(|part| this.part_files(part));
-                let old = share.part.and_then(|part| parts.get(part)).copied();
-                let old = old.zip(files.as_ref()).map(|(part, files)| (part, files as &dyn OldRows));
-                Plan::new(&new, *share, old)
-            })
-            .collect::<Result<_>>()?;
-        plans.into_iter().map(|plan| this.target(batch, plan)).collect()
+        let plan = |share: Share| {
+            let timestamps = share.rows.of(batch.timestamps());
+            let keys = keys.as_ref().map(|keys| keys.of_members(&share.rows));
+            let new = NewRows { timestamps: &timestamps, upsert: keys.as_ref() };
+            let files = share.part.and_then(|part| this.part_files(part));
+            let old = share.part.and_then(|part| parts.get(part)).copied();
+            let old = old.zip(files.as_ref()).map(|(part, files)| (part, files as &dyn OldRows));
+            Ok((Plan::new(&new, old)?, share))
+        };
+        let plans: Vec<(Plan, Share)> =
+            shares.into_par_iter().with_max_len(1).map(plan).collect::<Result<_>>()?;
+        plans.into_iter().map(|(plan, share)| this.target(batch, plan, share)).collect()
     }
 
     /// The upsert keys of the new rows.
@@ -96,16 +91,21 @@ impl FileTable {
         let mut columns = Vec::new();
         for index in self.table.schema.extra_keys() {
             let Some(column) = self.table.schema.columns.get(index) else { continue };
-            columns
-                .push((column.ty, NewColumn::read(source, batch, &batch.whole(), maps, index, column.ty)?));
+            let reader = ColumnReader::new(batch, maps, index, column.ty, false);
+            columns.push((column.ty, reader.read_whole(source)?));
         }
         let columns: Vec<_> = columns.iter().map(|(ty, column)| (*ty, KeyColumn::New(column))).collect();
         Ok(Keys::of(&columns, batch.rows()))
     }
 
     /// Where a planned part goes.
-    fn target(&self, batch: &Batch, plan: Plan) -> Result<Target> {
-        let part = plan.share.part;
+    fn target(&self, batch: &Batch, plan: Plan, share: Share) -> Result<Target> {
+        let part = share.part;
+        if plan.rows > MOST_ROWS {
+            let what = format!("a part of {} rows; {MOST_ROWS} at most can be written to", plan.rows);
+            let file = format!("{}/_txn", self.token.dir);
+            return Err(Error::Unsupported { file: file.into(), offset: 0, what: what.into() });
+        }
         let entry = part.and_then(|part| self.txn.partitions.get(part));
         if entry.is_some_and(|entry| entry.parquet || entry.read_only) {
             let what = "rows for a partition in Parquet form or one that takes no writes; not supported yet";
@@ -114,7 +114,7 @@ impl FileTable {
         }
         let files = part.and_then(|part| self.part_files(part));
         let written = match &files {
-            Some(files) => self.written(batch, &plan, files)?,
+            Some(files) => self.written(batch, &share, files)?,
             None => Vec::new(),
         };
         let plan = if written.is_empty() { plan } else { plan.rewritten() };
@@ -123,10 +123,10 @@ impl FileTable {
             Some(entry) if plan.append => (entry.name_txn, false),
             Some(_) => (next, true),
             // A folder that is being removed, or that a crash left, may have the plain name.
-            None if self.disk.list(&self.folder(plan.share.floor, -1))?.is_some() => (next, true),
+            None if self.disk.list(&self.folder(share.floor, -1))?.is_some() => (next, true),
             None => (-1, true),
         };
-        let folder = self.folder(plan.share.floor, name_txn);
+        let folder = self.folder(share.floor, name_txn);
         if fresh {
             self.disk.remove_dir(&folder)?;
             self.disk.create_dir(&folder)?;
@@ -135,14 +135,16 @@ impl FileTable {
             Some(files) => self.new_tops(&plan, files, &written),
             None => vec![0; self.table.schema.columns.len()],
         };
-        Ok(Target { plan, part, folder, name_txn, tops })
+        Ok(Target { share, plan, folder, name_txn, tops })
     }
 
     /// Rows in front that stay without values: those above the old top, unless late rows come among them.
     fn new_tops(&self, plan: &Plan, files: &PartFiles<'_>, written: &[usize]) -> Vec<u64> {
-        let leading = match plan.runs.first() {
+        let leading = match &plan.sequence {
             _ if plan.append => files.rows,
-            Some(run) if run.is_old() && run.start() == 0 => run.len() as u64,
+            Sequence::Woven(runs) => {
+                runs.first().filter(|run| run.is_old() && run.start() == 0).map_or(0, |run| run.len() as u64)
+            }
             _ => 0,
         };
         let top =
@@ -151,10 +153,10 @@ impl FileTable {
     }
 
     /// Columns whose rows above the top get values, be they nulls.
-    fn written(&self, batch: &Batch, plan: &Plan, files: &PartFiles<'_>) -> Result<Vec<usize>> {
+    fn written(&self, batch: &Batch, share: &Share, files: &PartFiles<'_>) -> Result<Vec<usize>> {
         let mut found = Vec::new();
         for (index, _) in self.table.schema.live() {
-            if files.top(index) > 0 && self.is_written(batch, plan, files, index)? {
+            if files.top(index) > 0 && self.is_written(batch, share, files, index)? {
                 found.push(index);
             }
         }
@@ -165,20 +167,20 @@ impl FileTable {
     ///
     /// Commits count one after another: late rows that come among the rows without values, or right behind them,
     /// make QuestDB write these; rows behind all others don't.
-    fn is_written(&self, batch: &Batch, plan: &Plan, files: &PartFiles<'_>, column: usize) -> Result<bool> {
+    fn is_written(&self, batch: &Batch, share: &Share, files: &PartFiles<'_>, column: usize) -> Result<bool> {
         let dedup = self.table.schema.dedup();
         let mut newest =
-            plan.share.part.and_then(|part| self.newest.get(part).copied().flatten()).unwrap_or(i64::MIN);
+            share.part.and_then(|part| self.newest.get(part).copied().flatten()).unwrap_or(i64::MIN);
         let top = files.top(column);
         let mut behind = if top < files.rows { files.timestamp(top)? } else { None };
         let next =
-            self.txn.partitions.get(plan.share.part.map_or(usize::MAX, |part| part + 1)).map(|next| next.ts);
-        let ceiling = self.table.calendar().ceiling(plan.share.floor).min(next.unwrap_or(i64::MAX));
+            self.txn.partitions.get(share.part.map_or(usize::MAX, |part| part + 1)).map(|next| next.ts);
+        let ceiling = self.table.calendar().ceiling(share.floor).min(next.unwrap_or(i64::MAX));
         let timestamps = batch.timestamps();
         for commit in batch.commits() {
             let rows = commit.first_row as usize..(commit.first_row + commit.rows) as usize;
             let here = timestamps.get(rows).unwrap_or_default().iter();
-            let here = here.filter(|ts| (plan.share.floor..ceiling).contains(*ts));
+            let here = here.filter(|ts| (share.floor..ceiling).contains(*ts));
             let ends = here.fold(None, |ends: Option<(i64, i64)>, &ts| {
                 Some(ends.map_or((ts, ts), |(low, high)| (low.min(ts), high.max(ts))))
             });
@@ -193,124 +195,6 @@ impl FileTable {
         Ok(false)
     }
 
-    fn build(
-        &self,
-        source: &(dyn Files + Sync),
-        batch: &Batch,
-        maps: &SymbolMaps,
-        targets: &[Target],
-    ) -> Result<()> {
-        let mut live: Vec<usize> = self.table.schema.live().map(|(index, _)| index).collect();
-        // Long ones first, so that no thread is left with one at the end.
-        live.sort_by_key(|&index| {
-            let ty = self.table.schema.columns.get(index).map(|column| column.ty);
-            std::cmp::Reverse(ty.and_then(ColumnType::fixed_size).unwrap_or(64))
-        });
-        let built: Vec<Built> = live
-            .par_iter()
-            .with_max_len(1)
-            .map(|&index| self.build_column(source, batch, maps, targets, index))
-            .collect::<Result<_>>()?;
-        let bytes: u64 = built.iter().map(|built| built.bytes).sum();
-        self.written.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
-        for built in built {
-            self.write(&built.index, self.syncs())?;
-        }
-        if self.syncs() {
-            for target in targets {
-                self.disk.sync_dir(&target.folder)?;
-            }
-            self.disk.sync_dir(&self.token.dir)?;
-        }
-        Ok(())
-    }
-
-    fn build_column(
-        &self,
-        source: &(dyn Files + Sync),
-        batch: &Batch,
-        maps: &SymbolMaps,
-        targets: &[Target],
-        index: usize,
-    ) -> Result<Built> {
-        let schema = &self.table.schema;
-        let mut built = Built { bytes: 0, index: Vec::new() };
-        let Some(column) = schema.columns.get(index) else { return Ok(built) };
-        let read = |window: &Window| match index == schema.timestamp {
-            true => Ok(NewColumn::designated(batch, window)),
-            false => NewColumn::read(source, batch, window, maps, index, column.ty),
-        };
-        let indexed = column.indexed && column.ty.is_symbol();
-        if !indexed && targets.iter().all(|target| target.is_one_run()) {
-            built.bytes = self.build_by_window(batch, targets, (index, column.ty), read)?;
-            return Ok(built);
-        }
-        let new = read(&batch.whole())?;
-        for target in targets {
-            let files = target.part.and_then(|part| self.part_files(part));
-            let old = match &files {
-                Some(files) if !target.plan.append => files.column(index, column.ty)?,
-                _ => None,
-            };
-            let mut out = ColumnOut::open(self, target, files.as_ref(), index, column.ty)?;
-            let top = target.tops.get(index).copied().unwrap_or(0);
-            let runs_top = if target.plan.append { 0 } else { top };
-            let old_top = files.as_ref().map_or(0, |files| files.top(index));
-            let place = Place {
-                old: old.as_ref().map(|old| (old as _, old_top)),
-                top: runs_top,
-                data_end: out.data_end,
-            };
-            build(column.ty, &target.plan.runs, &new, place, &mut out)?;
-            built.bytes += out.finish(self.syncs())?;
-            if indexed {
-                built.index.extend(self.index_patches(target, files.as_ref(), index, &new)?);
-            }
-        }
-        Ok(built)
-    }
-
-    /// Builds a column of parts that only get rows in the order in which they came: what is read at a time stays in
-    /// the processor's caches until it is written.
-    fn build_by_window(
-        &self,
-        batch: &Batch,
-        targets: &[Target],
-        (index, ty): (usize, ColumnType),
-        read: impl Fn(&Window) -> Result<NewColumn>,
-    ) -> Result<u64> {
-        let mut outs: Vec<Option<ColumnOut>> = targets.iter().map(|_| None).collect();
-        let mut bytes = 0;
-        for window in batch.windows(WINDOW_ROWS) {
-            let new = read(&window)?;
-            for (target, place) in targets.iter().zip(&mut outs) {
-                let Some(run) = target.plan.runs.first() else { continue };
-                let from = run.start().max(window.rows.start);
-                let to = (run.start() + run.len()).min(window.rows.end);
-                if from >= to {
-                    continue;
-                }
-                let out = match place {
-                    Some(out) => out,
-                    None => {
-                        let files = target.part.and_then(|part| self.part_files(part));
-                        place.insert(ColumnOut::open(self, target, files.as_ref(), index, ty)?)
-                    }
-                };
-                let run = Run::new_rows((from - window.rows.start) as u32, (to - from) as u32);
-                build(ty, &[run], &new, Place { old: None, top: 0, data_end: out.data_end }, out)?;
-                // From the second window on it is an append.
-                out.data_end = Some(out.data_at);
-                if to == target.plan.runs.first().map_or(0, |run| run.start() + run.len())
-                    && let Some(out) = place.take()
-                {
-                    bytes += out.finish(self.syncs())?;
-                }
-            }
-        }
-        Ok(bytes)
-    }
-
     /// The suffix of a column's files in a target.
     pub(super) fn name_txn_of(&self, target: &Target, files: Option<&PartFiles<'_>>, index: usize) -> i64 {
         match files.filter(|_| target.plan.append).and_then(|files| files.columns.get(index)) {
@@ -323,11 +207,12 @@ impl FileTable {
     fn take_over(&mut self, targets: Vec<Target>) {
         // From the back, so that positions stay right.
         for target in targets.into_iter().rev() {
-            let Target { plan, part, name_txn, tops, .. } = target;
-            let at = part
-                .unwrap_or_else(|| self.txn.partitions.partition_point(|entry| entry.ts < plan.share.floor));
+            let Target { share, plan, name_txn, tops, .. } = target;
+            let part = share.part;
+            let at =
+                part.unwrap_or_else(|| self.txn.partitions.partition_point(|entry| entry.ts < share.floor));
             let mut entry = PartitionEntry {
-                ts: plan.share.floor,
+                ts: share.floor,
                 rows: plan.rows,
                 name_txn,
                 squash_count: 0,
@@ -355,7 +240,7 @@ impl FileTable {
             if let Some(newest) = self.newest.get_mut(at) {
                 *newest = Some(plan.max_ts);
             }
-            self.note_tops(plan.share.floor, part.is_some() && plan.append, &tops);
+            self.note_tops(share.floor, part.is_some() && plan.append, &tops);
             self.txn.max_ts = self.txn.max_ts.max(plan.max_ts);
             self.txn.min_ts = self.txn.min_ts.min(plan.min_ts);
             self.txn.partition_table_version += i64::from(!plan.append);

@@ -4,7 +4,7 @@ use super::block::Target;
 use super::disk::{DiskFile, DiskReader, Open};
 use super::parts::PartFiles;
 use super::table::FileTable;
-use crate::apply::backlog::{BuildTarget, NewColumn};
+use crate::apply::backlog::{BuildTarget, NewColumn, OldColumn, Place, Rows, build};
 use crate::table::files::{BitmapWriter, Patch, column_file};
 use crate::wal::{ColumnType, Result, Tag};
 
@@ -12,10 +12,14 @@ use crate::wal::{ColumnType, Result, Tag};
 pub(super) struct ColumnOut {
     data: Box<dyn DiskFile>,
     aux: Option<Box<dyn DiskFile>>,
-    pub(super) data_at: u64,
+    data_at: u64,
     aux_at: u64,
     begun: u64,
-    pub(super) data_end: Option<u64>,
+    data_end: Option<u64>,
+    /// Rows in front that get no values, of those that are still to come.
+    top: u64,
+    /// Rows that are still to come.
+    rows_left: u64,
 }
 
 impl ColumnOut {
@@ -52,7 +56,32 @@ impl ColumnOut {
                 }
             }
         }
-        Ok(Self { data, aux, data_at, aux_at, begun: data_at + aux_at, data_end })
+        let top = if target.plan.append { 0 } else { target.tops.get(index).copied().unwrap_or(0) };
+        let rows_left = target.plan.sequence.len() as u64;
+        Ok(Self { data, aux, data_at, aux_at, begun: data_at + aux_at, data_end, top, rows_left })
+    }
+
+    /// Writes the next rows: `old` is the existing column with its top.
+    pub(super) fn build(
+        &mut self,
+        ty: ColumnType,
+        rows: Rows<'_>,
+        new: &NewColumn,
+        old: Option<(&dyn OldColumn, u64)>,
+    ) -> Result<()> {
+        let now = rows.len() as u64;
+        let place = Place { old, top: self.top.min(now), data_end: self.data_end };
+        build(ty, rows, new, place, self)?;
+        self.top -= place.top;
+        self.rows_left = self.rows_left.saturating_sub(now);
+        // What comes next is an append.
+        self.data_end = Some(self.data_at);
+        Ok(())
+    }
+
+    /// Whether all rows came.
+    pub(super) fn is_complete(&self) -> bool {
+        self.rows_left == 0
     }
 
     /// Answers how many bytes were written.
@@ -84,58 +113,58 @@ impl BuildTarget for ColumnOut {
 }
 
 impl FileTable {
-    /// Brings a bitmap index up to a part's new rows.
+    /// Brings a bitmap index up to a part's new rows, whose keys are written already.
     pub(super) fn index_patches(
         &self,
         target: &Target,
         files: Option<&PartFiles<'_>>,
         index: usize,
-        new: &NewColumn,
     ) -> Result<Vec<Patch>> {
-        let NewColumn::Fixed { values, .. } = new else { return Ok(Vec::new()) };
-        let new = values.as_chunks::<4>().0;
         let top = target.tops.get(index).copied().unwrap_or(0);
         let name = self.column_name(index).to_owned();
         let folder = target.folder.strip_prefix(&*self.token.dir).unwrap_or_default().trim_start_matches('/');
         let capacity =
             self.meta.columns.get(index).map_or(256, |column| column.index_block_capacity.max(2) as u32);
-        let mut keys = Vec::with_capacity(target.plan.rows as usize);
-        let old = match files {
-            Some(files) if !target.plan.append => files.chunk(index, 0..files.rows)?,
-            _ => None,
+        let name_txn = self.name_txn_of(target, files, index);
+        let appended = files.filter(|files| target.plan.append && files.top(index) < files.rows);
+        // The first row whose key is new to the index.
+        let first = match files {
+            Some(files) if target.plan.append => files.rows,
+            _ => top,
         };
-        for run in &target.plan.runs {
-            match run.is_old() {
-                true => keys.extend((run.start()..run.start() + run.len()).map(|row| {
-                    let bytes = old.as_ref().and_then(|chunk| chunk.fixed(row));
-                    bytes.and_then(|bytes| bytes.try_into().ok()).map_or(i32::MIN, i32::from_le_bytes)
-                })),
-                false => keys.extend(
-                    new.get(run.start()..run.start() + run.len())
-                        .unwrap_or_default()
-                        .iter()
-                        .map(|key| i32::from_le_bytes(*key)),
-                ),
-            }
-        }
-        if let (true, Some(files)) = (target.plan.append, files)
-            && files.top(index) < files.rows
-        {
-            let name_txn = files.columns.get(index).map_or(-1, |place| place.name_txn);
+        // Keys in front of that one in the file.
+        let before = appended.map_or(0, |files| files.rows - files.top(index));
+        let keys =
+            self.written_keys(target, index, name_txn, before, target.plan.rows.saturating_sub(first))?;
+        if let Some(files) = appended {
             let reader = DiskReader(&*self.disk);
             let mut writer =
                 BitmapWriter::open(&reader, &self.token.dir, folder, &name, name_txn, files.rows)?;
             return Ok(writer.append(&keys, files.rows));
         }
-        let name_txn = self.name_txn_of(target, files, index);
-        let first = if target.plan.append { files.map_or(0, |files| files.rows) } else { top };
-        let keys = if target.plan.append { &keys[..] } else { keys.get(top as usize..).unwrap_or_default() };
-        let (k, v) = BitmapWriter::build(keys, first, capacity);
+        let (k, v) = BitmapWriter::build(&keys, first, capacity);
         let patch = |extension: &str, bytes: Vec<u8>| Patch {
             file: [folder, "/", &column_file(&name, extension, name_txn)].concat(),
             offset: 0,
             bytes,
         };
         Ok(vec![patch("v", v), patch("k", k)])
+    }
+
+    /// Keys of a SYMBOL column as they are in its file.
+    fn written_keys(
+        &self,
+        target: &Target,
+        index: usize,
+        name_txn: i64,
+        from: u64,
+        rows: u64,
+    ) -> Result<Vec<i32>> {
+        let path = [&*target.folder, "/", &column_file(self.column_name(index), "d", name_txn)].concat();
+        let mut keys = vec![[0u8; 4]; rows as usize];
+        if rows > 0 {
+            self.disk.open(&path, Open::Read)?.read_exact_at(&path, from * 4, keys.as_flattened_mut())?;
+        }
+        Ok(keys.into_iter().map(i32::from_le_bytes).collect())
     }
 }

@@ -7,6 +7,7 @@ mod base;
 mod block;
 mod change;
 mod column_out;
+mod columns;
 mod create;
 mod database;
 mod disk;

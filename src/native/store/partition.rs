@@ -1,9 +1,10 @@
 //! Whole partitions between their files and memory: what is neither an append nor a merge goes this way.
 
-use super::disk::Open;
+use super::disk::{DiskReader, Open};
 use super::table::{FileTable, Garbage};
-use crate::table::files::{BitmapWriter, PartitionEntry, Patch, column_file};
-use crate::table::{BLOCK_ROWS, Block, Chunk, Partition, Table};
+use crate::table::files::read::AppliedTable;
+use crate::table::files::{BitmapWriter, PartitionEntry, Patch, TxnState, column_file};
+use crate::table::{Chunk, Partition, Table};
 use crate::wal::{Result, Tag};
 use std::sync::Arc;
 
@@ -20,34 +21,23 @@ impl FileTable {
         Ok(table)
     }
 
-    /// Reads the partition that begins at `floor`, all of its parts.
+    /// Reads the partition that begins at `floor`, all of its parts. Blocks end where a column begins, so rows without
+    /// values stay apart.
     pub(super) fn load_partition(&self, floor: i64) -> Result<Partition> {
         let calendar = self.table.calendar();
-        let mut partition = Partition { floor, ..Partition::default() };
-        for (index, part) in self.txn.partitions.iter().enumerate() {
-            if calendar.floor(part.ts) != floor {
-                continue;
-            }
-            let Some(files) = self.part_files(index) else { continue };
-            let mut from = 0;
-            while from < part.rows {
-                let to = (from + BLOCK_ROWS as u64).min(part.rows);
-                let mut block = Block::empty();
-                block.rows = (to - from) as usize;
-                for column in 0..self.table.schema.columns.len() {
-                    let live = self.table.schema.columns.get(column).is_some_and(|column| !column.dropped);
-                    let chunk = if live { files.chunk(column, from..to)? } else { None };
-                    block.columns.push(chunk.map(Arc::new));
-                }
-                let timestamp = self.table.schema.timestamp;
-                block.min_ts = block.timestamp(0, timestamp);
-                block.max_ts = block.timestamp(block.rows.saturating_sub(1), timestamp);
-                partition.rows += block.rows;
-                partition.blocks.push(Arc::new(block));
-                from = to;
-            }
-        }
-        Ok(partition)
+        let first = self.txn.partitions.partition_point(|part| part.ts < floor);
+        let parts =
+            self.txn.partitions.iter().skip(first).take_while(|part| calendar.floor(part.ts) == floor);
+        let partitions: Vec<PartitionEntry> = parts.copied().collect();
+        let count = partitions.len();
+        let here = TxnState { symbol_counts: self.symbol_counts(), partitions, ..TxnState::empty(0) };
+        let table = AppliedTable {
+            token: self.token.clone(),
+            applied: here.to_applied(),
+            versions: self.versions.clone(),
+            schema: self.table.schema.clone(),
+        };
+        table.read_parts(&DiskReader(&*self.disk), floor, 0..count)
     }
 
     /// Writes a partition into a new folder and enters it in place of all the parts it has had.

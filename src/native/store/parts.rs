@@ -178,33 +178,33 @@ impl OldRows for PartFiles<'_> {
         Ok(lo)
     }
 
-    fn timestamps(&self, from: u64) -> Result<Vec<i64>> {
+    fn timestamps(&self, rows: Range<u64>) -> Result<Vec<i64>> {
         let path = self.path(self.schema.timestamp, "d");
         let file = self.disk.open(&path, Open::Read)?;
-        let count = self.rows.saturating_sub(from) as usize;
-        let mut out = Vec::with_capacity(count);
-        let mut buffer = vec![[0u8; 8]; count.min(32 * 1024)];
-        while out.len() < count {
-            let now = (count - out.len()).min(buffer.len());
-            let into = buffer.get_mut(..now).unwrap_or_default();
-            file.read_exact_at(&path, (from + out.len() as u64) * 8, into.as_flattened_mut())?;
-            out.extend(into.iter().map(|ts| i64::from_le_bytes(*ts)));
-        }
+        let count = rows.end.min(self.rows).saturating_sub(rows.start) as usize;
+        let mut words = vec![[0u8; 8]; count];
+        file.read_exact_at(&path, rows.start * 8, words.as_flattened_mut())?;
+        let out: Vec<i64> = words.iter().map(|ts| i64::from_le_bytes(*ts)).collect();
         if !out.is_sorted() {
-            return Err(Error::damaged(&path, from * 8, "timestamps that do not decrease", "an earlier one"));
+            return Err(Error::damaged(
+                &path,
+                rows.start * 8,
+                "timestamps that do not decrease",
+                "an earlier one",
+            ));
         }
         Ok(out)
     }
 
-    fn keys(&self, from: u64) -> Result<Keys> {
+    fn keys(&self, rows: Range<u64>) -> Result<Keys> {
         let mut chunks = Vec::new();
         for column in self.schema.extra_keys() {
             let Some(definition) = self.schema.columns.get(column) else { continue };
-            chunks.push((definition.ty, self.chunk(column, from..self.rows)?));
+            chunks.push((definition.ty, self.chunk(column, rows.clone())?));
         }
         let columns: Vec<_> =
             chunks.iter().map(|(ty, chunk)| (*ty, KeyColumn::Old(chunk.as_ref()))).collect();
-        Ok(Keys::of(&columns, self.rows.saturating_sub(from) as usize))
+        Ok(Keys::of(&columns, rows.end.saturating_sub(rows.start) as usize))
     }
 }
 

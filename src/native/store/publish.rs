@@ -120,7 +120,7 @@ impl FileTable {
         patches.iter().try_for_each(|patch| self.write(std::slice::from_ref(patch), true))
     }
 
-    fn symbol_counts(&self) -> Vec<u32> {
+    pub(super) fn symbol_counts(&self) -> Vec<u32> {
         let live =
             self.table.schema.columns.iter().enumerate().filter(|(_, c)| !c.dropped && c.ty.is_symbol());
         live.map(|(index, _)| {

@@ -42,6 +42,8 @@ pub struct Replication {
 
 /// How often the source's list of tables is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Bytes that planning takes per row: its timestamp twice, its place in the log and in the order, and its upsert key.
+const PLANNED_ROW: u64 = 48;
 /// Commits in one block.
 const COMMITS: usize = 256 * 1024;
 /// Tables that are kept open.
@@ -87,10 +89,12 @@ impl Replication {
         let behind =
             self.workers.iter().filter(|worker| worker.failure().is_none() && worker.behind()).count();
         let at_once = behind.clamp(1, self.options.threads.max(1)) as u64;
+        let half = self.options.memory / 2;
         let limits = BatchLimits {
-            rows: u64::from(u32::MAX >> 2),
-            bytes: self.options.memory / 2 / at_once,
+            rows: (half / at_once / PLANNED_ROW).clamp(1, u64::from(u32::MAX >> 2)),
+            bytes: u64::MAX,
             commits: COMMITS,
+            column: half / self.options.threads.max(1) as u64,
         };
         let step = |worker: &mut Worker| match stop.load(Ordering::Relaxed) {
             true => Step::Idle,

@@ -271,7 +271,7 @@ impl Worker {
             return Ok(1);
         }
         let records = self.records.get(..count).unwrap_or_default();
-        table.apply_batch(source, &mut batch, records)?;
+        table.apply_batch(source, &mut batch, records, limits.column)?;
         Ok(count)
     }
 }

@@ -86,6 +86,27 @@ impl TxnState {
         }
     }
 
+    /// What a reader of this state sees.
+    pub fn to_applied(&self) -> Applied {
+        Applied {
+            txn: self.txn,
+            seq_txn: self.seq_txn,
+            lag_txns: 0,
+            lag_rows: 0,
+            min_ts: self.min_ts,
+            max_ts: self.max_ts,
+            metadata_version: self.structure_version as i32,
+            structure_version: self.structure_version,
+            data_version: self.data_version,
+            partition_table_version: self.partition_table_version,
+            column_version: self.column_version,
+            truncate_version: self.truncate_version,
+            symbol_counts: self.symbol_counts.clone(),
+            partitions: self.partitions.clone(),
+            rows: self.rows(),
+        }
+    }
+
     /// Visible rows.
     pub fn rows(&self) -> u64 {
         self.partitions.iter().fold(0, |rows, partition| rows.saturating_add(partition.rows))
