@@ -68,6 +68,30 @@ pub struct Window {
     pub rows: Range<usize>,
 }
 
+/// Timestamps of neighbouring rows that are to be read.
+#[derive(Debug)]
+pub struct TimestampReader<'a> {
+    stretch: &'a Stretch,
+    timestamps: &'a mut [i64],
+}
+
+impl TimestampReader<'_> {
+    /// Reads and validates them; `bytes` is memory to read into.
+    ///
+    /// # Errors
+    /// What reading and validating them answers.
+    pub fn read(self, files: &dyn Files, bytes: &mut ColumnBytes) -> Result<()> {
+        bytes.data.clear();
+        if let Some(index) = self.stretch.meta().timestamp {
+            self.stretch.append_column(files, index, bytes)?;
+        }
+        for (to, row) in self.timestamps.iter_mut().zip(bytes.data.as_chunks::<16>().0) {
+            *to = designated(row);
+        }
+        Ok(())
+    }
+}
+
 /// For each column, the commits whose symbol keys are not the table's.
 #[derive(Debug, Default)]
 pub struct SymbolMaps {
@@ -121,29 +145,19 @@ impl Batch {
         (batch, Gathered::Full)
     }
 
-    /// Number of stretches: see [`read_timestamps`](Self::read_timestamps).
-    pub fn stretch_count(&self) -> usize {
-        self.stretches.len()
-    }
-
-    /// Reads the timestamps of the rows of a stretch.
-    ///
-    /// # Errors
-    /// What reading and validating them answers.
-    pub fn read_timestamps(&self, files: &dyn Files, stretch: usize) -> Result<Vec<i64>> {
-        let Some(stretch) = self.stretches.get(stretch).filter(|stretch| stretch.rows() > 0) else {
-            return Ok(Vec::new());
-        };
-        let mut bytes = ColumnBytes::default();
-        if let Some(index) = stretch.meta().timestamp {
-            stretch.append_column(files, index, &mut bytes)?;
+    /// The timestamps of all rows, to be read, cut into pieces of neighbouring stretches: [`TimestampReader::read`] is to
+    /// be called for each, in any order.
+    pub fn timestamp_readers(&mut self) -> Vec<TimestampReader<'_>> {
+        self.timestamps.clear();
+        self.timestamps.resize(self.rows(), 0);
+        let mut rest = self.timestamps.as_mut_slice();
+        let mut readers = Vec::new();
+        for stretch in self.stretches.iter().filter(|stretch| stretch.rows() > 0) {
+            let (here, behind) = rest.split_at_mut((stretch.rows() as usize).min(rest.len()));
+            rest = behind;
+            readers.push(TimestampReader { stretch, timestamps: here });
         }
-        Ok(bytes.data.as_chunks::<16>().0.iter().map(designated).collect())
-    }
-
-    /// Takes the timestamps of all stretches, in order.
-    pub fn set_timestamps(&mut self, stretches: &[Vec<i64>]) {
-        self.timestamps = stretches.concat();
+        readers
     }
 
     /// Enters the symbols that the commits bring into the table's dictionaries, in the order of the log, and says

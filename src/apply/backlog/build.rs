@@ -1,6 +1,6 @@
 //! Building a column of one part as its plan says.
 
-use super::column::{NewColumn, entry_span, moved_entry};
+use super::column::{NewColumn, copy, entry_span, moved_entry};
 use super::plan::Run;
 use crate::table::{
     chunk::{Entry, array_entry, varchar_entry},
@@ -52,10 +52,10 @@ pub struct Place<'a> {
 }
 
 /// Rows that a column of one part consists of.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Rows<'a> {
     /// New rows: those of a range.
-    Range(&'a Range<usize>),
+    Range(Range<usize>),
     /// New rows in this order.
     Sorted(&'a [u32]),
     /// New rows and existing ones.
@@ -102,10 +102,7 @@ pub fn build(
             let mut out = Prefixed::new(target, ty, place);
             match rows {
                 Rows::Range(range) => out.rows(offsets.get(range.start..=range.end), data)?,
-                Rows::Sorted(order) => {
-                    let two = |row: u32| offsets.get(row as usize..row as usize + 2);
-                    order.iter().try_for_each(|&row| out.rows(two(row), data))?;
-                }
+                Rows::Sorted(order) => out.sorted(order, offsets, data)?,
                 Rows::Woven(runs) => each_run(runs, place, |piece| match piece {
                     Piece::New(run) => out.rows(offsets.get(run.start()..=run.start() + run.len()), data),
                     Piece::Old(old, first, rows) => out.old(old, first, rows),
@@ -117,11 +114,8 @@ pub fn build(
         NewColumn::Entries { entries, data } => {
             let mut out = Entries::new(target, ty, place);
             match rows {
-                Rows::Range(range) => out.rows(entries.get(range.clone()).unwrap_or_default(), data)?,
-                Rows::Sorted(order) => {
-                    let one = |row: u32| entries.get(row as usize..row as usize + 1).unwrap_or_default();
-                    order.iter().try_for_each(|&row| out.rows(one(row), data))?;
-                }
+                Rows::Range(range) => out.rows(entries.get(range).unwrap_or_default(), data)?,
+                Rows::Sorted(order) => out.sorted(order, entries, data)?,
                 Rows::Woven(runs) => each_run(runs, place, |piece| match piece {
                     Piece::New(run) => {
                         out.rows(entries.get(run.start()..run.start() + run.len()).unwrap_or_default(), data)
@@ -217,7 +211,7 @@ fn fixed<const N: usize>(
     let null: [u8; N] = null_pattern(ty).try_into().unwrap_or([0; N]);
     let (values, _) = values.as_chunks::<N>();
     match rows {
-        Rows::Range(range) => target.data(values.get(range.clone()).unwrap_or_default().as_flattened()),
+        Rows::Range(range) => target.data(values.get(range).unwrap_or_default().as_flattened()),
         Rows::Sorted(order) => {
             let mut buffer = vec![null; order.len().min(BUFFER / N)];
             for some in order.chunks(buffer.len().max(1)) {
@@ -336,6 +330,25 @@ impl<'a> Prefixed<'a> {
         self.bytes(data.get(first as usize..last as usize).unwrap_or_default())
     }
 
+    /// Values in some order.
+    fn sorted(&mut self, order: &[u32], offsets: &[u64], data: &[u8]) -> Result<()> {
+        for some in order.chunks(AT_ONCE) {
+            let mut spans = [(0, 0); AT_ONCE];
+            for (span, &row) in spans.iter_mut().zip(some) {
+                let two = offsets.get(row as usize..row as usize + 2);
+                *span = two.map_or((0, 0), |two| (two[0] as usize, two[1] as usize));
+            }
+            touch(spans.iter().take(some.len()).map(|span| span.0), data);
+            for (lo, hi) in spans.into_iter().take(some.len()) {
+                self.end += (hi - lo) as u64;
+                self.aux.extend_from_slice(&self.end.to_le_bytes());
+                copy(&mut self.data, data, lo, hi - lo);
+            }
+            self.spill()?;
+        }
+        Ok(())
+    }
+
     fn old(&mut self, old: &dyn OldColumn, mut first: u64, mut rows: u64) -> Result<()> {
         let mut offsets = Vec::new();
         while rows > 0 {
@@ -428,6 +441,26 @@ impl<'a> Entries<'a> {
         self.spill()
     }
 
+    /// Values in some order.
+    fn sorted(&mut self, order: &[u32], entries: &[Entry], data: &[u8]) -> Result<()> {
+        for some in order.chunks(AT_ONCE) {
+            let mut picked = [[0; 16]; AT_ONCE];
+            for (entry, &row) in picked.iter_mut().zip(some) {
+                *entry = entries.get(row as usize).copied().unwrap_or_default();
+            }
+            let picked = picked.get(..some.len()).unwrap_or_default();
+            touch(picked.iter().map(|entry| self.span(entry).0 as usize), data);
+            for entry in picked {
+                let (lo, len) = self.span(entry);
+                self.aux.push(self.moved(entry, self.end.wrapping_sub(lo)));
+                copy(&mut self.data, data, lo as usize, len as usize);
+                self.end += len;
+            }
+            self.spill()?;
+        }
+        Ok(())
+    }
+
     fn old(&mut self, old: &dyn OldColumn, mut first: u64, mut rows: u64) -> Result<()> {
         let mut entries: Vec<Entry> = Vec::new();
         while rows > 0 {
@@ -482,6 +515,14 @@ impl<'a> Entries<'a> {
         self.aux.clear();
         Ok(())
     }
+}
+
+/// Values that are looked up together: the processor then waits for memory once, not for one after the other.
+const AT_ONCE: usize = 64;
+
+/// Has the processor fetch what is at these places.
+fn touch(places: impl Iterator<Item = usize>, data: &[u8]) {
+    std::hint::black_box(places.fold(0, |sum, at| sum ^ data.get(at).copied().unwrap_or(0)));
 }
 
 /// Puts bytes behind what is in `data`, or straight on where they are many.

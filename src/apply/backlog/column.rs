@@ -86,24 +86,6 @@ impl NewColumn {
         }
     }
 
-    /// A column without values, with room for so many rows of `bytes` bytes each in the log.
-    pub fn with_room(ty: ColumnType, rows: usize, bytes: u64) -> Self {
-        let data = (bytes as usize).saturating_mul(rows);
-        let mut column = Self::empty(ty);
-        match &mut column {
-            Self::Fixed { width, values } => values.reserve_exact(rows * *width),
-            Self::Prefixed { offsets, data: to } => {
-                offsets.reserve_exact(rows);
-                to.reserve_exact(data.saturating_sub(rows * 8));
-            }
-            Self::Entries { entries, data: to } => {
-                entries.reserve_exact(rows);
-                to.reserve_exact(data.saturating_sub(rows * 16));
-            }
-        }
-        column
-    }
-
     /// Appends some values of another column of the same type: those of some members, whose numbers count from
     /// `first` in `from`.
     pub fn append(
@@ -130,13 +112,48 @@ impl NewColumn {
                         16 => pick::<16>(values, from, rows, first),
                         _ => pick::<32>(values, from, rows, first),
                     },
-                    _ => {
+                    (Self::Prefixed { offsets, data }, Self::Prefixed { offsets: from, data: bytes }) => {
                         for &row in rows {
                             let row = (row as usize).saturating_sub(first);
-                            self.append_range(ty, from, row..row + 1);
+                            let Some([lo, hi]) = from.get(row..row + 2) else { continue };
+                            copy(data, bytes, *lo as usize, (hi - lo) as usize);
+                            offsets.push(data.len() as u64);
                         }
                     }
+                    (Self::Entries { entries, data }, Self::Entries { entries: from, data: bytes }) => {
+                        let array = ty.tag() == Tag::Array;
+                        for &row in rows {
+                            let Some(entry) = from.get((row as usize).saturating_sub(first)) else {
+                                continue;
+                            };
+                            let (lo, len) = entry_span(array, entry);
+                            entries.push(moved_entry(array, entry, (data.len() as u64).wrapping_sub(lo)));
+                            copy(data, bytes, lo as usize, len as usize);
+                        }
+                    }
+                    _ => {}
                 }
+            }
+        }
+    }
+
+    /// Lets the first values go; the others keep their order and get new numbers.
+    pub fn drop_front(&mut self, ty: ColumnType, rows: usize) {
+        match self {
+            Self::Fixed { width, values } => drop(values.drain(..(rows * *width).min(values.len()))),
+            Self::Prefixed { offsets, data } => {
+                offsets.drain(..rows.min(offsets.len().saturating_sub(1)));
+                let first = offsets.first().copied().unwrap_or(0);
+                offsets.iter_mut().for_each(|offset| *offset -= first);
+                data.drain(..(first as usize).min(data.len()));
+            }
+            Self::Entries { entries, data } => {
+                let array = ty.tag() == Tag::Array;
+                entries.drain(..rows.min(entries.len()));
+                let first = entries.first().map_or(data.len() as u64, |entry| entry_span(array, entry).0);
+                let shift = 0u64.wrapping_sub(first);
+                entries.iter_mut().for_each(|entry| *entry = moved_entry(array, entry, shift));
+                data.drain(..(first as usize).min(data.len()));
             }
         }
     }
@@ -298,6 +315,18 @@ impl<'a> ColumnReader<'a> {
                 *key = map.table_key(i32::from_le_bytes(*key)).to_le_bytes();
             }
         }
+    }
+}
+
+/// Appends bytes of `from`. Short ones are copied as a block of fixed length, which is a matter of two instructions, and
+/// cut.
+pub(super) fn copy(to: &mut Vec<u8>, from: &[u8], lo: usize, len: usize) {
+    let begun = to.len();
+    if let (true, Some(block)) = (len <= 16, from.get(lo..).and_then(|rest| rest.first_chunk::<16>())) {
+        to.extend_from_slice(block);
+        to.truncate(begun + len);
+    } else {
+        to.extend_from_slice(from.get(lo..lo + len).unwrap_or_default());
     }
 }
 

@@ -12,6 +12,7 @@
 mod batch;
 mod build;
 mod column;
+mod flow;
 mod old_window;
 mod order;
 mod plan;
@@ -19,9 +20,10 @@ mod share;
 mod slices;
 mod upsert;
 
-pub use batch::{Batch, BatchCommit, BatchLimits, Gathered, SymbolMaps, Window};
+pub use batch::{Batch, BatchCommit, BatchLimits, Gathered, SymbolMaps, TimestampReader, Window};
 pub use build::{BuildTarget, OldColumn, Place, Rows, build};
 pub use column::{ColumnReader, KeyColumn, NewColumn};
+pub use flow::Flow;
 pub use order::sort_rows;
 pub use plan::{NewRows, OldPart, OldRows, Plan, Run, Sequence};
 pub use share::{Members, Share, join, split};

@@ -6,7 +6,7 @@ use crate::apply::backlog::{
     Batch, ColumnReader, KeyColumn, Keys, NewRows, OldRows, Plan, Sequence, Share, SymbolMaps, join, split,
 };
 use crate::table::files::PartitionEntry;
-use crate::wal::{Error, Files, Result, TxnRecord};
+use crate::wal::{ColumnBytes, Error, Files, Result, TxnRecord};
 use rayon::prelude::*;
 
 /// A part that a block changes.
@@ -39,11 +39,10 @@ impl FileTable {
         records: &[TxnRecord],
         column_bytes: u64,
     ) -> Result<()> {
-        let read = |stretch| batch.read_timestamps(source, stretch);
-        let timestamps: Vec<_> =
-            (0..batch.stretch_count()).into_par_iter().map(read).collect::<Result<_>>()?;
-        batch.set_timestamps(&timestamps);
-        drop(timestamps);
+        let readers = batch.timestamp_readers();
+        readers
+            .into_par_iter()
+            .try_for_each_init(ColumnBytes::default, |bytes, reader| reader.read(source, bytes))?;
         let maps = batch.intern(&mut self.table.symbols);
         self.nulls.extend(maps.nulls());
         if batch.rows() > 0 {

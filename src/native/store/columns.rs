@@ -5,15 +5,19 @@ use super::column_out::ColumnOut;
 use super::parts::PartFiles;
 use super::table::FileTable;
 use crate::apply::backlog::{
-    Batch, ColumnReader, Members, NewColumn, Rows, Sequence, Slice, SymbolMaps, slices,
+    Batch, ColumnReader, Flow, Members, NewColumn, Rows, Sequence, SymbolMaps, slices,
 };
 use crate::table::files::Patch;
 use crate::wal::{ColumnType, Files, Result};
 use rayon::prelude::*;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Rows of the log that are read at a time: what is read stays in the processor's caches until it is written.
 const WINDOW_ROWS: usize = 128 * 1024;
+
+/// Bytes of a column that one thread may as well build alone.
+const MUCH: u64 = 4 << 20;
 
 /// What building a column found out.
 struct Built {
@@ -35,10 +39,16 @@ struct Building<'a> {
 /// A slice of a part whose new values are being gathered.
 struct Gathering<'a> {
     target: usize,
-    slice: Slice<'a>,
+    sequence: Cow<'a, Sequence>,
     /// Numbers of its new rows in the batch.
     members: Cow<'a, Members>,
-    new: NewColumn,
+}
+
+/// Values that are there, of those that a slice needs.
+struct Held {
+    values: NewColumn,
+    /// Position among the members of the first value.
+    first: usize,
 }
 
 impl FileTable {
@@ -51,15 +61,16 @@ impl FileTable {
         targets: &[Target],
         column_bytes: u64,
     ) -> Result<()> {
-        let mut live: Vec<(usize, ColumnType)> =
-            self.table.schema.live().map(|(index, column)| (index, column.ty)).collect();
+        let mut jobs = self.column_jobs(batch, targets);
         // Long ones first, so that no thread is left with one at the end.
-        live.sort_by_key(|&(index, _)| std::cmp::Reverse(batch.bytes(index)));
-        let built: Vec<Built> = live
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.bytes));
+        let built: Vec<Built> = jobs
             .par_iter()
             .with_max_len(1)
-            .map(|&(index, ty)| {
-                Building { table: self, source, batch, maps, index, ty }.build(targets, column_bytes)
+            .map(|job| {
+                let targets = targets.get(job.targets.clone()).unwrap_or_default();
+                let building = Building { table: self, source, batch, maps, index: job.index, ty: job.ty };
+                building.build(targets, column_bytes)
             })
             .collect::<Result<_>>()?;
         let bytes: u64 = built.iter().map(|built| built.bytes).sum();
@@ -74,6 +85,40 @@ impl FileTable {
             self.disk.sync_dir(&self.token.dir)?;
         }
         Ok(())
+    }
+}
+
+/// A column, or that of some of the parts, to be built by one thread.
+struct Job {
+    index: usize,
+    ty: ColumnType,
+    targets: Range<usize>,
+    bytes: u64,
+}
+
+impl FileTable {
+    /// A job for each column; a column that is much of the whole is cut, so that all threads have about as much to do.
+    fn column_jobs(&self, batch: &Batch, targets: &[Target]) -> Vec<Job> {
+        let threads = rayon::current_num_threads().max(1);
+        let live: Vec<_> = self.table.schema.live().map(|(index, column)| (index, column.ty)).collect();
+        let all: u64 = live.iter().map(|&(index, _)| batch.bytes(index)).sum();
+        let mut jobs = Vec::new();
+        for (index, ty) in live {
+            let bytes = batch.bytes(index);
+            let much = bytes > MUCH && bytes > all / (4 * threads as u64);
+            let pieces = if much { threads.min(targets.len()).max(1) } else { 1 };
+            let rows = (batch.rows() / pieces).max(1);
+            let (mut first, mut held) = (0, 0);
+            for (position, target) in targets.iter().enumerate() {
+                held += target.share.rows.len();
+                if held >= rows || position + 1 == targets.len() {
+                    let bytes = bytes / batch.rows().max(1) as u64 * held as u64;
+                    jobs.push(Job { index, ty, targets: first..position + 1, bytes });
+                    (first, held) = (position + 1, 0);
+                }
+            }
+        }
+        jobs
     }
 }
 
@@ -124,7 +169,7 @@ impl<'a> Building<'a> {
                     Some(out) => out,
                     None => place.insert(self.open(target)?),
                 };
-                out.build(self.ty, Rows::Range(&range), new, None)?;
+                out.build(self.ty, Rows::Range(range), new, None)?;
                 if some.end == members.len()
                     && let Some(out) = place.take()
                 {
@@ -154,14 +199,13 @@ impl<'a> Building<'a> {
                     held = 0;
                 }
                 held += members.len();
-                let new = NewColumn::with_room(self.ty, members.len(), per_row);
-                pass.push(Gathering { target, slice, members, new });
+                pass.push(Gathering { target, sequence: slice.sequence, members });
             }
         }
         Ok(bytes + self.build_pass(targets, &mut outs, &mut pass)?)
     }
 
-    /// Builds all slices of a pass, going through the log once.
+    /// Builds all slices of a pass, going through the log once: each as far as its values are there.
     fn build_pass(
         &self,
         targets: &[Target],
@@ -169,49 +213,71 @@ impl<'a> Building<'a> {
         pass: &mut Vec<Gathering<'_>>,
     ) -> Result<u64> {
         let mut reader = self.reader();
+        let mut flows: Vec<_> = pass.iter().map(|one| (one, Flow::new(&one.sequence), None)).collect();
+        let mut spare: Vec<NewColumn> = Vec::new();
+        let mut bytes = 0;
         for window in self.batch.windows(WINDOW_ROWS) {
-            let some = |gathering: &Gathering<'_>| gathering.members.within(&window.rows);
-            if pass.iter().all(|gathering| some(gathering).is_empty()) {
+            let some = |one: &Gathering<'_>| one.members.within(&window.rows);
+            if flows.iter().all(|(one, ..)| some(one).is_empty()) {
                 continue;
             }
             let new = reader.read(self.source, &window)?;
-            for gathering in pass.iter_mut() {
-                let some = some(gathering);
-                gathering.new.append(self.ty, new, &gathering.members, some, window.rows.start);
+            for (one, flow, held) in &mut flows {
+                let some = some(one);
+                let Some(target) = targets.get(one.target).filter(|_| !some.is_empty()) else { continue };
+                let held = held.get_or_insert_with(|| Held {
+                    values: spare.pop().unwrap_or_else(|| NewColumn::empty(self.ty)),
+                    first: 0,
+                });
+                held.values.append(self.ty, new, &one.members, some, window.rows.start);
+                let Some(place) = outs.get_mut(one.target) else { continue };
+                bytes += self.build_ready(target, place, flow, held)?;
+            }
+            for (_, flow, held) in &mut flows {
+                if flow.is_done()
+                    && let Some(Held { mut values, .. }) = held.take()
+                {
+                    values.clear();
+                    spare.push(values);
+                }
             }
         }
-        let mut bytes = 0;
-        for gathered in pass.drain(..) {
-            let places = targets.get(gathered.target).zip(outs.get_mut(gathered.target));
-            let Some((target, place)) = places else { continue };
+        drop(flows);
+        pass.clear();
+        Ok(bytes)
+    }
+
+    /// Writes the rows whose values are there; answers the bytes written if the file is complete.
+    fn build_ready(
+        &self,
+        target: &Target,
+        place: &mut Option<ColumnOut>,
+        flow: &mut Flow<'_>,
+        held: &mut Held,
+    ) -> Result<u64> {
+        let rows = flow.next(held.first + held.values.rows(), held.first);
+        if !rows.is_empty() {
+            let files = self.files(target);
+            let old = match &files {
+                Some(files) if !target.plan.append => files.column(self.index, self.ty)?,
+                _ => None,
+            };
+            let old_top = files.as_ref().map_or(0, |files| files.top(self.index));
             let out = match place {
                 Some(out) => out,
                 None => place.insert(self.open(target)?),
             };
-            self.build_slice(target, out, &gathered)?;
-            if out.is_complete()
-                && let Some(out) = place.take()
-            {
-                bytes += out.finish(self.table.syncs())?;
-            }
+            out.build(self.ty, rows, &held.values, old.as_ref().map(|old| (old as _, old_top)))?;
         }
-        Ok(bytes)
-    }
-
-    fn build_slice(&self, target: &Target, out: &mut ColumnOut, slice: &Gathering<'_>) -> Result<()> {
-        let files = self.files(target);
-        let old = match &files {
-            Some(files) if !target.plan.append => files.column(self.index, self.ty)?,
-            _ => None,
-        };
-        let old_top = files.as_ref().map_or(0, |files| files.top(self.index));
-        let old = old.as_ref().map(|old| (old as _, old_top));
-        match &*slice.slice.sequence {
-            Sequence::AsTheyCame(rows) => {
-                out.build(self.ty, Rows::Range(&(0..*rows as usize)), &slice.new, old)
-            }
-            Sequence::Sorted(order) => out.build(self.ty, Rows::Sorted(order), &slice.new, old),
-            Sequence::Woven(runs) => out.build(self.ty, Rows::Woven(runs), &slice.new, old),
+        // What comes late keeps little behind it.
+        let done = flow.lowest().min(held.first + held.values.rows()) - held.first;
+        if done > 0 && done >= held.values.rows() / 2 {
+            held.values.drop_front(self.ty, done);
+            held.first += done;
+        }
+        match place.take_if(|out| out.is_complete()) {
+            Some(out) => out.finish(self.table.syncs()),
+            None => Ok(0),
         }
     }
 
