@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -65,6 +66,7 @@ def understudy(program: Path, log: Log, root: Path, cores: str | None, options: 
     """`understudy apply`, from the start of its process to its end."""
     source = root.with_name(root.name + "-source") / "db"
     copy(log.db, source)
+    shutil.rmtree(root, ignore_errors=True)
     (root / "db").mkdir(parents=True)
     command = ["taskset", "-c", cores] if cores else []
     command += [str(program), "apply", str(source), "--to", str(root / "db"), "--commit-mode", "nosync", *options]

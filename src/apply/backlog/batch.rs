@@ -44,6 +44,9 @@ pub struct BatchLimits {
     pub column: u64,
 }
 
+/// Events that are read at a time.
+const GROUP: usize = 16 * 1024;
+
 /// What ended a [`Batch`].
 #[derive(Debug)]
 pub enum Gathered {
@@ -124,7 +127,8 @@ impl Batch {
                 return (batch, Gathered::Other);
             };
             let id = SegmentId { wal, segment };
-            let run = run_length(rest).min(limits.commits - batch.commits.len());
+            let most = GROUP.min(limits.commits - batch.commits.len());
+            let run = run_length(rest.get(..most).unwrap_or(rest));
             let group = match Group::read(files, table_dir, record, id, segment_txn, run, metas) {
                 Ok(group) => group,
                 Err(error) => return (batch, Gathered::Failed(error)),

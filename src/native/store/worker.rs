@@ -11,7 +11,10 @@ use crate::wal::{
 use std::sync::Arc;
 
 /// Records of the log that are held at a time.
-const RECORDS: u64 = 256 * 1024;
+const RECORDS: u64 = 64 * 1024;
+/// Commits and rows that are in order already are not held back for what may come: a block of so many is applied.
+const ORDERLY_COMMITS: usize = 32 * 1024;
+const ORDERLY_ROWS: usize = 512 * 1024;
 
 /// Applies the log of one table, block after block.
 #[derive(Debug)]
@@ -251,11 +254,18 @@ impl Worker {
         let newest = table.table().max_ts();
         let stub = table.table();
         let mut highest = newest;
+        let mut orderly = true;
         let ends = |commits: &[BatchCommit], next: &CommitHead| {
             let Some(last) = commits.last() else { return false };
+            let follows = |head: &CommitHead, highest: Option<i64>| {
+                !head.has_rows || !head.out_of_order && highest.is_none_or(|highest| head.min_ts > highest)
+            };
+            // Of all commits but the last it is known.
+            orderly &= follows(&last.head, highest);
             highest = highest.max(last.head.newest());
-            let highest = commits.first().map_or(highest, |first| highest.max(first.head.newest()));
-            ends_block(stub, highest, &last.head, next)
+            let rows = last.first_row as usize + last.rows as usize;
+            let enough = commits.len() >= ORDERLY_COMMITS || rows >= ORDERLY_ROWS;
+            enough && orderly && follows(next, highest) || ends_block(stub, highest, &last.head, next)
         };
         let (mut batch, stopped) = Batch::gather(source, &dir, &self.records, &mut self.metas, limits, ends);
         let count = batch.commits().len();
