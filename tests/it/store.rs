@@ -4,10 +4,11 @@
 use crate::common::{Recording, csv, recordings};
 use std::sync::{Arc, OnceLock};
 use understudy::apply::backlog::BatchLimits;
-use understudy::native::store::{CommitMode, Disk, RealDisk, Step, Worker};
+use understudy::native::store::{CommitMode, Disk, DiskReader, RealDisk, Step, Worker};
 use understudy::replay::{History, Player, tables};
+use understudy::table::files::MatViewState;
 use understudy::table::{Standing, Table};
-use understudy::wal::TableKind;
+use understudy::wal::{Error, Files, SequencerLog, TableKind, TxnRecord, read_raw_event};
 
 /// A recording with its replayable tables as they are in memory.
 type Reference = (Recording, Vec<(History, Table)>);
@@ -59,6 +60,34 @@ fn files_hold_the_rows_that_memory_holds() {
     }
     assert!(wrong.is_empty(), "{} of {compared} differ:\n{}", wrong.len(), wrong.join("\n"));
     assert!(compared > 250, "only {compared} tables compared");
+}
+
+#[test]
+fn the_server_finds_a_views_state_in_its_file() {
+    let mut views = 0;
+    for (recording, tables) in references() {
+        for (history, _) in tables.iter().filter(|(history, _)| history.token.kind == TableKind::MatView) {
+            let folder = tempfile::tempdir().unwrap();
+            let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(folder.path()).unwrap());
+            let mut worker = Worker::new(disk.clone(), history.token.clone(), CommitMode::NoSync, false);
+            let limits = BatchLimits { rows: 1 << 30, bytes: 1 << 30, commits: 1 << 20, column: 1 << 30 };
+            while let Step::Applied(_) = worker.step(&recording.files, limits) {}
+            let (dir, files) = (&history.token.dir, DiskReader(&*disk));
+            let log = SequencerLog::open(&files, dir).unwrap();
+            let last = log.records(&files, log.max_txn..=log.max_txn).unwrap();
+            let (id, txn) =
+                last.first().and_then(TxnRecord::segment).expect("a view has no structural changes");
+            let event = read_raw_event(&files, dir, id, txn);
+            assert!(matches!(event, Err(Error::Absent { .. })), "{dir}: the server would take {event:?}");
+            let state = |files: &dyn Files| {
+                let bytes = files.read_all(&format!("{dir}/_mv.s"), 1 << 20).unwrap();
+                MatViewState::decode("_mv.s", &bytes).unwrap().1
+            };
+            assert_eq!(state(&files), state(&recording.files), "{dir}");
+            views += 1;
+        }
+    }
+    assert!(views > 3, "only {views} views");
 }
 
 fn compare(

@@ -107,6 +107,9 @@ class Peers:
                     self.note(t.directory, f"{when}: stopped at {one['writerTxn']}, the replica's at {two['writerTxn']}")
             elif two["suspended"]:
                 self.note(t.directory, f"{when}: suspended: {two}\n{log_of(self.two, t.directory)}")
+            elif t.directory in self.source.halfway and one["sequencerTxn"] == two["sequencerTxn"] + 1:
+                # A replica has none of the transaction, and so stops before it.
+                self.stopped.add(t.directory)
             elif one["sequencerTxn"] != two["sequencerTxn"] and not getattr(t, "view", False):
                 self.note(t.directory, f"{when}: {one['sequencerTxn']} transactions, the replica has {two['sequencerTxn']}")
 

@@ -50,6 +50,8 @@ class Source:
     multisets: set[str] = field(default_factory=set)
     orderly: set[str] = field(default_factory=set)
     views: list[str] = field(default_factory=list)
+    # Tables that the server suspended over a transaction that it has as applied: it did a part of it.
+    halfway: set[str] = field(default_factory=set)
     # What the server answered in the end, by directory, where it was asked.
     answers: dict[str, str] = field(default_factory=dict)
 
@@ -148,6 +150,8 @@ def random_source(seed: int, numbers: list[int], root: Path, half: bool, threads
         phase(source.tables, "second_life", threads)
         settle_views(maker, source.views)
         maker.applied()
+        halfway = {n for n, state in maker.server.wal_tables().items() if state["suspended"] and state["writerTxn"] == state["sequencerTxn"]}
+        source.halfway = {t.directory for t in source.tables if t.name in halfway}
     source.multisets = set(maker.multisets)
     shutil.rmtree(maker.out)
     return source

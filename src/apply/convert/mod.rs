@@ -145,6 +145,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_double_beyond_all_floats_becomes_null() {
+        let [float, double] = [9, 10].map(|code| ColumnType::from_code(code).unwrap());
+        let converter = converter(double, float).unwrap();
+        let max = f64::from(f32::MAX);
+        for (from, to) in [
+            (max, Value::Float(f32::MAX)),
+            (-max, Value::Float(f32::MIN)),
+            (1e300, Value::Null),
+            (-max.next_up(), Value::Null),
+            (f64::INFINITY, Value::Null),
+        ] {
+            let mut scratch = Vec::new();
+            assert_eq!(converter.convert(Value::Double(from), &mut scratch).ok(), Some(to), "{from}");
+        }
+        let (back, mut scratch) = (super::converter(float, double).unwrap(), Vec::new());
+        assert_eq!(back.convert(Value::Float(f32::INFINITY), &mut scratch).ok(), Some(Value::Null));
+    }
+
+    #[test]
     fn a_whole_chunk_becomes_what_its_values_become() {
         let [int, long, float, double] = [5, 6, 9, 10].map(|code| ColumnType::from_code(code).unwrap());
         let ints: Vec<u8> =

@@ -46,7 +46,7 @@ pub(super) fn widen(values: &[u8], from: ColumnType, to: ColumnType) -> Option<V
         }),
         (Tag::Float, Tag::Double) => each(values, |bytes| {
             let value = f32::from_le_bytes(bytes);
-            double((!value.is_nan()).then_some(value.into()))
+            double(value.is_finite().then_some(value.into()))
         }),
         _ => return None,
     })
@@ -101,12 +101,13 @@ fn store(number: Number, to: ColumnType) -> Value<'static> {
         Tag::Float => match number {
             Number::Whole(v) => Value::Float(v as f32),
             Number::Float(v) if !v.is_nan() => Value::Float(v),
-            Number::Double(v) if !v.is_nan() => Value::Float(v as f32),
+            // What no FLOAT can hold becomes null, infinities among it.
+            Number::Double(v) if v.abs() <= f32::MAX.into() => Value::Float(v as f32),
             _ => Value::Null,
         },
         Tag::Double => match number {
             Number::Whole(v) => Value::Double(v as f64),
-            Number::Float(v) if !v.is_nan() => Value::Double(v.into()),
+            Number::Float(v) if v.is_finite() => Value::Double(v.into()),
             Number::Double(v) if !v.is_nan() => Value::Double(v),
             _ => Value::Null,
         },

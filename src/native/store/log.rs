@@ -152,6 +152,21 @@ impl Log {
         self.publish(disk, &records, sync)
     }
 
+    /// Has the last record, a commit that is applied, point at what isn't there.
+    ///
+    /// The server looks for a materialized view's state in the log, from its end on, and takes the view's own file once
+    /// an event can't be read. Where all events can be read and none of them is of the kind, it takes defaults.
+    pub(super) fn hide_last(&self, disk: &dyn Disk, sync: bool) -> Result<()> {
+        let (files, last) = (DiskReader(disk), self.writer.max_txn());
+        let records = SequencerLog::open(&files, &self.dir)?.records(&files, last..=last)?;
+        let Some((record, (segment, _))) = records.first().and_then(|r| Some((r, r.segment()?))) else {
+            return Ok(());
+        };
+        let nowhere = SegmentId { segment: i32::MAX as u32, ..segment };
+        let record = LogRecord::empty(record.structure_version, nowhere, 0, record.commit_ts);
+        write_patches(disk, &self.dir, &self.writer.replace_last(record), sync)
+    }
+
     /// Publishes a structural change: `meta` is what the table is then, `raw` the change as the log has it.
     pub(super) fn change(
         &mut self,

@@ -8,7 +8,7 @@ use crate::table::Standing;
 use crate::table::files::{
     DictionaryWriter, Patch, clear_todo, column_file, encode_meta, pack_structure_version, restore_meta_todo,
 };
-use crate::wal::{Files, Result, TxnRecord};
+use crate::wal::{Files, Result, TableKind, TxnRecord};
 use std::collections::BTreeSet;
 
 /// Symbols that are written at a time.
@@ -278,6 +278,9 @@ impl FileTable {
         }
         // Last: a log that is ahead is what would have the server put the others back.
         self.log.set_back(&*disk, &self.meta, &self.txn, self.syncs())?;
+        if self.token.kind == TableKind::MatView {
+            self.log.hide_last(&*disk, self.syncs())?;
+        }
         self.write(&[clear_todo()], self.syncs())?;
         self.sweep()
     }

@@ -39,6 +39,6 @@ impl FileTable {
             let (_, content) = state.first();
             replace_file(&*self.disk, &path, &content, self.syncs())?;
         }
-        Ok(())
+        self.log.hide_last(&*self.disk, self.syncs())
     }
 }

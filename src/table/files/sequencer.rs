@@ -190,6 +190,15 @@ impl LogWriter {
         (next, patches)
     }
 
+    /// The writes that put `record` in the place of the last one. None for a log without records.
+    pub fn replace_last(self, record: LogRecord) -> Vec<Patch> {
+        let Some(before) = self.max_txn.checked_sub(1) else { return Vec::new() };
+        let (_, mut patches) = self.at(before).append(&[record]);
+        // It counts already.
+        patches.pop();
+        patches
+    }
+
     fn append_parts(self, size: u64, mut records: &[LogRecord], patches: &mut Vec<Patch>) {
         let mut txn = self.max_txn;
         while !records.is_empty() {
