@@ -1,62 +1,17 @@
 //! Whatever operation a process or a machine stops at: what is left keeps every rule that QuestDB relies on, holds
 //! a prefix of the log with all that was reported, and goes on to the same rows.
 
-use crate::common::{Recording, csv, recordings};
-use crate::sim_disk::{Change, Fate, SimDisk, State};
-use std::collections::BTreeMap;
+use crate::common::{Recording, csv};
+use crate::crashing::{LIMITS, Problems, run, subjects, worker};
+use crate::sim_disk::{Fate, SimDisk, State};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use understudy::apply::backlog::BatchLimits;
-use understudy::native::store::{CommitMode, Disk, DiskReader, Step, Worker};
-use understudy::replay::{History, Player, tables};
+use understudy::native::store::{CommitMode, Disk, DiskReader, Step};
+use understudy::replay::History;
+use understudy::table::Table;
 use understudy::table::files::{Severity, check_table};
-use understudy::table::{Standing, Table};
-use understudy::wal::{Applied, TableKind};
-
-/// Operations of which each one is looked at.
-const EACH: u64 = 700;
-/// Small blocks: many states are published.
-const LIMITS: BatchLimits = BatchLimits { rows: 1 << 20, bytes: 1 << 30, commits: 3, column: 4 << 10 };
-/// Rows and transactions of a table that is taken.
-const ROWS: usize = 3_000;
-const TXNS: u64 = 60;
-
-/// One table of the kinds that differ in what is written.
-fn subjects() -> Vec<(Recording, History, Table)> {
-    let wanted = [
-        "evolution",
-        "dedup_keys",
-        "drop_partition",
-        "truncate",
-        "column_tops",
-        "update",
-        "ns",
-        "conversions",
-    ];
-    let mut found = Vec::new();
-    for (_, recording) in recordings() {
-        let name = recording.about["name"].as_str().unwrap_or_default().to_owned();
-        if !wanted.contains(&name.as_str()) {
-            continue;
-        }
-        let tables = tables(&recording.files).unwrap();
-        let small = tables.iter().filter(|token| token.kind == TableKind::Wal).find_map(|token| {
-            let history = History::read(&recording.files, token).ok()?;
-            let mut player = Player::new(history.clone()).ok()?;
-            player.seek(&recording.files, u64::MAX).ok()?;
-            let table = player.table().clone();
-            let fits = table.rows() <= ROWS && (4..=TXNS).contains(&history.txn_count());
-            (fits && table.standing == Standing::Exact).then_some((history, table))
-        });
-        found.extend(small.map(|(history, table)| (recording, history, table)));
-    }
-    found
-}
-
-fn worker(disk: &SimDisk, history: &History, mode: CommitMode) -> Worker {
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    Worker::new(disk, history.token.clone(), mode, false)
-}
+use understudy::wal::Applied;
 
 /// What is wrong with a directory in the state in which a crash left it: `reported` was said to be applied.
 fn look(state: State, history: &History, reported: u64) -> Result<(), String> {
@@ -98,39 +53,6 @@ fn keeps_the_rules(disk: &SimDisk, dir: &str) -> Result<(), String> {
     let errors = findings.filter(|finding| finding.severity == Severity::Error);
     let errors: Vec<String> = errors.map(|finding| finding.to_string()).collect();
     if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
-}
-
-/// Problems, and the operations after which they were seen.
-type Problems = Arc<Mutex<BTreeMap<String, Vec<u64>>>>;
-
-/// Applies a log while `examine` looks at what would be left at each operation.
-fn run(
-    recording: &Recording,
-    history: &History,
-    mode: CommitMode,
-    examine: impl Fn(&State, &Change<'_>, u64, u64) -> Result<(), String> + Send + 'static,
-) -> (u64, Problems) {
-    let disk = SimDisk::new(State::default());
-    let problems = Problems::default();
-    let reported = Arc::new(AtomicU64::new(0));
-    let count = Arc::new(AtomicU64::new(0));
-    let (seen, said, counted) = (problems.clone(), reported.clone(), count.clone());
-    disk.watch(Box::new(move |state, change| {
-        let operation = counted.fetch_add(1, Ordering::Relaxed);
-        // All of them, until what is written repeats itself.
-        if (operation < EACH || operation.is_multiple_of(11))
-            && let Err(problem) = examine(state, change, operation, said.load(Ordering::Relaxed))
-        {
-            seen.lock().unwrap().entry(problem).or_default().push(operation);
-        }
-        Fate::Done
-    }));
-    let mut worker = worker(&disk, history, mode);
-    while let Step::Applied(seq_txn) = worker.step(&recording.files, LIMITS) {
-        reported.store(seq_txn, Ordering::Relaxed);
-    }
-    assert!(worker.failure().is_none(), "{}", worker.failure().unwrap());
-    (count.load(Ordering::Relaxed), problems)
 }
 
 fn tell(what: &str, history: &History, (operations, problems): (u64, Problems), wrong: &mut Vec<String>) {

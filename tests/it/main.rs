@@ -18,9 +18,12 @@ mod blocks;
 mod cli;
 mod convert;
 mod crashes;
+#[path = "../common/crashing.rs"]
+mod crashing;
 mod house;
 mod indexes;
 mod recordings;
+#[path = "../common/sim_disk.rs"]
 mod sim_disk;
 mod sql;
 mod store;

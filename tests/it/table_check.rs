@@ -182,7 +182,7 @@ const OURS: SegmentId = SegmentId { wal: 77, segment: 0 };
 fn append_empty(files: &mut MemoryFiles) {
     let meta = SequencerMeta::of_table(files, DIR).unwrap();
     append(files, |version| LogRecord::empty(version, OURS, 0, 5));
-    apply(files, DIR, &files::empty_segment(&meta, OURS));
+    apply(files, DIR, &files::empty_segment(&meta, OURS, 1));
     files.insert(format!("{DIR}/txn_seq/_wal_index.d"), files::encode_wal_index(OURS.wal));
 }
 
@@ -473,6 +473,10 @@ const BROKEN: &[(&str, Change)] = &[
     ("ahead-segment", |files| {
         append_empty(files);
         files.remove(&format!("{DIR}/wal77/0/n.d")).unwrap();
+    }),
+    ("ahead-order", |files| {
+        append_empty(files);
+        append_empty(files);
     }),
     ("ahead-rows", |files| {
         // Rows that are to be applied again, of a segment whose column is gone.

@@ -344,7 +344,7 @@ fn a_segment_without_rows_is_a_transaction_that_changes_nothing() {
             let version = meta.structure_version.max(0);
             let (_, patches) = writer.append(&[LogRecord::empty(version, id, 0, 6)]);
             let mut written = Written::default();
-            written.apply(&files::empty_segment(&meta, id));
+            written.apply(&files::empty_segment(&meta, id, 1));
             written.apply([&header]);
             written.apply(&patches);
             let ours = written.files(dir_of(path));

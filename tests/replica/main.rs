@@ -9,18 +9,29 @@
 //! | `UNDERSTUDY_SEED` | repeats a run |
 //! | `UNDERSTUDY_REPLICA_SCENARIOS` | random tables (200) |
 //! | `UNDERSTUDY_KILLS` | times that the command is ended (25) |
+//! | `UNDERSTUDY_CRASHES` | tables as crashes of a simulated disk left them (300) |
 //! | `UNDERSTUDY_REPLICA_CMD` | `copy`: a plain copy in the place of the command, which has to pass |
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros,
-    reason = "a test that runs a server"
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that runs a server, and modules that it shares"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+mod crashed;
+#[path = "../common/crashing.rs"]
+mod crashing;
 mod lock;
+#[path = "../common/sim_disk.rs"]
+mod sim_disk;
 
 use serde::Deserialize;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -121,6 +132,41 @@ fn killed_at_any_moment_it_leaves_tables_that_the_server_takes() {
     );
 }
 
+/// What `crashed.py` writes.
+#[derive(Debug, Deserialize)]
+struct Opened {
+    tables: usize,
+    states: std::collections::BTreeMap<String, usize>,
+    compared: usize,
+    wrong: Vec<String>,
+    seconds: f64,
+}
+
+#[test]
+fn crashed_at_any_operation_it_leaves_tables_that_the_server_takes() {
+    let _alone = one_at_a_time();
+    let wanted = number("UNDERSTUDY_CRASHES", 300);
+    let folder = results().join("crashed");
+    let _ = std::fs::remove_dir_all(&folder);
+    let seed = seed();
+    println!("repeat this run with UNDERSTUDY_SEED={seed}");
+    let manifest = crashed::leave(&folder, wanted, seed);
+    std::fs::write(folder.join("crashed.json"), serde_json::to_vec(&manifest).expect("JSON"))
+        .expect("a file");
+    let out = results().join("crashed.json");
+    python("crashed.py", &["--tables".as_ref(), folder.as_ref(), "--out".as_ref(), out.as_ref()]);
+    let found: Opened = read(&out);
+    assert!(found.wrong.is_empty(), "{} wrong:\n{}", found.wrong.len(), found.wrong.join("\n"));
+    assert!(
+        found.compared == found.tables && found.tables * 3 > wanted,
+        "too little was compared: {found:?}"
+    );
+    println!(
+        "{} tables of {} operations opened: {:?}; all held a prefix of the log, {:.0} s",
+        found.tables, manifest.operations, found.states, found.seconds
+    );
+}
+
 /// The result of comparing, made once for the tests that read it.
 fn compared() -> &'static Compared {
     static RESULT: OnceLock<Compared> = OnceLock::new();
@@ -135,23 +181,30 @@ fn scenarios() -> usize {
     number("UNDERSTUDY_REPLICA_SCENARIOS", 200)
 }
 
-/// Runs one of the programs beside this file and reads what it wrote.
+/// Runs a program that has a command apply, and reads what it wrote.
 fn run<T: serde::de::DeserializeOwned>(program: &str, result: &str, more: &[&str]) -> T {
-    let seed =
-        std::env::var("UNDERSTUDY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(clock_seed);
+    let seed = seed().to_string();
     println!("repeat this run with UNDERSTUDY_SEED={seed} {}", more.join(" "));
     let command = env!("CARGO_BIN_EXE_understudy");
     let apply = std::env::var("UNDERSTUDY_REPLICA_CMD").unwrap_or_else(|_| command.to_owned());
     let out = results().join(result);
-    let status = Command::new("python3")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replica").join(program))
-        .args(["--seed", &seed.to_string(), "--apply", &apply, "--replay", command, "--out"])
-        .arg(&out)
-        .args(more)
-        .status()
-        .expect("python3 runs");
-    assert!(status.success(), "{program} failed, seed {seed}");
-    let text = std::fs::read(&out).expect("a result");
+    let mut arguments: Vec<&OsStr> =
+        ["--seed", &seed, "--apply", &apply, "--replay", command, "--out"].map(OsStr::new).into();
+    arguments.push(out.as_ref());
+    arguments.extend(more.iter().map(OsStr::new));
+    python(program, &arguments);
+    read(&out)
+}
+
+/// Runs one of the programs beside this file.
+fn python(program: &str, arguments: &[&OsStr]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replica").join(program);
+    let status = Command::new("python3").arg(path).args(arguments).status().expect("python3 runs");
+    assert!(status.success(), "{program} failed");
+}
+
+fn read<T: serde::de::DeserializeOwned>(result: &Path) -> T {
+    let text = std::fs::read(result).expect("a result");
     serde_json::from_slice(&text).expect("the result is as expected")
 }
 
@@ -164,9 +217,12 @@ fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-fn clock_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |now| now.as_secs() % 1_000_000)
+fn seed() -> u64 {
+    let given = std::env::var("UNDERSTUDY_SEED").ok().and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(0, |now| now.as_secs() % 1_000_000)
+    })
 }
 
 /// Each test starts servers of its own: together they would only wait for each other.

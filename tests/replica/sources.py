@@ -50,7 +50,7 @@ class Source:
     multisets: set[str] = field(default_factory=set)
     orderly: set[str] = field(default_factory=set)
     views: list[str] = field(default_factory=list)
-    # Tables that the server suspended over a transaction that it has as applied: it did a part of it.
+    # Tables that the server has suspended: of the transaction it may have done a part, and then has it as applied.
     halfway: set[str] = field(default_factory=set)
     # What the server answered in the end, by directory, where it was asked.
     answers: dict[str, str] = field(default_factory=dict)
@@ -150,7 +150,7 @@ def random_source(seed: int, numbers: list[int], root: Path, half: bool, threads
         phase(source.tables, "second_life", threads)
         settle_views(maker, source.views)
         maker.applied()
-        halfway = {n for n, state in maker.server.wal_tables().items() if state["suspended"] and state["writerTxn"] == state["sequencerTxn"]}
+        halfway = {n for n, state in maker.server.wal_tables().items() if state["suspended"]}
         source.halfway = {t.directory for t in source.tables if t.name in halfway}
     source.multisets = set(maker.multisets)
     shutil.rmtree(maker.out)

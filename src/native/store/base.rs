@@ -7,7 +7,7 @@ use super::seal::Seal;
 use super::table::{CommitMode, FileTable, write_patches};
 use crate::table::files::read::{AppliedTable, read_partition};
 use crate::table::files::{
-    ColumnVersions, DictionaryWriter, TxnFile, TxnState, check_dir_name, pack_structure_version,
+    ColumnVersions, DictionaryWriter, TxnFile, TxnState, check_dir_name, meta_of_txn, pack_structure_version,
 };
 use crate::table::{Partition, Table};
 use crate::wal::{Error, Files, Result, TableMeta, TableToken};
@@ -29,13 +29,10 @@ impl FileTable {
         let dir = &token.dir;
         check_dir_name(dir)?;
         let applied = AppliedTable::read(source, token)?;
-        let meta = TableMeta::applied(source, dir)?;
-        if meta.metadata_version as i32 != applied.applied.metadata_version {
-            return Err(Error::Io {
-                file: format!("{dir}/_meta").into(),
-                message: "changed while it was read".into(),
-            });
-        }
+        let state = &applied.applied;
+        let meta = meta_of_txn(source, dir, state.txn, state.metadata_version.into())?.ok_or_else(|| {
+            Error::Io { file: format!("{dir}/_meta").into(), message: "changed while it was read".into() }
+        })?;
         check_columns(&meta)?;
         disk.remove_dir(dir)?;
         disk.create_dir(dir)?;

@@ -29,8 +29,21 @@ pub(super) struct Log {
     writer: LogWriter,
     changes: ChangeLog,
     /// Where records point at; made when first needed.
-    segment: Option<(SegmentId, i64)>,
+    segment: Option<OwnSegment>,
 }
+
+/// A segment of events without rows.
+#[derive(Debug, Clone, Copy)]
+struct OwnSegment {
+    id: SegmentId,
+    /// The structure version that it is for.
+    version: i64,
+    /// Its events: no more records can be ahead of `_txn` than there are.
+    events: u32,
+}
+
+/// Events that a segment has at least.
+const EVENTS: u32 = 8;
 
 impl Log {
     /// The files of a new table's log, written.
@@ -134,7 +147,7 @@ impl Log {
     }
 
     /// Publishes transactions of `records`, none of them a structural change: whatever they are, they point at our
-    /// commit without rows.
+    /// commits without rows, each at another one.
     pub(super) fn append(
         &mut self,
         disk: &dyn Disk,
@@ -143,12 +156,13 @@ impl Log {
         sync: bool,
     ) -> Result<()> {
         let Some(version) = records.first().map(|record| record.structure_version) else { return Ok(()) };
-        let segment = self.segment(disk, meta, version, sync)?;
-        let empty = |record: &TxnRecord| match record.kind {
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        let segment = self.segment(disk, meta, (version, count), sync)?;
+        let empty = |(event, record): (u32, &TxnRecord)| match record.kind {
             TxnKind::Drop => LogRecord::copy_of(record),
-            _ => LogRecord::empty(record.structure_version, segment, 0, record.commit_ts),
+            _ => LogRecord::empty(record.structure_version, segment, event, record.commit_ts),
         };
-        let records: Vec<LogRecord> = records.iter().map(empty).collect();
+        let records: Vec<LogRecord> = (0..).zip(records).map(empty).collect();
         self.publish(disk, &records, sync)
     }
 
@@ -264,16 +278,23 @@ impl Log {
         replace_file(disk, &path, &encode_sequencer_meta(&sequencer_meta(meta, version)), sync)
     }
 
-    /// The segment that records of a structure version point at.
-    fn segment(&mut self, disk: &dyn Disk, meta: &TableMeta, version: i64, sync: bool) -> Result<SegmentId> {
-        if let Some((id, _)) = self.segment.filter(|(_, of)| *of == version) {
-            return Ok(id);
+    /// The segment that as many records of a structure version point at.
+    fn segment(
+        &mut self,
+        disk: &dyn Disk,
+        meta: &TableMeta,
+        (version, count): (i64, u32),
+        sync: bool,
+    ) -> Result<SegmentId> {
+        if let Some(own) = self.segment.filter(|own| own.version == version && own.events >= count) {
+            return Ok(own.id);
         }
         let id = match self.segment {
-            Some((id, _)) => SegmentId { segment: id.segment + 1, ..id },
+            Some(OwnSegment { id, .. }) => SegmentId { segment: id.segment + 1, ..id },
             None => self.find_segment(disk)?,
         };
-        let files = empty_segment(&sequencer_meta(meta, version), id);
+        let events = count.max(EVENTS).checked_next_power_of_two().unwrap_or(count);
+        let files = empty_segment(&sequencer_meta(meta, version), id, events);
         disk.create_dir(&id.dir(&self.dir))?;
         let mark = Patch { file: format!("wal{}/{OURS}", id.wal), offset: 0, bytes: Vec::new() };
         write_patches(disk, &self.dir, &files, sync)?;
@@ -285,7 +306,7 @@ impl Log {
         }
         let index = Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(id.wal) };
         write_patches(disk, &self.dir, &[index], sync)?;
-        self.segment = Some((id, version));
+        self.segment = Some(OwnSegment { id, version, events });
         Ok(id)
     }
 

@@ -37,11 +37,8 @@ impl FileTable {
         let seq_txn = records.last().map_or(self.txn.seq_txn, |last| last.seq_txn);
         let sync = self.syncs();
         let disk = self.disk.clone();
-        // Only with a structural change does the server expect another version, and put the old `_meta` back should it
-        // find it one ahead. What a statement sets may count a moment too early.
-        if raw.is_some() {
-            self.meta.metadata_version += 1;
-        }
+        // The version of the metadata stays: a server that starts between the writing of `_meta` and that of `_txn` must
+        // be able to read both, to get to put the old `_meta` back. What a statement sets may count a moment too early.
         let mut next = self.txn.clone();
         next.txn += 1;
         next.seq_txn = seq_txn;
@@ -264,10 +261,8 @@ impl FileTable {
     /// What writing answers.
     pub fn recover(&mut self) -> Result<()> {
         let disk = self.disk.clone();
-        let version = i64::from(self.txn.structure_version as i32);
-        let path = format!("{}/_meta", self.token.dir);
-        let there = crate::wal::TableMeta::read(&DiskReader(&*disk), &path);
-        if there.is_ok_and(|meta| meta.metadata_version != version) {
+        let there = crate::wal::TableMeta::applied(&DiskReader(&*disk), &self.token.dir);
+        if there.is_ok_and(|meta| meta != self.meta) {
             self.put_meta()?;
         }
         let path = format!("{}/_cv", self.token.dir);

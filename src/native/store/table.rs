@@ -6,7 +6,7 @@ use super::parts::{ColumnPlace, PartFiles};
 use super::seal::{Kept, Seal};
 use crate::apply::backlog::OldPart;
 use crate::table::files::{
-    ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, partition_dir, read::schema_of,
+    ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, meta_of_txn, partition_dir, read::schema_of,
 };
 use crate::table::{Block, Partition, Standing, SymbolTable, Table};
 use crate::wal::{Applied, Error, Files, Result, TableMeta, TableToken, read_table_symbols};
@@ -318,16 +318,10 @@ pub(super) fn write_patches(disk: &dyn Disk, dir: &str, patches: &[Patch], sync:
 /// `_meta`, or what it was before a change of structure that `_txn` does not know.
 fn read_meta(files: &dyn Files, dir: &str, txn: &TxnState) -> Result<TableMeta> {
     let version = i64::from(txn.structure_version as i32);
-    let meta = TableMeta::applied(files, dir)?;
-    if meta.metadata_version == version {
-        return Ok(meta);
-    }
-    let before = TableMeta::read(files, &format!("{dir}/_meta.prev"))?;
-    if before.metadata_version == version {
-        return Ok(before);
-    }
-    let expected = format_args!("metadata version {version}, as in _txn");
-    Err(Error::damaged(&format!("{dir}/_meta"), 32, expected, meta.metadata_version))
+    meta_of_txn(files, dir, txn.txn, version)?.ok_or_else(|| {
+        let expected = format_args!("metadata version {version}, as in _txn");
+        Error::damaged(&format!("{dir}/_meta"), 32, expected, "another")
+    })
 }
 
 fn read_versions(files: &dyn Files, dir: &str, txn: &TxnState) -> Result<ColumnVersions> {

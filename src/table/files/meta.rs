@@ -1,8 +1,11 @@
 //! A table's `_meta`: its definition as it is applied.
 
 use super::out::Out;
-use crate::wal::{TableMeta, TableMetaColumn, Ttl};
+use super::small::{Todo, decode_todo};
+use crate::wal::{Error, Files, Result, TableMeta, TableMetaColumn, Ttl};
 
+/// Longest `_todo_` that is read.
+const MAX_TODO: u64 = 1 << 16;
 const VERSION: i32 = 426;
 const MINOR_VERSION: i16 = 1;
 /// Where the columns begin; what of it is not used is zeros.
@@ -13,6 +16,42 @@ const FLAG_SYMBOL_CACHE: i64 = 1 << 2;
 const FLAG_DEDUP_KEY: i64 = 1 << 3;
 /// What stands for a checksum of 0.
 const NO_CHECKSUM: i16 = -1337;
+
+/// The definition that belongs to a table's `_txn`, given that file's count of commits and its version of the metadata:
+/// `_meta`, or `_meta.prev` where a change was begun that `_txn` does not know. `None` where neither is.
+///
+/// Our changes leave the version as it is (`docs/replica-directory.md` says why), and QuestDB's count it up; both note
+/// in `_todo_` what is to be put back.
+///
+/// # Errors
+/// What reading the files answers.
+pub fn meta_of_txn(files: &dyn Files, table_dir: &str, txn: i64, version: i64) -> Result<Option<TableMeta>> {
+    let todo_file = format!("{table_dir}/_todo_");
+    let todo = match files.read_all(&todo_file, MAX_TODO) {
+        Ok(bytes) => decode_todo(&todo_file, &bytes, txn)?,
+        Err(Error::Absent { .. }) => Todo::Nothing,
+        Err(error) => return Err(error),
+    };
+    let before = format!("{table_dir}/_meta.prev");
+    if let Todo::RestoreMeta { index } = todo {
+        let suffix = if index > 0 { format!(".{index}") } else { String::new() };
+        match TableMeta::read(files, &format!("{before}{suffix}")) {
+            Ok(meta) if meta.metadata_version == version => return Ok(Some(meta)),
+            // The writer then goes on with `_meta`, too.
+            Ok(_) | Err(Error::Absent { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let meta = TableMeta::applied(files, table_dir)?;
+    if meta.metadata_version == version {
+        return Ok(Some(meta));
+    }
+    match TableMeta::read(files, &before) {
+        Ok(meta) => Ok(Some(meta).filter(|meta| meta.metadata_version == version)),
+        Err(Error::Absent { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 /// The whole content of `_meta`, the inverse of [`TableMeta::decode`].
 ///

@@ -1,21 +1,22 @@
-//! A segment of our own, whose one event has no rows.
+//! A segment of our own, whose events have no rows.
 //!
 //! The sequencer's log is published before `_txn`. For the moment between the two, each record that it is
 //! ahead by must be one that QuestDB can apply with the right result: nothing, as the rows are in the
-//! table's own files by then. All such records point at this event.
+//! table's own files by then. Each such record points at an event of its own: the server goes through a segment's
+//! events in their order, and each but once.
 
 use super::out::Out;
 use super::{Patch, encode_segment_meta};
 use crate::wal::{SegmentId, SequencerMeta, Tag};
 
 /// A record's length, transaction and kind, then the numbers of a commit and the end of its symbols.
-const RECORD: i32 = 50;
+const RECORD: u32 = 50;
 /// Header of `_event`.
-const FIRST: i64 = 8;
+const FIRST: u32 = 8;
 
-/// The files of segment `id`, relative to the table's directory, for a table of these columns. Its event
-/// is transaction 0 of the segment.
-pub fn empty_segment(meta: &SequencerMeta, id: SegmentId) -> Vec<Patch> {
+/// The files of segment `id`, relative to the table's directory, for a table of these columns. Its events are
+/// transactions 0 to `count` - 1 of the segment.
+pub fn empty_segment(meta: &SequencerMeta, id: SegmentId, count: u32) -> Vec<Patch> {
     let dir = format!("wal{}/{}", id.wal, id.segment);
     let mut out = Vec::with_capacity(meta.columns.len() + 3);
     for column in meta.columns.iter().filter(|column| !column.dropped) {
@@ -29,30 +30,32 @@ pub fn empty_segment(meta: &SequencerMeta, id: SegmentId) -> Vec<Patch> {
         }
     }
     out.push(Patch::new(format!("{dir}/_meta"), 0, encode_segment_meta(meta)));
-    out.push(Patch::new(format!("{dir}/_event"), 0, events()));
-    let mut index = Out::default();
-    index.i64(FIRST);
-    index.i64(FIRST + i64::from(RECORD));
+    out.push(Patch::new(format!("{dir}/_event"), 0, events(count)));
+    let mut index = Out::with_capacity(8 * (count as usize + 1));
+    (0..=i64::from(count)).for_each(|event| index.i64(i64::from(FIRST) + event * i64::from(RECORD)));
     out.push(Patch::new(format!("{dir}/_event.i"), 0, index.0));
     out
 }
 
-fn events() -> Vec<u8> {
-    let mut out = Out::default();
+fn events(count: u32) -> Vec<u8> {
+    let mut out = Out::with_capacity(FIRST as usize + (RECORD * count) as usize + 4);
     // Last transaction, format version.
+    out.i32(count as i32 - 1);
     out.i32(0);
-    out.i32(0);
-    out.i32(RECORD);
-    out.i64(0);
-    out.byte(0);
-    // Rows 0 to 0, and the timestamps of none.
-    out.i64(0);
-    out.i64(0);
-    out.i64(i64::MAX);
-    out.i64(-1);
-    out.flag(false);
-    // No symbols; then no further record.
-    out.i32(-1);
+    for txn in 0..i64::from(count) {
+        out.i32(RECORD as i32);
+        out.i64(txn);
+        out.byte(0);
+        // Rows 0 to 0, and the timestamps of none.
+        out.i64(0);
+        out.i64(0);
+        out.i64(i64::MAX);
+        out.i64(-1);
+        out.flag(false);
+        // No symbols.
+        out.i32(-1);
+    }
+    // No further record.
     out.i32(-1);
     out.0
 }
@@ -81,13 +84,16 @@ mod tests {
         };
         let id = SegmentId { wal: 3, segment: 1 };
         let mut files = MemoryFiles::default();
-        for patch in empty_segment(&meta, id) {
+        for patch in empty_segment(&meta, id, 3) {
             files.insert(format!("t/{}", patch.file), patch.bytes);
         }
         assert_eq!(SequencerMeta::of_segment(&files, "t", id).unwrap(), meta);
-        let Event::Data(event) = read_event(&files, "t", id, 0).unwrap() else { panic!("not rows") };
-        assert_eq!((event.row_lo, event.row_hi, event.min_ts, event.max_ts), (0, 0, i64::MAX, -1));
-        assert!(event.symbols.is_empty() && event.dedup_mode == 0 && !event.out_of_order);
+        for txn in 0..3 {
+            let Event::Data(event) = read_event(&files, "t", id, txn).unwrap() else { panic!("not rows") };
+            assert_eq!((event.row_lo, event.row_hi, event.min_ts, event.max_ts), (0, 0, i64::MAX, -1));
+            assert!(event.symbols.is_empty() && event.dedup_mode == 0 && !event.out_of_order);
+        }
+        assert!(read_event(&files, "t", id, 3).is_err());
         let names = files.list("t/wal3/1").unwrap().unwrap();
         assert_eq!(names, ["_event", "_event.i", "_meta", "ts.d", "v.d", "v.i"]);
     }

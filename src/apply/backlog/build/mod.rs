@@ -85,7 +85,7 @@ impl Rows<'_> {
 /// Builds a column of these rows.
 ///
 /// # Errors
-/// What reading and writing answer; [`Error::Damaged`] where existing files contradict themselves.
+/// What reading and writing answer; [`Error::Damaged`](crate::wal::Error::Damaged) where existing files contradict themselves.
 pub fn build(
     ty: ColumnType,
     rows: Rows<'_>,

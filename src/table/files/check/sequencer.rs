@@ -6,6 +6,7 @@ use crate::wal::{
     Applied, Event, Files, LogVersion, SegmentId, SequencerLog, SequencerMeta, TableMeta, TxnKind, TxnRecord,
     read_changes, read_event, read_transaction,
 };
+use std::collections::BTreeMap;
 
 const V2_RECORD: u64 = 60;
 const MAX_SMALL: u64 = 1 << 20;
@@ -103,7 +104,17 @@ fn ahead(
         }
     }
     let records = report.need("seq-record", log.records(files, applied.seq_txn + 1..=log.max_txn))?;
+    // QuestDB goes through a segment's events once, in their order.
+    let mut newest: BTreeMap<SegmentId, u32> = BTreeMap::new();
     for record in records {
+        if let Some((segment, event)) = record.segment()
+            && let Some(before) = newest.insert(segment, event).filter(|before| *before >= event)
+        {
+            let (file, offset, _) = log.place(record.seq_txn);
+            let message =
+                format_args!("transaction {} is event {event} after event {before}", record.seq_txn);
+            report.error("ahead-order", &file, offset, message);
+        }
         let (file, offset, _) = log.place(record.seq_txn);
         let expected = version + i64::from(record.kind == TxnKind::Structure);
         if record.structure_version != expected {

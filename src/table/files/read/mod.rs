@@ -13,7 +13,7 @@ mod schema;
 pub use load::Loader;
 pub(crate) use schema::schema_of;
 
-use super::ColumnVersions;
+use super::{ColumnVersions, meta_of_txn};
 use crate::table::{Partition, Schema, SymbolTable, Table};
 use crate::wal::cursor::Gather;
 use crate::wal::{Applied, AppliedPartition, Error, Files, PartitionBy, Result, TableMeta, TableToken};
@@ -66,13 +66,17 @@ impl AppliedTable {
         let mut gather = Gather::default();
         let applied = gather.add(Applied::read(files, dir))?;
         let meta = gather.add(TableMeta::applied(files, dir))?;
+        let todo = gather.add(match files.len(&format!("{dir}/_todo_")) {
+            Err(Error::Absent { .. }) => Ok(0),
+            other => other,
+        })?;
         let versions = gather.add(files.read_all(&versions_file, MAX_VERSIONS))?;
-        let (Some(applied), Some(meta), Some(versions)) = (applied, meta, versions) else {
+        let (Some(applied), Some(_), Some(_), Some(versions)) = (applied, meta, todo, versions) else {
             return Err(Error::Pending);
         };
-        if meta.metadata_version as i32 != applied.metadata_version {
+        let Some(meta) = meta_of_txn(files, dir, applied.txn, applied.metadata_version.into())? else {
             return Ok(None);
-        }
+        };
         let versions = ColumnVersions::decode_at(&versions_file, &versions, applied.column_version)?;
         if Applied::read(files, dir)?.txn != applied.txn {
             return Ok(None);

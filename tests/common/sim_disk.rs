@@ -1,4 +1,5 @@
 //! A directory in memory that knows what a crash or a loss of power would leave of it.
+#![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -106,6 +107,14 @@ impl State {
         });
         let files = files.collect();
         Self { kept_names: names.clone(), names, files }
+    }
+
+    /// Paths of folders, and of files with their content; each folder before what is in it.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+        self.names.iter().map(|(name, node)| match node {
+            Node::Dir => (name.as_str(), None),
+            Node::File(file) => (name.as_str(), Some(self.files[*file].bytes.as_slice())),
+        })
     }
 
     fn parent_exists(&self, path: &str) -> bool {
