@@ -11,7 +11,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust wasm module size pkg page e2e live)
+all_parts=(setup format lint docs rust wasm module size pkg page e2e live replica)
 
 main() {
   local parts=("$@")

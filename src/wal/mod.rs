@@ -42,7 +42,7 @@ pub use event_decode::{RawEvent, read_event, read_raw_event};
 pub use files::{Files, MemoryFiles};
 pub use layout::{Layout, LayoutField, LayoutFile, LayoutOptions, RawValue};
 pub use meta::{MetaColumn, SequencerMeta};
-pub use path::SegmentId;
+pub use path::{REPLICA_MARK, SegmentId, is_replicas_own};
 pub use purge::{Cause, Survey};
 pub use registry::{Registry, TableKind, TableToken};
 pub use segment::{

@@ -1,4 +1,4 @@
-use super::{Error, Result};
+use super::{Error, Files, Result};
 use std::fmt;
 
 /// A segment of one writer: directory `wal{wal}/{segment}` of a table.
@@ -15,6 +15,22 @@ impl SegmentId {
     pub fn dir(self, table_dir: &str) -> String {
         let (mut wal, mut segment) = (itoa::Buffer::new(), itoa::Buffer::new());
         [table_dir, "/wal", wal.format(self.wal), "/", segment.format(self.segment)].concat()
+    }
+}
+
+/// A file in the folder of a WAL that a replica made for its own directory. Its events have no rows: they only keep
+/// QuestDB's log whole (`docs/replica-directory.md`), and what they stand for is in the table's files.
+pub const REPLICA_MARK: &str = "_understudy";
+
+/// Whether a WAL of this table is a replica's own.
+///
+/// # Errors
+/// What looking answers, except that there is no such file.
+pub fn is_replicas_own(files: &dyn Files, table_dir: &str, wal: u32) -> Result<bool> {
+    match files.len(&format!("{table_dir}/wal{wal}/{REPLICA_MARK}")) {
+        Ok(_) => Ok(true),
+        Err(Error::Absent { .. }) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::cursor::Gather;
 use super::ordered::gathered;
-use super::{Applied, Error, Files, Result, SegmentId, SequencerLog, TxnKind, TxnRecord};
+use super::{Applied, Error, Files, Result, SegmentId, SequencerLog, TxnKind, TxnRecord, is_replicas_own};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
@@ -60,9 +60,15 @@ impl Survey {
         records: &[TxnRecord],
     ) -> Result<Self> {
         let present = present_segments(files, log.table_dir(), records)?;
+        // What a replica's own records stand for is in the table's files, as if the rest was purged.
+        let own = replicas_own(files, log.table_dir(), records)?;
         let dropped = records.last().is_some_and(|record| record.kind == TxnKind::Drop);
-        let absent =
-            |record: &TxnRecord| record.segment().is_some_and(|(id, _)| present.get(&id) == Some(&false));
+        let absent = |record: &TxnRecord| {
+            record.segment().is_some_and(|(id, _)| {
+                let stands_for_rows = own.contains(&id.wal) && applied >= Some(record.seq_txn);
+                stands_for_rows || present.get(&id) == Some(&false)
+            })
+        };
         let is_gone: Vec<bool> = records.iter().map(absent).collect();
         // Without `_txn`, only what is gone from the beginning can be told to be purged.
         let leading =
@@ -146,6 +152,20 @@ fn applied_txn(files: &dyn Files, table_dir: &str) -> Result<Option<u64>> {
         // A damaged `_txn` is not this function's finding: `verify` reports it.
         Err(_) => Ok(None),
     }
+}
+
+/// The WALs of these records that a replica made.
+fn replicas_own(files: &dyn Files, table_dir: &str, records: &[TxnRecord]) -> Result<BTreeSet<u32>> {
+    let wals: BTreeSet<u32> = gathered(records.iter().filter_map(|record| Some(record.segment()?.0.wal)));
+    let mut gather = Gather::default();
+    let mut own = BTreeSet::new();
+    for wal in wals {
+        if gather.add(is_replicas_own(files, table_dir, wal))? == Some(true) {
+            own.insert(wal);
+        }
+    }
+    gather.done()?;
+    Ok(own)
 }
 
 /// Whether each segment that the records name exists; one listing per table where the driver can

@@ -150,8 +150,7 @@ def random_source(seed: int, numbers: list[int], root: Path, half: bool, threads
         phase(source.tables, "second_life", threads)
         settle_views(maker, source.views)
         maker.applied()
-        halfway = {n for n, state in maker.server.wal_tables().items() if state["suspended"]}
-        source.halfway = {t.directory for t in source.tables if t.name in halfway}
+        source.halfway = suspended(maker, source.tables)
     source.multisets = set(maker.multisets)
     shutil.rmtree(maker.out)
     return source
@@ -202,9 +201,15 @@ def scenario_source(seed: int, names: list[str], settings: dict, root: Path) -> 
         source.views = [r["view_name"] for r in maker.sql("SELECT view_name FROM materialized_views()")]
         settle_views(maker, source.views)
         maker.applied()
+        source.halfway = suspended(maker, source.tables)
     source.multisets = set(maker.multisets)
     shutil.rmtree(maker.out)
     return source
+
+
+def suspended(maker: Maker, tables: list[RandomTable]) -> set[str]:
+    states = maker.server.wal_tables()
+    return {t.directory for t in tables if states.get(t.name, {}).get("suspended")}
 
 
 def adopted(maker: Maker, number: int, row: dict) -> RandomTable:

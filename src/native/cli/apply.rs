@@ -22,8 +22,8 @@ pub(super) fn run(out: &Out, args: &Apply) -> Result<Exit> {
             .advise("SOURCE is a QuestDB `db` directory, the one with tables.d.0 in it")
     })?;
     let dir = target(&args.to);
-    std::fs::create_dir_all(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
     refuse_inside(&args.source, &dir)?;
+    std::fs::create_dir_all(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
     let _lock = DirectoryLock::take(&dir).map_err(held)?;
     let disk =
         RealDisk::open(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
@@ -100,7 +100,14 @@ pub(super) fn target(to: &Path) -> PathBuf {
 /// A directory that is the source, or lies in it, would be its own replica.
 fn refuse_inside(source: &Path, dir: &Path) -> Result<()> {
     let real = |path: &Path| {
-        std::fs::canonicalize(path).map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
+        std::path::absolute(path)
+            .and_then(|path| {
+                // Of a path that isn't there yet, as much as there is.
+                let there = path.ancestors().find(|above| above.exists()).unwrap_or(&path).to_owned();
+                let rest = path.strip_prefix(&there).unwrap_or(Path::new("")).to_owned();
+                Ok(std::fs::canonicalize(there)?.join(rest))
+            })
+            .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
     };
     let (source, dir) = (real(source)?, real(dir)?);
     if dir.starts_with(&source) || source.starts_with(&dir) {

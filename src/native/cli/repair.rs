@@ -12,6 +12,10 @@ use crate::native::store::{CommitMode, Database, FileTable, RealDisk};
 use crate::table::text::parse::{self, Chars};
 use std::sync::Arc;
 
+/// Why some transactions can't be skipped.
+pub(super) const STUCK: &str = "a change of structure can't be skipped, as all that follows is written against it; QuestDB is \
+                                stuck there, too, until the table is dropped";
+
 pub(super) fn run(out: &Out, args: &Repair) -> Result<Exit> {
     let dir = target(&args.dir);
     let _lock = DirectoryLock::take(&dir).map_err(held)?;
@@ -25,6 +29,16 @@ pub(super) fn run(out: &Out, args: &Repair) -> Result<Exit> {
     table.recover()?;
     let said = match (args.skip, &args.partition, &args.from) {
         (Some(txn), None, None) => {
+            let next = table.seq_txn() + 1;
+            if txn != next {
+                let what =
+                    format!("transaction {txn} is not the next one of {}, which is {next}", token.name);
+                return Err(Failure::new(Exit::Usage, what)
+                    .advise(format!("`understudy status {}` names the command that fits", dir.display())));
+            }
+            if table.is_stuck() {
+                return Err(Failure::failed(format!("{}: {STUCK}", token.name)));
+            }
             table.skip(txn, super::when::now_us())?;
             format!(
                 "{}: transaction {} is skipped; the table counts as diverged from it on",

@@ -4,6 +4,7 @@ use super::apply::{STATUS, target};
 use super::args::Status;
 use super::out::Out;
 use super::progress::grouped;
+use super::repair::STUCK;
 use crate::native::outcome::{Exit, Failure, Result, exit_of};
 use crate::native::store::lock::DirectoryLock;
 use crate::native::store::{CommitMode, Database, Disk, FileTable, RealDisk};
@@ -64,6 +65,9 @@ fn of(disk: &Arc<dyn Disk>, token: &TableToken, last: &Value, dir: &Path) -> (Va
     let next = table.seq_txn() + 1;
     let skip = format!("understudy repair {at} {} --skip {next}", token.dir);
     let (state, reason, repair, exit) = match table.standing() {
+        Standing::Suspended { reason, .. } if table.is_stuck() => {
+            ("suspended", Some(format!("{reason}; {STUCK}")), None, Exit::Suspended)
+        }
         Standing::Suspended { reason, .. } => {
             ("suspended", Some(reason.clone()), Some(skip), Exit::Suspended)
         }
@@ -75,7 +79,7 @@ fn of(disk: &Arc<dyn Disk>, token: &TableToken, last: &Value, dir: &Path) -> (Va
         ),
         _ if !table.is_ours() => (
             "foreign",
-            Some("written by QuestDB since".to_owned()),
+            Some(table.written_elsewhere()),
             Some("understudy apply ... --adopt".to_owned()),
             Exit::Ok,
         ),

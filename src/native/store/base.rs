@@ -118,6 +118,7 @@ impl FileTable {
             seal: Seal::new(dir),
             commit_mode,
             parquet: BTreeSet::new(),
+            structural: false,
             nulls: BTreeSet::new(),
             garbage: Vec::new(),
             written: 0.into(),

@@ -30,8 +30,7 @@ impl FileTable {
             }
             Change::ChangeType(spec) => {
                 if let Err(reason) = self.change_type(spec)? {
-                    self.table.standing = Standing::Suspended { seq_txn: record.seq_txn, reason };
-                    return self.keep();
+                    return self.suspend(record, reason);
                 }
             }
             Change::RenameTable { .. } | Change::DedupEnable(_) | Change::DedupDisable => {}
@@ -45,8 +44,7 @@ impl FileTable {
         self.table.symbols = dictionaries;
         self.table.symbols.resize_with(columns, || None);
         if let Err(error) = applied {
-            self.table.standing = Standing::Suspended { seq_txn: record.seq_txn, reason: error.to_string() };
-            return self.keep();
+            return self.suspend(record, error.to_string());
         }
         for (index, place) in self.table.symbols.iter_mut().enumerate() {
             let live = self.table.schema.columns.get(index).is_some_and(|c| !c.dropped && c.ty.is_symbol());
@@ -73,6 +71,12 @@ impl FileTable {
     }
 
     /// Brings `_meta` in line with the schema.
+    fn suspend(&mut self, record: &TxnRecord, reason: String) -> Result<()> {
+        self.table.standing = Standing::Suspended { seq_txn: record.seq_txn, reason };
+        self.structural = true;
+        self.keep()
+    }
+
     fn refresh_meta(&mut self, change: &Change) {
         let specs: &[ColumnSpec] = match change {
             Change::AddColumns(specs) => specs,

@@ -23,6 +23,14 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Io`].
     fn len(&self, path: &str) -> Result<Option<u64>>;
+    /// When a file's content last changed, in microseconds UTC; `None` where that is not known.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    fn modified(&self, path: &str) -> Result<Option<i64>> {
+        let _ = path;
+        Ok(None)
+    }
     /// The names in a folder, sorted; `None` where there is none.
     ///
     /// # Errors
@@ -182,6 +190,12 @@ impl Disk for RealDisk {
 
     fn len(&self, path: &str) -> Result<Option<u64>> {
         or_absent(self.run(path, |dir| Ok(dir.metadata(path)?.len())))
+    }
+
+    fn modified(&self, path: &str) -> Result<Option<i64>> {
+        let modified = or_absent(self.run(path, |dir| dir.metadata(path)?.modified()))?;
+        let since = modified.and_then(|at| at.into_std().duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(since.and_then(|since| i64::try_from(since.as_micros()).ok()))
     }
 
     fn list(&self, dir: &str) -> Result<Option<Vec<String>>> {

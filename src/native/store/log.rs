@@ -11,12 +11,10 @@ use crate::table::files::{
     empty_segment, encode_sequencer_meta, encode_wal_index,
 };
 use crate::wal::{
-    Error, Files, LogVersion, MetaColumn, Result, SegmentId, SequencerLog, SequencerMeta, TableMeta, TxnKind,
-    TxnRecord, read_raw_change,
+    Error, Files, LogVersion, MetaColumn, REPLICA_MARK, Result, SegmentId, SequencerLog, SequencerMeta,
+    TableMeta, TxnKind, TxnRecord, read_raw_change,
 };
 
-/// Our own mark in the folder of our WAL, so that it is told from a writer's of QuestDB.
-const OURS: &str = "_understudy";
 /// The sequencer's folder.
 const SEQUENCER: &str = "txn_seq";
 /// Where the sequencer's folder is made anew, to take the place of the present one in one step.
@@ -296,7 +294,7 @@ impl Log {
         let events = count.max(EVENTS).checked_next_power_of_two().unwrap_or(count);
         let files = empty_segment(&sequencer_meta(meta, version), id, events);
         disk.create_dir(&id.dir(&self.dir))?;
-        let mark = Patch { file: format!("wal{}/{OURS}", id.wal), offset: 0, bytes: Vec::new() };
+        let mark = Patch { file: format!("wal{}/{REPLICA_MARK}", id.wal), offset: 0, bytes: Vec::new() };
         write_patches(disk, &self.dir, &files, sync)?;
         write_patches(disk, &self.dir, &[mark], sync)?;
         if sync {
@@ -315,7 +313,7 @@ impl Log {
         let path = format!("{}/txn_seq/_wal_index.d", self.dir);
         let bytes = DiskReader(disk).read_all(&path, 1 << 20)?;
         let last = decode_wal_index(&path, &bytes)?;
-        if last > 0 && disk.len(&format!("{}/wal{last}/{OURS}", self.dir))?.is_some() {
+        if last > 0 && disk.len(&format!("{}/wal{last}/{REPLICA_MARK}", self.dir))?.is_some() {
             let names = disk.list(&format!("{}/wal{last}", self.dir))?.unwrap_or_default();
             let newest = names.iter().filter_map(|name| name.parse::<u32>().ok()).max();
             return Ok(SegmentId { wal: last, segment: newest.map_or(0, |newest| newest + 1) });

@@ -10,12 +10,16 @@ impl FileTable {
     /// Goes past a transaction without applying it: the table counts as diverged from there on.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if it is not the next one; what writing answers.
+    /// [`Error::Unsupported`] if it is not the next one, or a change of structure; what writing answers.
     pub fn skip(&mut self, seq_txn: u64, now_us: i64) -> Result<()> {
         let next = self.txn.seq_txn + 1;
         if seq_txn != next {
             let what = format!("transaction {seq_txn} is not the next one, which is {next}");
             return Err(self.refused(&what));
+        }
+        if self.is_stuck() {
+            return Err(self
+                .refused("a change of structure can't be skipped: all that follows is written against it"));
         }
         self.table.standing = Standing::Diverged {
             seq_txn,

@@ -32,6 +32,8 @@ pub(super) struct Kept {
     pub(super) standing: Standing,
     /// Partitions, by floor, that the server holds in Parquet form: it suspends where it can't change one.
     pub(super) parquet: BTreeSet<i64>,
+    /// Suspended by a change of structure, behind which nothing can be applied.
+    pub(super) structural: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +41,8 @@ struct SavedKept {
     standing: Saved,
     #[serde(default)]
     parquet: BTreeSet<i64>,
+    #[serde(default)]
+    structural: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,7 +70,11 @@ impl Seal {
                 let got = file.read_at(0, &mut bytes)?;
                 bytes.truncate(got);
                 serde_json::from_slice::<SavedKept>(&bytes)
-                    .map(|saved| Kept { standing: saved.standing.into(), parquet: saved.parquet })
+                    .map(|saved| Kept {
+                        standing: saved.standing.into(),
+                        parquet: saved.parquet,
+                        structural: saved.structural,
+                    })
                     .map_err(|error| Error::damaged(&path, 0, "a table's standing", error))?
             }
             Err(Error::Absent { .. }) => Kept::default(),
@@ -79,11 +87,7 @@ impl Seal {
             Err(Error::Absent { .. }) => false,
             Err(error) => return Err(error),
         };
-        let (offset, len) = file.record();
-        let path = format!("{dir}/_txn");
-        let mut record = vec![0; len as usize];
-        disk.open(&path, Open::Read)?.read_exact_at(&path, offset, &mut record)?;
-        let ours = ours && slot == encode(txn.txn, &record);
+        let ours = ours && slot == encode(txn.txn, &record_of(disk, dir, file)?);
         Ok(Self { path: dir.to_owned(), kept, ours })
     }
 
@@ -107,6 +111,16 @@ impl Seal {
         Ok(())
     }
 
+    /// Takes the present state for one that we published, whoever did.
+    pub(super) fn adopt(&mut self, disk: &dyn Disk, txn: i64, file: &TxnFile) -> Result<()> {
+        let record = record_of(disk, &self.path, file)?;
+        let slots = disk.open(&format!("{}/{SLOTS}", self.path), Open::Write)?;
+        slots.write_at(place(txn), &encode(txn, &record))?;
+        slots.sync()?;
+        self.ours = true;
+        Ok(())
+    }
+
     /// Writes what is to be kept, where it changed.
     pub(super) fn keep(&mut self, disk: &dyn Disk, kept: Kept) -> Result<()> {
         if kept == self.kept {
@@ -116,12 +130,25 @@ impl Seal {
         if kept == Kept::default() {
             disk.remove(&path)?;
         } else {
-            let saved = SavedKept { standing: Saved::from(&kept.standing), parquet: kept.parquet.clone() };
+            let saved = SavedKept {
+                standing: Saved::from(&kept.standing),
+                parquet: kept.parquet.clone(),
+                structural: kept.structural,
+            };
             replace_file(disk, &path, &serde_json::to_vec(&saved).unwrap_or_default(), true)?;
         }
         self.kept = kept;
         Ok(())
     }
+}
+
+/// The record of `_txn` that counts, as it is.
+fn record_of(disk: &dyn Disk, dir: &str, file: &TxnFile) -> Result<Vec<u8>> {
+    let (offset, len) = file.record();
+    let path = format!("{dir}/_txn");
+    let mut record = vec![0; len as usize];
+    disk.open(&path, Open::Read)?.read_exact_at(&path, offset, &mut record)?;
+    Ok(record)
 }
 
 fn place(txn: i64) -> u64 {

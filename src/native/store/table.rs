@@ -8,7 +8,8 @@ use crate::apply::backlog::OldPart;
 use crate::table::files::{
     ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, meta_of_txn, partition_dir, read::schema_of,
 };
-use crate::table::{Block, Partition, Standing, SymbolTable, Table};
+use crate::table::text::write_text;
+use crate::table::{Block, Partition, Standing, SymbolTable, Table, Value};
 use crate::wal::{Applied, Error, Files, Result, TableMeta, TableToken, read_table_symbols};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub struct FileTable {
     pub(super) commit_mode: CommitMode,
     /// Partitions, by floor, that the server holds in Parquet form.
     pub(super) parquet: BTreeSet<i64>,
+    /// Suspended by a change of structure.
+    pub(super) structural: bool,
     /// SYMBOL columns that have nulls, as far as their dictionaries don't say so yet.
     pub(super) nulls: BTreeSet<usize>,
     /// Folders and files that no state names any more.
@@ -98,12 +101,14 @@ impl FileTable {
             seal,
             commit_mode,
             parquet: BTreeSet::new(),
+            structural: false,
             nulls: BTreeSet::new(),
             garbage: Vec::new(),
             written: 0.into(),
         };
         opened.table.standing = opened.seal.kept().standing.clone();
         opened.parquet = opened.seal.kept().parquet.clone();
+        opened.structural = opened.seal.kept().structural;
         opened.read_dictionaries(&files)?;
         opened.stub_partitions();
         Ok(opened)
@@ -122,6 +127,28 @@ impl FileTable {
     /// Whether the rows are what the server has.
     pub fn standing(&self) -> &Standing {
         &self.table.standing
+    }
+
+    /// Takes the table as another program left it: from now on its state counts as ours.
+    ///
+    /// # Errors
+    /// What reading and writing answer.
+    pub fn adopt(&mut self) -> Result<()> {
+        self.seal.adopt(&*self.disk, self.txn.txn, &self.txn_file)
+    }
+
+    /// When another program wrote here, for people to read.
+    pub fn written_elsewhere(&self) -> String {
+        let modified = self.disk.modified(&format!("{}/_txn", self.token.dir)).ok().flatten();
+        let Some(us) = modified else { return "written by QuestDB since".to_owned() };
+        let mut time = Vec::new();
+        write_text(&mut time, Value::Timestamp(us));
+        format!("written by QuestDB at {}", String::from_utf8_lossy(&time))
+    }
+
+    /// Whether it is suspended by a change of structure, which can't be skipped: all that follows is written against it.
+    pub fn is_stuck(&self) -> bool {
+        self.structural && matches!(self.table.standing, Standing::Suspended { .. })
     }
 
     /// Number of rows.
@@ -270,7 +297,11 @@ impl FileTable {
 
     /// Writes what has no place in QuestDB's files.
     pub(super) fn keep(&mut self) -> Result<()> {
-        let kept = Kept { standing: self.table.standing.clone(), parquet: self.parquet.clone() };
+        let kept = Kept {
+            standing: self.table.standing.clone(),
+            parquet: self.parquet.clone(),
+            structural: self.structural,
+        };
         self.seal.keep(&*self.disk, kept)
     }
 

@@ -7,7 +7,9 @@ use crate::apply::{CommitHead, ends_block};
 use crate::table::Standing;
 use crate::wal::{
     Error, Files, Result, SegmentMetas, SequencerLog, Survey, TableKind, TableToken, TxnKind, TxnRecord,
+    is_replicas_own,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Records of the log that are held at a time.
@@ -187,7 +189,10 @@ impl Worker {
             None => self.create(source)?,
         };
         if !table.is_ours() && !self.adopt {
-            let what = "written by QuestDB since; it has its own history now. --adopt takes it as it is";
+            let what = format!(
+                "{}; it has its own history now. --adopt takes it as it is",
+                table.written_elsewhere()
+            );
             return Err(Error::Unsupported {
                 file: format!("{dir}/_txn").into(),
                 offset: 0,
@@ -195,6 +200,9 @@ impl Worker {
             });
         }
         table.recover()?;
+        if !table.is_ours() {
+            table.adopt()?;
+        }
         self.made = true;
         self.seq_txn = table.seq_txn();
         self.rows = table.rows();
@@ -222,7 +230,24 @@ impl Worker {
             return Ok(false);
         }
         self.records = log.records(source, first..=log.max_txn.min(first + RECORDS - 1))?;
+        self.refuse_replicas_own(source)?;
         Ok(!self.records.is_empty())
+    }
+
+    /// A replica's records have no rows: who is behind it can't go on from them.
+    fn refuse_replicas_own(&self, source: &dyn Files) -> Result<()> {
+        let dir = &self.token.dir;
+        let wals: BTreeSet<u32> =
+            self.records.iter().filter_map(|record| Some(record.segment()?.0.wal)).collect();
+        for wal in wals {
+            if is_replicas_own(source, dir, wal)? {
+                let what = "SOURCE is a replica itself, which has no WAL to follow: give what it follows, or begin anew \
+                            in an empty directory";
+                let file = format!("{dir}/wal{wal}");
+                return Err(Error::Unsupported { file: file.into(), offset: 0, what: what.into() });
+            }
+        }
+        Ok(())
     }
 
     /// Applies transactions from the front of the records; answers how many.

@@ -1,5 +1,6 @@
 //! The `understudy` command, run as its users run it.
 
+mod apply;
 mod diff;
 mod help;
 mod inspect;
