@@ -69,9 +69,11 @@ class Run:
     def batch(self, number: int, source: sources.Source) -> None:
         started = time.monotonic()
         one, two = source.root / "one", source.root / "two"
+        # Every third of them with next to no memory: blocks of a few dozen rows, columns written piece by piece.
+        limit = ["--memory-limit", "64KiB"] if number % 3 == 2 else []
         if source.half:
-            self.apply(source.half, two / "db")
-        self.apply(source.db, two / "db")
+            self.apply(source.half, two / "db", limit)
+        self.apply(source.db, two / "db", limit)
         self.result["applySeconds"] += time.monotonic() - started
         self.compare_bytes(source, two / "db")
         one.mkdir()
@@ -87,7 +89,7 @@ class Run:
             shutil.rmtree(source.root)
         print(f"  compared {source.name} in {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
 
-    def apply(self, source: Path, target: Path) -> None:
+    def apply(self, source: Path, target: Path, more: list[str]) -> None:
         """The command under test, or a copy, which has to pass."""
         if self.args.apply == "copy":
             shutil.rmtree(target.parent, ignore_errors=True)
@@ -95,7 +97,7 @@ class Run:
             subprocess.run(["cp", "-a", source, target], check=True)
             return
         target.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([self.args.apply, "apply", source, "--to", target, "--no-progress"], capture_output=True, text=True)
+        done = subprocess.run([self.args.apply, "apply", source, "--to", target, "--no-progress", *more], capture_output=True, text=True)
         if done.returncode not in (0, DIVERGED, SUSPENDED):
             raise RuntimeError(f"apply {source} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
 

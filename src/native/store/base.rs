@@ -119,6 +119,7 @@ impl FileTable {
             commit_mode,
             parquet: BTreeSet::new(),
             structural: false,
+            portion: super::update::ROWS,
             nulls: BTreeSet::new(),
             garbage: Vec::new(),
             written: 0.into(),

@@ -21,6 +21,7 @@ mod repair;
 mod run;
 mod seal;
 mod table;
+mod update;
 mod views;
 mod worker;
 

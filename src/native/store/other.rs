@@ -58,8 +58,13 @@ impl FileTable {
 
     fn apply_statement(&mut self, sql: &SqlEvent, record: &TxnRecord) -> Result<()> {
         if sql.command == UPDATE {
-            let floors: Vec<i64> = self.table.partitions.keys().copied().collect();
-            self.bring(&floors)?;
+            self.update(sql, record)?;
+            if matches!(self.table.standing, Standing::Suspended { .. }) {
+                self.keep()?;
+                return self.collect_garbage();
+            }
+            self.extend_dictionaries()?;
+            return self.publish(std::slice::from_ref(record));
         }
         let before = self.table.schema.clone();
         let transaction = Transaction::Event(Event::Sql(sql.clone()));
@@ -86,7 +91,7 @@ impl FileTable {
     }
 
     /// Brings partitions into memory.
-    fn bring(&mut self, floors: &[i64]) -> Result<()> {
+    pub(super) fn bring(&mut self, floors: &[i64]) -> Result<()> {
         for &floor in floors {
             let mut partition = self.load_partition(floor)?;
             partition.parquet = self.parquet.contains(&floor);
@@ -96,7 +101,7 @@ impl FileTable {
     }
 
     /// Writes what changed in memory, and lets all rows go again.
-    fn store_touched(&mut self, touched: impl Iterator<Item = (i64, Touch)>) -> Result<()> {
+    pub(super) fn store_touched(&mut self, touched: impl Iterator<Item = (i64, Touch)>) -> Result<()> {
         let touched: Vec<(i64, Touch)> = touched.collect();
         for (floor, touch) in touched {
             if touch == Touch::None {

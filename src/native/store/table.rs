@@ -4,6 +4,7 @@ use super::disk::{Disk, DiskReader, Open};
 use super::log::Log;
 use super::parts::{ColumnPlace, PartFiles};
 use super::seal::{Kept, Seal};
+use super::update::ROWS;
 use crate::apply::backlog::OldPart;
 use crate::table::files::{
     ColumnVersions, DictionaryWriter, Patch, TxnFile, TxnState, meta_of_txn, partition_dir, read::schema_of,
@@ -58,6 +59,8 @@ pub struct FileTable {
     pub(super) nulls: BTreeSet<usize>,
     /// Folders and files that no state names any more.
     pub(super) garbage: Vec<Garbage>,
+    /// Rows that an UPDATE has in memory at a time.
+    pub(super) portion: u64,
     /// Bytes written to the table's files since it was opened.
     pub(super) written: std::sync::atomic::AtomicU64,
 }
@@ -102,6 +105,7 @@ impl FileTable {
             commit_mode,
             parquet: BTreeSet::new(),
             structural: false,
+            portion: ROWS,
             nulls: BTreeSet::new(),
             garbage: Vec::new(),
             written: 0.into(),
@@ -127,6 +131,11 @@ impl FileTable {
     /// Whether the rows are what the server has.
     pub fn standing(&self) -> &Standing {
         &self.table.standing
+    }
+
+    /// Bounds the rows that an UPDATE has in memory at a time; a single partition of more is brought all the same.
+    pub fn set_portion(&mut self, rows: u64) {
+        self.portion = rows.min(ROWS);
     }
 
     /// Takes the table as another program left it: from now on its state counts as ours.

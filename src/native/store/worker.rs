@@ -171,6 +171,7 @@ impl Worker {
             return Ok(Step::Idle);
         }
         let Some(mut table) = self.table.take() else { return Ok(Step::Idle) };
+        table.set_portion(limits.rows);
         let done = self.apply_next(&mut table, source, limits)?;
         self.records.drain(..done.min(self.records.len()));
         self.seq_txn = table.seq_txn();

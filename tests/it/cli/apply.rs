@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use understudy::native::disk::DiskFiles;
 use understudy::table::files::TxnFile;
 use understudy::table::files::TxnState;
-use understudy::wal::{Applied, Files};
+use understudy::table::files::encode_registry;
+use understudy::wal::{Applied, Files, Registry, TableKind, TableToken};
 
 /// How long a test waits for what takes a moment.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -129,6 +130,40 @@ fn write_as_another_program(files: &dyn Files, db: &str, dir: &str) {
     let (_, patches) = TxnFile::decode("_txn", &head).unwrap().next(&state);
     let file = fs::File::options().write(true).open(Path::new(db).join(dir).join("_txn")).unwrap();
     patches.iter().for_each(|patch| file.write_all_at(&patch.bytes, patch.offset).unwrap());
+}
+
+/// Four times as many tables as files may be open.
+#[test]
+fn tables_are_not_bounded_by_open_files() {
+    let db = Db::unpack("partitions_by");
+    let mut tokens = Registry::read(&db.recording.files).unwrap().tables;
+    tokens.retain(|token| token.kind == TableKind::Wal && !token.dropped);
+    let originals = tokens.clone();
+    for n in 0..1000usize.div_ceil(originals.len()) {
+        for token in &originals {
+            let dir = format!("{}{n}~{}", token.name, 1000 + tokens.len());
+            for (path, content) in db.recording.files.iter() {
+                let Some(rest) = path.strip_prefix(&format!("{}/", token.dir)) else { continue };
+                let path = db.path().join(&dir).join(rest);
+                fs::create_dir_all(path.parent().expect("a folder")).unwrap();
+                fs::write(path, content).unwrap();
+            }
+            let (name, id) = (format!("{}{n}", token.name), 1000 + tokens.len() as i32);
+            tokens.push(TableToken { name, dir, id, ..token.clone() });
+        }
+    }
+    fs::write(db.path().join("tables.d.0"), encode_registry(&tokens)).unwrap();
+    let to = db.beside("replica/db");
+    let command = format!(
+        "ulimit -n 256 && exec {} apply {} --to {to} --json --no-progress --threads 2",
+        env!("CARGO_BIN_EXE_understudy"),
+        db.arg()
+    );
+    let output = Command::new("sh").args(["-c", &command]).stdin(Stdio::null()).output().expect("sh runs");
+    let told = ran(output).ends(0).json();
+    let tables = told["tables"].as_array().expect("tables");
+    assert!(tables.len() >= 1000, "{} tables", tables.len());
+    assert!(tables.iter().all(|table| table["applied"] == table["transactions"] && table["result"] == "ok"));
 }
 
 #[test]
