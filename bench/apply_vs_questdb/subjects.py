@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 
 from ingest import Log, copy, table_dir
-from measure import Cost, MemoryWatch, cpu_seconds, device_written, machine_seconds, reset_peak, table_bytes
+from measure import Cost, MemoryWatch, cpu_seconds, device_written, machine_seconds, reset_peak, table_bytes, take_memory
 from server import Server
 from workloads import TABLE, WARM_TABLE, Workload
 
 TIMEOUT = 3600.0
 
 
-def questdb(workload: Workload, log: Log, root: Path, version: str, cores: str | None) -> Cost:
+def questdb(workload: Workload, log: Log, root: Path, version: str, cores: str | None, free_memory: int) -> Cost:
     """QuestDB's apply job, in a process that has applied another table of the same kind before.
 
     The log's segments are out of its sight when it starts, which suspends the table; once it is warm they are put
@@ -35,6 +35,7 @@ def questdb(workload: Workload, log: Log, root: Path, version: str, cores: str |
         for wal, aside in hidden:
             aside.rename(wal)
         before = device_written(root)
+        take_memory(free_memory)
         reset_peak(server.pid)
         cpu, machine = cpu_seconds(server.pid), machine_seconds()
         with MemoryWatch(server.pid) as memory:
@@ -62,7 +63,7 @@ def _wait(server: Server, done) -> None:
         time.sleep(0.005)
 
 
-def understudy(program: Path, log: Log, root: Path, cores: str | None, options: list[str]) -> Cost:
+def understudy(program: Path, log: Log, root: Path, cores: str | None, options: list[str], free_memory: int) -> Cost:
     """`understudy apply`, from the start of its process to its end."""
     source = root.with_name(root.name + "-source") / "db"
     copy(log.db, source)
@@ -71,6 +72,7 @@ def understudy(program: Path, log: Log, root: Path, cores: str | None, options: 
     command = ["taskset", "-c", cores] if cores else []
     command += [str(program), "apply", str(source), "--to", str(root / "db"), "--commit-mode", "nosync", *options]
     before = device_written(root)
+    take_memory(free_memory)
     with open(root / "understudy.log", "wb") as out:
         machine = machine_seconds()
         start = time.monotonic()
