@@ -2,7 +2,7 @@ use super::cursor::{Cursor, Gather};
 use super::path::check_component;
 use super::table_meta::read_name_file;
 use super::{Error, Files, Result, TableMeta};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// Longest registry that is read.
 const MAX_REGISTRY: u64 = 64 << 20;
@@ -93,9 +93,11 @@ impl Registry {
         };
         let mut cursor = Cursor::new(file, 8, used);
         let mut tables: Vec<TableToken> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         while cursor.remaining() > 0 {
             let (token, added) = decode_record(file, &mut cursor)?;
-            let known = tables.iter_mut().find(|table| table.dir == token.dir);
+            let place = *places.entry(token.dir.clone()).or_insert(tables.len());
+            let known = tables.get_mut(place);
             match (known, added) {
                 (Some(table), true) => *table = token,
                 (Some(table), false) => table.dropped = true,
@@ -122,6 +124,9 @@ impl Registry {
 
     /// Forgets dropped tables of which nothing is left.
     fn drop_gone(&mut self, files: &dyn Files, names: Option<&[String]>) -> Result<()> {
+        if !self.tables.iter().any(|table| table.dropped) {
+            return Ok(());
+        }
         let mut gather = Gather::default();
         let mut kept = Vec::with_capacity(self.tables.len());
         for table in std::mem::take(&mut self.tables) {

@@ -4,6 +4,7 @@ use super::disk::{Disk, DiskReader};
 use super::log::replace_file;
 use crate::table::files::{TabIndex, Upgrade, encode_registry};
 use crate::wal::{Error, Files, Registry, Result, TableToken};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The tables of a directory that we write.
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub struct Database {
     disk: Arc<dyn Disk>,
     tables: Vec<TableToken>,
+    /// Which table has a name or a directory, in lower case: no two may differ in case alone.
+    taken: BTreeMap<String, usize>,
     changed: bool,
 }
 
@@ -26,7 +29,9 @@ impl Database {
             Err(error) => return Err(error),
         };
         tables.retain(|table| !table.dropped);
-        Ok(Self { disk, tables, changed: false })
+        let mut database = Self { disk, tables, taken: BTreeMap::new(), changed: false };
+        database.count();
+        Ok(database)
     }
 
     /// The tables, in order of registration.
@@ -36,7 +41,14 @@ impl Database {
 
     /// The table in this directory.
     pub fn find(&self, dir: &str) -> Option<&TableToken> {
-        self.tables.iter().find(|table| table.dir == dir)
+        let place = self.taken.get(&dir_key(dir))?;
+        self.tables.get(*place).filter(|table| table.dir == dir)
+    }
+
+    /// Notes anew which names are taken.
+    fn count(&mut self) {
+        let names = |(place, table): (usize, &TableToken)| keys(table).map(|key| (key, place));
+        self.taken = self.tables.iter().enumerate().flat_map(names).collect();
     }
 
     /// Enters a table, or the new name of one.
@@ -44,10 +56,8 @@ impl Database {
     /// # Errors
     /// [`Error::Unsupported`] where another table has that name or directory apart from case.
     pub fn enter(&mut self, token: &TableToken) -> Result<()> {
-        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
-        let other = self.tables.iter().find(|table| {
-            table.dir != token.dir && (same(&table.name, &token.name) || same(&table.dir, &token.dir))
-        });
+        let taken = keys(token).into_iter().filter_map(|key| self.tables.get(*self.taken.get(&key)?));
+        let other = taken.into_iter().find(|table| table.dir != token.dir);
         if let Some(other) = other {
             let what = format!(
                 "table {:?} has the name or directory of {:?} ({})",
@@ -55,11 +65,18 @@ impl Database {
             );
             return Err(Error::Unsupported { file: token.dir.as_str().into(), offset: 0, what: what.into() });
         }
-        match self.tables.iter_mut().find(|table| table.dir == token.dir) {
+        let place = self.taken.get(&dir_key(&token.dir)).copied().unwrap_or(self.tables.len());
+        match self.tables.get_mut(place) {
             Some(table) if table == token => return Ok(()),
-            Some(table) => *table = token.clone(),
+            Some(table) => {
+                for key in keys(table) {
+                    self.taken.remove(&key);
+                }
+                *table = token.clone();
+            }
             None => self.tables.push(token.clone()),
         }
+        self.taken.extend(keys(token).map(|key| (key, place)));
         self.changed = true;
         Ok(())
     }
@@ -68,7 +85,10 @@ impl Database {
     pub fn remove(&mut self, dir: &str) {
         let before = self.tables.len();
         self.tables.retain(|table| table.dir != dir);
-        self.changed |= self.tables.len() != before;
+        if self.tables.len() != before {
+            self.changed = true;
+            self.count();
+        }
     }
 
     /// Writes what changed.
@@ -103,4 +123,13 @@ impl Database {
         self.changed = false;
         Ok(())
     }
+}
+
+fn dir_key(dir: &str) -> String {
+    // No name has such a character in it.
+    format!("/{}", dir.to_lowercase())
+}
+
+fn keys(table: &TableToken) -> [String; 2] {
+    [table.name.to_lowercase(), dir_key(&table.dir)]
 }

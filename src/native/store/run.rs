@@ -7,9 +7,8 @@ use super::worker::{Step, Worker};
 use crate::apply::backlog::BatchLimits;
 use crate::table::Standing;
 use crate::wal::{Files, Registry, Result, SequencerLog, TableKind, TableToken};
-use rayon::prelude::*;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How [`Replication`] goes about it.
@@ -38,8 +37,18 @@ pub struct Replication {
     /// The source's registry as last seen.
     known: Vec<TableToken>,
     looked: Option<Instant>,
+    /// When each worker's log was found to have nothing new.
+    looked_at: Vec<Option<Instant>>,
+    /// Whose turn it is.
+    next: usize,
 }
 
+/// For how long a log that had nothing new is left alone, for each table there is.
+const REST: Duration = Duration::from_micros(100);
+/// The longest that is.
+const LONGEST_REST: Duration = Duration::from_millis(250);
+/// How long tables are taken in turns before new ones are entered into the registry, and the source's is looked at.
+const ROUND: Duration = Duration::from_millis(250);
 /// How often the source's list of tables is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Bytes that planning takes per row: its timestamp twice, its place in the log and in the order, and its upsert key.
@@ -60,8 +69,17 @@ impl Replication {
             .num_threads(options.threads.max(1))
             .build()
             .map_err(|error| crate::wal::Error::Io { file: "".into(), message: error.to_string().into() })?;
-        let mut replication =
-            Self { disk, database, workers: Vec::new(), pool, options, known: Vec::new(), looked: None };
+        let mut replication = Self {
+            disk,
+            database,
+            workers: Vec::new(),
+            pool,
+            options,
+            known: Vec::new(),
+            looked: None,
+            looked_at: Vec::new(),
+            next: 0,
+        };
         replication.look(source)?;
         Ok(replication)
     }
@@ -76,7 +94,8 @@ impl Replication {
         self.workers.iter().map(Worker::progress).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
-    /// Applies one block of each table that has transactions; answers whether there were any.
+    /// Applies blocks of the tables that have transactions, in turns, until none has or [`ROUND`] is over; answers
+    /// whether there were any.
     ///
     /// # Errors
     /// What writing the registry answers. What keeps a single table from going on is the table's
@@ -86,27 +105,41 @@ impl Replication {
             // A registry that is just being written is looked at again.
             let _ = self.look(source);
         }
+        let limits = self.limits();
+        self.looked_at.resize(self.workers.len(), None);
+        let tables = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
+        let rest = REST.saturating_mul(tables).min(LONGEST_REST);
+        let turns = Turns {
+            workers: self.workers.iter_mut().zip(&mut self.looked_at).map(Mutex::new).collect(),
+            next: AtomicUsize::new(self.next),
+            any: AtomicBool::new(false),
+            quiet: AtomicBool::new(false),
+            begun: Instant::now(),
+            rest,
+        };
+        self.pool.scope(|scope| {
+            for _ in 0..self.options.threads.max(1) {
+                scope.spawn(|_| turns.take(|worker| worker.step(source, limits), stop));
+            }
+        });
+        self.next = turns.next.into_inner();
+        let any = turns.any.into_inner() || !turns.quiet.into_inner();
+        self.enter()?;
+        self.close_some();
+        Ok(any)
+    }
+
+    fn limits(&self) -> BatchLimits {
         let behind =
             self.workers.iter().filter(|worker| worker.failure().is_none() && worker.behind()).count();
         let at_once = behind.clamp(1, self.options.threads.max(1)) as u64;
         let half = self.options.memory / 2;
-        let limits = BatchLimits {
+        BatchLimits {
             rows: (half / at_once / PLANNED_ROW).clamp(1, u64::from(u32::MAX >> 2)),
             bytes: u64::MAX,
             commits: COMMITS,
             column: half / self.options.threads.max(1) as u64,
-        };
-        let step = |worker: &mut Worker| match stop.load(Ordering::Relaxed) {
-            true => Step::Idle,
-            false => worker.step(source, limits),
-        };
-        let workers = &mut self.workers;
-        let steps: Vec<Step> =
-            self.pool.install(|| workers.par_iter_mut().with_max_len(1).map(step).collect());
-        let any = steps.iter().any(|step| matches!(step, Step::Applied(_)));
-        self.enter()?;
-        self.close_some(&steps);
-        Ok(any)
+        }
     }
 
     /// Looks for tables that are new, renamed or dropped.
@@ -145,27 +178,58 @@ impl Replication {
                     self.database.save()?;
                 }
                 worker.remove_files()?;
-            } else if worker.is_made()
-                && let Err(error) = self.database.enter(worker.token())
-            {
-                worker.fail(error);
+            } else if worker.is_made() && worker.entered.as_ref() != Some(worker.token()) {
+                match self.database.enter(worker.token()) {
+                    Ok(()) => worker.entered = Some(worker.token().clone()),
+                    Err(error) => worker.fail(error),
+                }
             }
         }
         self.database.save()
     }
 
-    /// Keeps the number of open tables in bounds: those that were idle are closed first.
-    fn close_some(&mut self, steps: &[Step]) {
+    /// Keeps the number of open tables in bounds: those that have nothing to do are closed.
+    fn close_some(&mut self) {
         let open = self.workers.iter().filter(|worker| worker.is_open()).count();
-        let mut excess = open.saturating_sub(OPEN_TABLES);
-        for (worker, step) in self.workers.iter_mut().zip(steps) {
-            if excess == 0 {
-                return;
-            }
-            if *step == Step::Idle && worker.is_open() {
-                worker.close();
-                excess -= 1;
-            }
+        let idle = self.workers.iter_mut().filter(|worker| worker.is_open() && !worker.behind());
+        idle.take(open.saturating_sub(OPEN_TABLES)).for_each(Worker::close);
+    }
+}
+
+/// Tables that threads take in turns: one that waits for another's block is not kept from its next one.
+struct Turns<'a> {
+    workers: Vec<Mutex<(&'a mut Worker, &'a mut Option<Instant>)>>,
+    next: AtomicUsize,
+    /// A block was applied.
+    any: AtomicBool,
+    /// All tables were looked at in vain.
+    quiet: AtomicBool,
+    begun: Instant,
+    rest: Duration,
+}
+
+impl Turns<'_> {
+    /// Steps one table after the other until there was nothing to do for any of them.
+    fn take(&self, step: impl Fn(&mut Worker) -> Step, stop: &AtomicBool) {
+        let mut in_vain = 0;
+        while in_vain < self.workers.len() && !stop.load(Ordering::Relaxed) && self.begun.elapsed() < ROUND {
+            let index = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len();
+            // One that is held is under way.
+            let held = self.workers.get(index).and_then(|worker| worker.try_lock().ok());
+            let took = held.is_some_and(|mut held| {
+                let (worker, looked) = &mut *held;
+                if looked.is_some_and(|looked| looked.elapsed() < self.rest) {
+                    return false;
+                }
+                let took = matches!(step(worker), Step::Applied(_));
+                **looked = (!took).then(Instant::now);
+                took
+            });
+            in_vain = if took { 0 } else { in_vain + 1 };
+            self.any.fetch_or(took, Ordering::Relaxed);
+        }
+        if in_vain >= self.workers.len() {
+            self.quiet.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Worker {
     failure: Option<Error>,
     adopt: bool,
     made: bool,
+    /// As it was entered into the registry.
+    pub(super) entered: Option<TableToken>,
 }
 
 /// What a step of a [`Worker`] did.
@@ -66,6 +68,7 @@ impl Worker {
             failure: None,
             adopt,
             made: false,
+            entered: None,
         }
     }
 
@@ -164,6 +167,10 @@ impl Worker {
     }
 
     fn try_step(&mut self, source: &(dyn Files + Sync), limits: BatchLimits) -> Result<Step> {
+        // A table that was closed meanwhile is opened for news only.
+        if self.table.is_none() && self.made && self.records.is_empty() && !self.read_records(source)? {
+            return Ok(Step::Idle);
+        }
         if self.table.is_none() {
             self.open(source)?;
         }
