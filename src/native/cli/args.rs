@@ -280,7 +280,7 @@ pub(super) struct Repair {
 pub(super) enum Commit {
     /// What the system has written back by then
     Nosync,
-    /// The same, written back sooner
+    /// As nosync: on Linux QuestDB's own async (MS_ASYNC) starts no writing either
     Async,
     /// Every transaction that is reported as applied
     Sync,
