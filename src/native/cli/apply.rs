@@ -2,7 +2,7 @@
 
 use super::args::{Apply, Commit};
 use super::out::Out;
-use super::progress::{Progress, grouped};
+use super::progress::{Following, Progress, grouped};
 use crate::native::disk::DiskFiles;
 use crate::native::outcome::{Exit, Failure, Result, exit_of};
 use crate::native::store::lock::{DirectoryLock, Held};
@@ -59,6 +59,7 @@ fn apply(
 ) -> Result<()> {
     let (_, all) = replication.progress();
     let mut progress = Some(Progress::new(*out, "applying", "transactions", all));
+    let mut following: Option<Following> = None;
     let mut idle = Duration::ZERO;
     let mut caught_up = false;
     let mut saved = Instant::now();
@@ -71,6 +72,10 @@ fn apply(
             save_status(dir, replication);
             saved = Instant::now();
         }
+        if let Some(following) = &mut following {
+            let (done, known) = replication.progress();
+            following.set(done, known, lag(replication));
+        }
         if any {
             idle = Duration::ZERO;
             continue;
@@ -80,6 +85,7 @@ fn apply(
         }
         if !std::mem::replace(&mut caught_up, true) {
             progress = None;
+            following = Some(Following::new(*out, replication.progress().0));
             out.note(format!("caught up with {} transactions; following", grouped(replication.progress().0)));
         }
         // Quick while there is traffic, cheap when there is none.
@@ -87,6 +93,11 @@ fn apply(
         std::thread::sleep(idle);
     }
     Ok(())
+}
+
+/// How long after their commits the latest transactions were applied: of the table that is the latest.
+fn lag(replication: &Replication) -> Option<Duration> {
+    replication.workers().iter().filter_map(Worker::delay).max()
 }
 
 /// The directory of the tables.
@@ -212,7 +223,7 @@ fn told(replication: &Replication) -> Vec<serde_json::Value> {
         let token = worker.token();
         serde_json::json!({
             "table": token.name, "directory": token.dir, "result": ended(worker), "applied": applied,
-            "transactions": known, "rows": worker.rows(), "written": worker.written(),
+            "lagMs": worker.delay().map(|delay| delay.as_millis() as u64), "transactions": known, "rows": worker.rows(), "written": worker.written(),
             "error": worker.failure().map(ToString::to_string), "standing": standing(worker.standing()),
         })
     };

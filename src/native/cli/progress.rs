@@ -42,8 +42,59 @@ impl Progress {
         } else if self.told.elapsed() >= LINE_EVERY {
             self.told = Instant::now();
             let percent = (done.saturating_mul(100)).checked_div(self.total).unwrap_or(100);
-            let (done, total) = (grouped(done), grouped(self.total));
-            self.out.note(format!("{}: {done} of {total} {} ({percent} %)", self.what, self.unit));
+            let (done_so_far, done, total) = (done, grouped(done), grouped(self.total));
+            let rate = done_so_far as f64 / self.started.elapsed().as_secs_f64();
+            self.out.note(format!(
+                "{}: {done} of {total} {} ({percent} %, {rate:.0} per second)",
+                self.what, self.unit
+            ));
+        }
+    }
+}
+
+/// Work that goes on as long as something comes: how much came, how fast, how late.
+#[derive(Debug)]
+pub(super) struct Following {
+    out: Out,
+    terminal: Option<ProgressBar>,
+    told: Instant,
+    done: u64,
+}
+
+impl Following {
+    pub(super) fn new(out: Out, done: u64) -> Self {
+        let terminal = (out.progress && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}").ok();
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            style.map_or(bar.clone(), |style| bar.with_style(style))
+        });
+        Self { out, terminal, told: Instant::now(), done }
+    }
+
+    /// Tells how much is done, of how much that is known, and how long after its commit the latest was.
+    pub(super) fn set(&mut self, done: u64, known: u64, lag: Option<Duration>) {
+        let (every, passed) =
+            (if self.terminal.is_some() { PATIENCE } else { LINE_EVERY }, self.told.elapsed());
+        if !self.out.progress || passed < every || (self.terminal.is_none() && done == self.done) {
+            return;
+        }
+        let rate = done.saturating_sub(self.done) as f64 / passed.as_secs_f64();
+        let lag = lag.map_or(String::new(), |lag| format!(", lag {:.0} ms", lag.as_secs_f64() * 1000.0));
+        let behind = grouped(known.saturating_sub(done));
+        let text =
+            format!("following: {} transactions, {rate:.0} per second, {behind} behind{lag}", grouped(done));
+        (self.told, self.done) = (Instant::now(), done);
+        match &self.terminal {
+            Some(bar) => bar.set_message(text),
+            None => self.out.note(text),
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.terminal {
+            bar.finish_and_clear();
         }
     }
 }
@@ -57,7 +108,8 @@ impl Drop for Progress {
 }
 
 fn bar(what: &str, unit: &str, total: u64, started: Instant) -> ProgressBar {
-    let template = format!("{{msg}} [{{bar:30}}] {{human_pos}} of {{human_len}} {unit} ({{eta}} left)");
+    let template =
+        format!("{{msg}} [{{bar:30}}] {{human_pos}} of {{human_len}} {unit} ({{per_sec}}, {{eta}} left)");
     let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let target = ProgressDrawTarget::stderr_with_hz(10);
     ProgressBar::with_draw_target(Some(total), target)

@@ -94,7 +94,7 @@ impl Replication {
         self.workers.iter().map(Worker::progress).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
-    /// Applies blocks of the tables that have transactions, in turns, until none has or [`ROUND`] is over; answers
+    /// Applies blocks of the tables that have transactions, in turns, until none has or a quarter of a second is over; answers
     /// whether there were any.
     ///
     /// # Errors

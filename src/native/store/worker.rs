@@ -11,6 +11,7 @@ use crate::wal::{
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Records of the log that are held at a time.
 const RECORDS: u64 = 64 * 1024;
@@ -36,6 +37,8 @@ pub struct Worker {
     failure: Option<Error>,
     adopt: bool,
     made: bool,
+    /// How long after its commit the newest transaction was applied.
+    delay: Option<Duration>,
     /// As it was entered into the registry.
     pub(super) entered: Option<TableToken>,
 }
@@ -68,6 +71,7 @@ impl Worker {
             failure: None,
             adopt,
             made: false,
+            delay: None,
             entered: None,
         }
     }
@@ -80,6 +84,11 @@ impl Worker {
     /// Last transaction applied, and last one in the log, as far as known.
     pub fn progress(&self) -> (u64, u64) {
         (self.seq_txn, self.max_txn)
+    }
+
+    /// How long after its commit on the server the newest transaction was applied here; `None` before the first one.
+    pub fn delay(&self) -> Option<Duration> {
+        self.delay
     }
 
     /// Number of rows in the table.
@@ -180,6 +189,8 @@ impl Worker {
         let Some(mut table) = self.table.take() else { return Ok(Step::Idle) };
         table.set_portion(limits.rows);
         let done = self.apply_next(&mut table, source, limits)?;
+        let newest = done.checked_sub(1).and_then(|last| self.records.get(last)).map(|last| last.commit_ts);
+        self.delay = newest.map(since);
         self.records.drain(..done.min(self.records.len()));
         self.seq_txn = table.seq_txn();
         self.rows = table.rows();
@@ -337,4 +348,10 @@ fn expect_version(dir: &str, table: &FileTable, record: &TxnRecord) -> Result<()
         format_args!("structure version {expected}"),
         found,
     ))
+}
+
+/// How long ago a moment was, given in microseconds UTC.
+fn since(us: i64) -> Duration {
+    let then = UNIX_EPOCH + Duration::from_micros(u64::try_from(us).unwrap_or(0));
+    SystemTime::now().duration_since(then).unwrap_or_default()
 }
