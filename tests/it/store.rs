@@ -4,7 +4,7 @@
 use crate::common::{Recording, csv, recordings};
 use std::sync::{Arc, OnceLock};
 use understudy::apply::backlog::BatchLimits;
-use understudy::native::store::{CommitMode, Disk, DiskReader, RealDisk, Step, Worker};
+use understudy::native::store::{CommitMode, Disk, DiskReader, FileTable, RealDisk, Step, Worker};
 use understudy::replay::{History, Player, tables};
 use understudy::table::files::MatViewState;
 use understudy::table::{Standing, Table};
@@ -99,7 +99,7 @@ fn compare(
 ) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(folder.path()).unwrap());
-    let mut worker = Worker::new(disk, history.token.clone(), CommitMode::NoSync, false);
+    let mut worker = Worker::new(disk.clone(), history.token.clone(), CommitMode::NoSync, false);
     let mut steps = 0usize;
     while let Step::Applied(_) = worker.step(&recording.files, limits) {
         steps += 1;
@@ -116,10 +116,13 @@ fn compare(
     if let Standing::Dropped { .. } = expected.standing {
         return Ok(());
     }
-    let Some(table) = worker.table() else {
-        return if expected.seq_txn == 0 { Ok(()) } else { Err("is not open".to_owned()) };
+    // One that was closed is opened for news only.
+    let table = match worker.table() {
+        Some(table) => table.load(),
+        None if expected.seq_txn == 0 => return Ok(()),
+        None => FileTable::open(disk, worker.token(), CommitMode::NoSync).and_then(|table| table.load()),
     };
-    let table = table.load().map_err(|error| error.to_string())?;
+    let table = table.map_err(|error| error.to_string())?;
     if table.seq_txn != expected.seq_txn || *table.name != *expected.name {
         return Err(format!("{} at {} instead of {}", table.name, table.seq_txn, expected.seq_txn));
     }
