@@ -6,12 +6,12 @@
 # Each lot that was finished leaves its result in target/soak/; run again, it goes on with the next. A lot
 # that differs stops nothing: its directories are kept beside its result. The summary is target/soak/summary.json.
 #
-# SCENARIOS, KILLS, SEED and LOT (scenarios in a lot, a multiple of 100) change what is done.
+# SCENARIOS, KILLS, SEED and LOT (scenarios in a lot, a multiple of 400) change what is done.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-scenarios=${SCENARIOS:-10000} kills=${KILLS:-500} seed=${SEED:-1} lot=${LOT:-200} kills_lot=25
+scenarios=${SCENARIOS:-10000} kills=${KILLS:-500} seed=${SEED:-1} lot=${LOT:-1000} batch=200 kills_lot=100
 out=$target_dir/soak/$seed
 
 main() {
@@ -22,7 +22,7 @@ main() {
   cp "$target_dir/fast/understudy" "$out/understudy"
   local first
   for ((first = 0; first < scenarios; first += lot)); do
-    a_lot "scenarios-$(printf %05d "$first")" drive.py --first "$first" --scenarios "$(least "$lot" $((scenarios - first)))"
+    a_lot "scenarios-$(printf %05d "$first")" drive.py --batch $batch --first "$first" --scenarios "$(least "$lot" $((scenarios - first)))"
   done
   for ((first = 0; first < kills; first += kills_lot)); do
     a_lot "kills-$(printf %05d "$first")" kills.py --first "$first" --kills "$(least $kills_lot $((kills - first)))"

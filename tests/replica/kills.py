@@ -31,7 +31,7 @@ from peers import SERVER, log_of  # noqa: E402
 from questdb import QuestDB, ServerError  # noqa: E402
 
 # Tables that one server opens at a time.
-COLLECTED_MAX = 150
+COLLECTED_MAX = 300
 THREADS = 6
 
 

@@ -136,7 +136,7 @@ class LargeTable(RandomTable):
 
 def random_source(seed: int, numbers: list[int], root: Path, half: bool, threads: int = 6, views: int = 3) -> Source:
     """As many random tables, every fifth of them in order, and some materialized views."""
-    batch = numbers[0] // 100
+    batch = numbers[0] // len(numbers)
     settings = RANDOM | (PARTS if batch % 2 else {})
     maker = Maker("random", seed, settings, root, half)
     source = Source(f"random {numbers[0]}-{numbers[-1]}", root, settings, maker.half)
