@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import time
 
 from questdb import QuestDB, ServerError
@@ -18,6 +19,8 @@ class Pair:
         self.server = self
         self.statements = 0
         self.wrong: list[str] = []
+        # Those of them with a TTL, by name, are waited for after each statement: what goes depends on what is applied together.
+        self.tables: dict[str, RandomTable] = {}
 
     def sql(self, statement: str) -> list[dict]:
         return self.one.query(statement)
@@ -27,6 +30,7 @@ class Pair:
         self.statements += 1
         if (outcome[0] is None) != (outcome[1] is None):
             self.wrong.append(f"{statement[:300]}\n   one: {outcome[0]}\n   two: {outcome[1]}")
+        self.keep_pace(re.search(r"(?:INTO|TABLE|UPDATE)\s+\"?(\w+)", statement))
         return outcome[0]
 
     def write(self, lines: list[str], precision: str = "u") -> None:
@@ -46,6 +50,12 @@ class Pair:
             self.wrong.append(f"{len(lines)} lines such as {lines[0][:200]}\n   one: {outcome[0]}\n   two: {outcome[1]}")
         if outcome[0]:
             raise ServerError(outcome[0])
+        self.keep_pace(re.match(r"(\w+)", lines[0]))
+
+    def keep_pace(self, name: re.Match | None) -> None:
+        table = self.tables.get(name.group(1)) if name else None
+        if table and table.ttl:
+            self.applied(table.name)
 
     def parallel(self, jobs: list) -> None:
         # One after another: which of several writers gets through first is up to each server.

@@ -167,6 +167,21 @@ fn crashed_at_any_operation_it_leaves_tables_that_the_server_takes() {
     );
 }
 
+/// What `views.py` writes.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    asked: usize,
+    wrong: Vec<String>,
+}
+
+#[test]
+fn views_open_change_and_go_as_on_the_server() {
+    let _alone = one_at_a_time();
+    let found: Asked = run("views.py", "views.json", &[]);
+    assert!(found.wrong.is_empty(), "{} differ:\n{}", found.wrong.len(), found.wrong.join("\n"));
+    assert!(found.asked >= 24, "too little was asked: {found:?}");
+}
+
 /// The result of comparing, made once for the tests that read it.
 fn compared() -> &'static Compared {
     static RESULT: OnceLock<Compared> = OnceLock::new();

@@ -16,6 +16,7 @@ mod log;
 mod other;
 mod partition;
 mod parts;
+mod plain_views;
 mod publish;
 mod repair;
 mod run;

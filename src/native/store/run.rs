@@ -1,12 +1,14 @@
 //! All tables of a database on their way from its log into a directory.
 
 use super::database::Database;
-use super::disk::Disk;
+use super::disk::{Disk, DiskReader};
+use super::plain_views::take_over;
 use super::table::CommitMode;
 use super::worker::{Step, Worker};
 use crate::apply::backlog::BatchLimits;
 use crate::table::Standing;
-use crate::wal::{Files, Registry, Result, SequencerLog, TableKind, TableToken};
+use crate::wal::{Applied, Files, Registry, Result, SequencerLog, TableKind, TableToken};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -39,6 +41,8 @@ pub struct Replication {
     looked: Option<Instant>,
     /// When each worker's log was found to have nothing new.
     looked_at: Vec<Option<Instant>>,
+    /// Transactions that views are at, by directory.
+    views: BTreeMap<String, u64>,
     /// Whose turn it is.
     next: usize,
 }
@@ -78,6 +82,7 @@ impl Replication {
             known: Vec::new(),
             looked: None,
             looked_at: Vec::new(),
+            views: BTreeMap::new(),
             next: 0,
         };
         replication.look(source)?;
@@ -146,13 +151,13 @@ impl Replication {
     fn look(&mut self, source: &dyn Files) -> Result<()> {
         self.looked = Some(Instant::now());
         let tables = Registry::read(source)?.tables;
+        self.take_views(source, &tables)?;
         if tables == self.known {
             return Ok(());
         }
         for token in &tables {
             let wanted = matches!(token.kind, TableKind::Wal | TableKind::MatView) && !token.is_system();
-            let named = |name: &String| *name == token.name || *name == token.dir;
-            let chosen = self.options.tables.is_empty() || self.options.tables.iter().any(named);
+            let chosen = self.is_chosen(token);
             let known = self.workers.iter().any(|worker| worker.token().dir == token.dir);
             // One that was dropped before we ever saw it is of no use to anybody.
             let gone = token.dropped && self.database.find(&token.dir).is_none();
@@ -167,6 +172,41 @@ impl Replication {
         }
         self.known = tables;
         Ok(())
+    }
+
+    fn is_chosen(&self, token: &TableToken) -> bool {
+        let named = |name: &String| *name == token.name || *name == token.dir;
+        self.options.tables.is_empty() || self.options.tables.iter().any(named)
+    }
+
+    /// Takes over what views there are, and lets those go that were dropped.
+    fn take_views(&mut self, source: &dyn Files, tables: &[TableToken]) -> Result<()> {
+        let sync = self.options.commit_mode == CommitMode::Sync;
+        let is_view = |token: &&TableToken| token.kind == TableKind::View;
+        let there = |dir: &str| tables.iter().any(|token| token.dir == dir && !token.dropped);
+        let known = self.database.tables().iter().filter(is_view);
+        let gone: Vec<String> =
+            known.filter(|token| !there(&token.dir)).map(|token| token.dir.clone()).collect();
+        for dir in gone {
+            self.views.remove(&dir);
+            self.database.remove(&dir);
+            self.database.save()?;
+            self.disk.remove_dir(&dir)?;
+        }
+        for token in tables.iter().filter(is_view) {
+            if token.dropped || !self.is_chosen(token) {
+                continue;
+            }
+            let before = || Applied::read(&DiskReader(&*self.disk), &token.dir).ok().map(|view| view.seq_txn);
+            let have = self.views.get(&token.dir).copied().or_else(before);
+            // One that is just being changed, or can't be read, is looked at again.
+            let now = take_over(&*self.disk, source, token, have, sync).unwrap_or(have);
+            if let Some(now) = now {
+                self.views.insert(token.dir.clone(), now);
+                self.database.enter(token)?;
+            }
+        }
+        self.database.save()
     }
 
     /// Brings the registry in line with the tables.
