@@ -54,7 +54,8 @@ class Pair:
 
     def keep_pace(self, name: re.Match | None) -> None:
         table = self.tables.get(name.group(1)) if name else None
-        if table and table.ttl:
+        # While it is being renamed, it is known by either name.
+        if table and table.ttl and table.name in self.one.wal_tables([table.name]):
             self.applied(table.name)
 
     def parallel(self, jobs: list) -> None:

@@ -29,7 +29,7 @@ PARTS = {"cairo.default.sequencer.part.txn.count": "7"}
 # Scenarios of tests/record that can be made again on one server; the settings of the second group apply to all of its tables.
 # Not among them: `purged` and `unlogged`, whose log doesn't hold all that happened, and those of older releases.
 SCENARIOS = [
-    (["alltypes", "column_tops", "conversions", "dedup_keys", "dedup_ts", "drop_partition", "evolution", "live", "matview", "ns", "ooo", "partitions_by", "rename_drop",
+    (["alltypes", "capacity", "column_tops", "conversions", "dedup_keys", "dedup_ts", "drop_partition", "evolution", "live", "matview", "ns", "ooo", "partitions_by", "rename_drop",
       "suspended", "symbols", "trading_day", "truncate", "ttl", "update", "writers"], LEAN | {"dev.mode.enabled": "true"}),
     (["rollover", "v2log"], LEAN | PARTS | {"cairo.wal.segment.rollover.row.count": "100", "cairo.wal.segment.rollover.size": "64k"}),
 ]
@@ -208,8 +208,9 @@ def scenario_source(seed: int, names: list[str], settings: dict, root: Path) -> 
 
 
 def suspended(maker: Maker, tables: list[RandomTable]) -> set[str]:
+    """Those that are suspended now, or were before a restart."""
     states = maker.server.wal_tables()
-    return {t.directory for t in tables if states.get(t.name, {}).get("suspended")}
+    return {t.directory for t in tables if states.get(t.name, {}).get("suspended") or "suspended" in maker.expect.get(t.name, {})}
 
 
 def adopted(maker: Maker, number: int, row: dict) -> RandomTable:

@@ -19,6 +19,7 @@ macro_rules! recordings {
 
 recordings! {
     alltypes
+    capacity
     column_tops
     conversions
     dedup_keys

@@ -276,10 +276,7 @@ impl FileTable {
         for (part, entry) in self.txn.partitions.clone().into_iter().enumerate() {
             let Some(files) = self.part_files(part) else { continue };
             let Some(top) = files.columns.get(old).and_then(|place| place.top) else {
-                // Its rows have no value of the column: of the new one they are null.
-                if spec.ty.is_symbol() {
-                    self.nulls.insert(index);
-                }
+                // Its rows have no value of the column; the server does not count them as nulls of the new one.
                 continue;
             };
             let mut new = Chunk::new(spec.ty);
@@ -301,8 +298,7 @@ impl FileTable {
             }
             let folder = files.folder.clone();
             self.store_converted(&folder, spec, name_txn, &new, top.min(entry.rows))?;
-            if spec.ty.is_symbol() && (top > 0 || entry.rows > top && super::partition::has_null(Some(&new)))
-            {
+            if spec.ty.is_symbol() && entry.rows > top && super::partition::has_null(Some(&new)) {
                 self.nulls.insert(index);
             }
             if top > 0 || self.versions.added_at(old).is_some_and(|added| added > entry.ts) {

@@ -171,15 +171,19 @@ impl FileTable {
                 }
                 _ => Ok(()),
             },
-            ["cache", ..] | ["nocache", ..] => {
-                if let Some(column) = self.meta.columns.get_mut(index) {
-                    column.symbol_cache = rest.first() == Some(&"cache");
-                    self.meta_changed = true;
-                }
-                Ok(())
-            }
+            ["cache", ..] | ["nocache", ..] => self.set_cached(index, rest.first() == Some(&"cache")),
             _ => Ok(()),
         }
+    }
+
+    /// Whether QuestDB caches a column's symbols: it looks at the dictionary's own word, too.
+    fn set_cached(&mut self, index: usize, cached: bool) -> Result<()> {
+        if let Some(column) = self.meta.columns.get_mut(index) {
+            column.symbol_cache = cached;
+            self.meta_changed = true;
+        }
+        let Some(Some(dictionary)) = self.dictionaries.get(index) else { return Ok(()) };
+        self.write(&[dictionary.set_cached(cached)], self.syncs())
     }
 
     fn set_parameter(&mut self, pair: &[&str]) {

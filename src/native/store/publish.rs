@@ -166,9 +166,17 @@ impl FileTable {
                 patches.extend(writer.append(some, has_null));
             }
         }
+        // One that was written anew since the last publication has the same name, and no state names it yet.
+        let again = old.is_some_and(|old| old.name_txn() == next);
+        if again {
+            for extension in ["o", "c", "k", "v"] {
+                let path = [&*self.token.dir, "/", &column_file(&name, extension, next)].concat();
+                self.disk.remove(&path)?;
+            }
+        }
         self.write(&patches, self.syncs())?;
         let old = self.dictionaries.get_mut(index).and_then(|place| place.replace(writer));
-        if let Some(old) = old {
+        if let Some(old) = old.filter(|_| !again) {
             self.discard_dictionary(&name, old.name_txn());
         }
         self.versions.set_symbol(index, next);

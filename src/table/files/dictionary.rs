@@ -164,6 +164,11 @@ impl DictionaryWriter {
         Some((self.capacity * 2).max(floor).min(CAPACITY_MAX))
     }
 
+    /// The write that notes whether the symbols are to be cached.
+    pub fn set_cached(&self, cached: bool) -> Patch {
+        Patch::new(self.file("o"), 4, vec![u8::from(cached)])
+    }
+
     /// Number of symbols.
     pub fn count(&self) -> u32 {
         self.count
