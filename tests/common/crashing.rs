@@ -30,6 +30,7 @@ pub fn subjects() -> Vec<(Recording, History, Table)> {
         "update",
         "ns",
         "conversions",
+        "capacity",
     ];
     let mut found = Vec::new();
     for (_, recording) in recordings() {
