@@ -1,6 +1,8 @@
 use super::cursor::Gather;
 use super::ordered::gathered;
-use super::{Applied, Error, Files, Result, SegmentId, SequencerLog, TxnKind, TxnRecord, is_replicas_own};
+use super::{
+    Applied, Error, Files, REPLICA_MARK, Result, SegmentId, SequencerLog, TxnKind, TxnRecord, is_replicas_own,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
@@ -59,12 +61,11 @@ impl Survey {
         first_record: u64,
         records: &[TxnRecord],
     ) -> Result<Self> {
-        let present = present_segments(files, log.table_dir(), records)?;
-        // What a replica's own records stand for is in the table's files, as if the rest was purged.
-        let own = replicas_own(files, log.table_dir(), records)?;
+        let (present, own) = present_segments(files, log.table_dir(), records)?;
         let dropped = records.last().is_some_and(|record| record.kind == TxnKind::Drop);
         let absent = |record: &TxnRecord| {
             record.segment().is_some_and(|(id, _)| {
+                // What a replica's own records stand for is in the table's files, as if the rest was purged.
                 let stands_for_rows = own.contains(&id.wal) && applied >= Some(record.seq_txn);
                 stands_for_rows || present.get(&id) == Some(&false)
             })
@@ -154,34 +155,20 @@ fn applied_txn(files: &dyn Files, table_dir: &str) -> Result<Option<u64>> {
     }
 }
 
-/// The WALs of these records that a replica made.
-fn replicas_own(files: &dyn Files, table_dir: &str, records: &[TxnRecord]) -> Result<BTreeSet<u32>> {
-    let wals: BTreeSet<u32> = gathered(records.iter().filter_map(|record| Some(record.segment()?.0.wal)));
-    let mut gather = Gather::default();
-    let mut own = BTreeSet::new();
-    for wal in wals {
-        if gather.add(is_replicas_own(files, table_dir, wal))? == Some(true) {
-            own.insert(wal);
-        }
-    }
-    gather.done()?;
-    Ok(own)
-}
-
-/// Whether each segment that the records name exists; one listing per table where the driver can
-/// list, one question per segment where it can't.
+/// Whether each segment that the records name exists, and the WALs among them that a replica made; one listing per
+/// table where the driver can list, one question per segment and WAL where it can't.
 fn present_segments(
     files: &dyn Files,
     table_dir: &str,
     records: &[TxnRecord],
-) -> Result<BTreeMap<SegmentId, bool>> {
+) -> Result<(BTreeMap<SegmentId, bool>, BTreeSet<u32>)> {
     let ids: BTreeSet<SegmentId> = gathered(records.iter().filter_map(|record| Some(record.segment()?.0)));
     let wals: BTreeSet<u32> = gathered(ids.iter().map(|id| id.wal));
     let mut gather = Gather::default();
     // `None`: can't list, so ask for each segment.
     let mut listed: BTreeMap<u32, Option<BTreeSet<String>>> = BTreeMap::new();
     if let Some(Some(names)) = gather.add(files.list(table_dir))? {
-        for wal in wals {
+        for &wal in &wals {
             let dir = format!("wal{wal}");
             let segments = match names.contains(&dir) {
                 true => gather.add(files.list(&format!("{table_dir}/{dir}")))?.flatten(),
@@ -199,8 +186,18 @@ fn present_segments(
         let exists = if in_list { gather.add(id.exists(files, table_dir))? } else { Some(false) };
         out.insert(id, exists.unwrap_or(false));
     }
+    let mut own = BTreeSet::new();
+    for wal in wals {
+        let is_own = match listed.get(&wal) {
+            Some(Some(names)) => names.contains(REPLICA_MARK),
+            _ => gather.add(is_replicas_own(files, table_dir, wal))? == Some(true),
+        };
+        if is_own {
+            own.insert(wal);
+        }
+    }
     gather.done()?;
-    Ok(out)
+    Ok((out, own))
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ class Pair:
         self.server = self
         self.statements = 0
         self.wrong: list[str] = []
-        # Those of them with a TTL, by name, are waited for after each statement: what goes depends on what is applied together.
-        self.tables: dict[str, RandomTable] = {}
+        # Those of them with a TTL are waited for after each statement: what goes depends on what is applied together.
+        self.tables: list[RandomTable] = []
 
     def sql(self, statement: str) -> list[dict]:
         return self.one.query(statement)
@@ -53,7 +53,7 @@ class Pair:
         self.keep_pace(re.match(r"(\w+)", lines[0]))
 
     def keep_pace(self, name: re.Match | None) -> None:
-        table = self.tables.get(name.group(1)) if name else None
+        table = next((t for t in self.tables if name and t.name == name.group(1)), None)
         # While it is being renamed, it is known by either name.
         if table and table.ttl and table.name in self.one.wal_tables([table.name]):
             self.applied(table.name)
@@ -129,8 +129,6 @@ def rows_everywhere(t: RandomTable) -> None:
     put(t, [t.now], symbols, "in a new partition")
     put(t, [t.start + r.randrange(span), t.now], symbols, "")
     t.insert([at * scale for at in (t.now, t.start + span // 2)])
-    if t.ttl:
-        t.db.applied(t.name)
 
 
 def put(t: RandomTable, moments: list[int], symbols: list[str], value: str | None) -> None:
@@ -140,8 +138,6 @@ def put(t: RandomTable, moments: list[int], symbols: list[str], value: str | Non
     word = lambda c: ("null" if value is None else f"'{value}'") if c in symbols else values.literal(t.random, t.columns[c])  # noqa: E731
     rows = ["(" + ", ".join([str(at * scale)] + [word(c) for c in columns]) + ")" for at in moments]
     t.run(f"INSERT INTO {t.name} ({', '.join(['ts'] + columns)}) VALUES {', '.join(rows)}")
-    if t.ttl:
-        t.db.applied(t.name)
 
 
 def add_symbol(t: RandomTable) -> None:

@@ -21,6 +21,7 @@ from types import SimpleNamespace
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "record")]
 
 import tablefiles as files  # noqa: E402
+from drive import save  # noqa: E402
 from kills import COLLECTED_MAX, Crashed, Kills  # noqa: E402
 
 
@@ -75,7 +76,7 @@ def main() -> int:
     run = Simulated(args.tables)
     tables = json.loads((args.tables / "crashed.json").read_text())["tables"]
     run.judge_all(tables)
-    args.out.write_text(json.dumps(run.result, indent=1) + "\n")
+    save(run.result, args.out)
     print(f"{run.result['tables']} tables opened, {run.result['compared']} prefixes equal, {len(run.result['wrong'])} wrong, {run.result['seconds']} s")
     if not run.result["wrong"]:
         shutil.rmtree(args.tables)

@@ -149,6 +149,11 @@ def workplace(prefix: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=prefix, dir=memory if roomy else None))
 
 
+def save(result: dict, out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1) + "\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, required=True)
@@ -168,8 +173,7 @@ def main() -> int:
         run.run()
     finally:
         run.result["layout"] = run.result["layout"][:200]
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(run.result, indent=1) + "\n")
+        save(run.result, args.out)
     print(f"{run.result['tables']} tables, {run.result['exact']} to the end, {run.result['queries']} queries, {run.result['statements']} statements, "
           f"{len(run.result['wrong'])} differ, {run.result['seconds']} s")
     if run.result["wrong"]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import json
 import random
 import shutil
 import subprocess
@@ -26,7 +25,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import questions as q  # noqa: E402
 import sources  # noqa: E402
 import tablefiles as files  # noqa: E402
-from drive import DIVERGED, SUSPENDED, workplace  # noqa: E402
+from drive import DIVERGED, SUSPENDED, save, workplace  # noqa: E402
 from peers import SERVER, log_of  # noqa: E402
 from questdb import QuestDB, ServerError  # noqa: E402
 
@@ -195,7 +194,7 @@ class Kills:
         server.patience = 60
         try:
             with server:
-                states = recovered(server)
+                states = server.wait_applied(timeout=60)
                 with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
                     for c, problem in zip(crashed, pool.map(lambda item: self.checked(server, item, states, check, write), zip(crashed, names))):
                         if problem:
@@ -254,18 +253,6 @@ class Kills:
         return f"{answer.count(chr(10))} lines, the server's own has {expected.count(chr(10))}, or they differ"
 
 
-def recovered(server: QuestDB) -> dict[str, dict]:
-    """The tables' states. While the server puts back a structural change that was not published, it can't list any."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return server.wait_applied(timeout=60)
-        except ServerError as e:
-            if "Metadata read timeout" not in str(e) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-
-
 def same(expected: str, answer: str, multiset: bool) -> bool:
     return expected == answer or (multiset and sorted(expected.split("\r\n")) == sorted(answer.split("\r\n")))
 
@@ -316,8 +303,7 @@ def main() -> int:
     try:
         run.run()
     finally:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(run.result, indent=1) + "\n")
+        save(run.result, args.out)
     r = run.result
     print(f"{r['kills']} kills, {r['tables']} tables opened, {r['compared']} prefixes equal, {r['finished']} finished, {dict(r['states'])}, {len(r['wrong'])} wrong, {r['seconds']} s")
     if r["wrong"]:

@@ -27,7 +27,7 @@ class Peers:
         self.one, self.two = (QuestDB("9.3.4", root, source.settings | SERVER) for root in (one, two))
         self.one.patience = self.two.patience = 60
         self.pair = Pair(self.one, self.two, seed, set(source.multisets))
-        self.pair.tables = {t.name: t for t in source.tables}
+        self.pair.tables = source.tables
         self.asked = 0
         self.errors: dict[str, int] = {}
         # table -> what differs; tables that the server itself has suspended; and that were compared to the end.

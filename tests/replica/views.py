@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "record")]
 
-from drive import workplace  # noqa: E402
+from drive import save, workplace  # noqa: E402
 from questdb import QuestDB  # noqa: E402
 
 FIRST = [
@@ -97,8 +96,7 @@ def main() -> int:
     try:
         run.run()
     finally:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(run.result, indent=1) + "\n")
+        save(run.result, args.out)
     print(f"{run.result['asked']} questions, {len(run.result['wrong'])} differ")
     shutil.rmtree(work)
     return 0

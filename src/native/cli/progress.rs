@@ -42,8 +42,8 @@ impl Progress {
         } else if self.told.elapsed() >= LINE_EVERY {
             self.told = Instant::now();
             let percent = (done.saturating_mul(100)).checked_div(self.total).unwrap_or(100);
-            let (done_so_far, done, total) = (done, grouped(done), grouped(self.total));
-            let rate = done_so_far as f64 / self.started.elapsed().as_secs_f64();
+            let rate = done as f64 / self.started.elapsed().as_secs_f64();
+            let (done, total) = (grouped(done), grouped(self.total));
             self.out.note(format!(
                 "{}: {done} of {total} {} ({percent} %, {rate:.0} per second)",
                 self.what, self.unit

@@ -8,13 +8,9 @@ use super::tables;
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::source::Source;
 use crate::native::store::lock::DirectoryLock;
-use crate::native::store::{CommitMode, Database, FileTable, RealDisk};
+use crate::native::store::{CommitMode, Database, FileTable, RealDisk, STUCK};
 use crate::table::text::parse::{self, Chars};
 use std::sync::Arc;
-
-/// Why some transactions can't be skipped.
-pub(super) const STUCK: &str = "a change of structure can't be skipped, as all that follows is written against it; QuestDB is \
-                                stuck there, too, until the table is dropped";
 
 pub(super) fn run(out: &Out, args: &Repair) -> Result<Exit> {
     let dir = target(&args.dir);

@@ -70,13 +70,14 @@ impl FileTable {
         self.publish_change(record, &raw)
     }
 
-    /// Brings `_meta` in line with the schema.
+    /// Stops the table at a change of structure.
     fn suspend(&mut self, record: &TxnRecord, reason: String) -> Result<()> {
         self.table.standing = Standing::Suspended { seq_txn: record.seq_txn, reason };
         self.structural = true;
         self.keep()
     }
 
+    /// Brings `_meta` in line with the schema.
     fn refresh_meta(&mut self, change: &Change) {
         let specs: &[ColumnSpec] = match change {
             Change::AddColumns(specs) => specs,

@@ -1,13 +1,13 @@
 //! Views: a definition and no rows. Their few files are taken over as the source has applied them.
 
-use super::disk::Disk;
+use super::disk::{Disk, DiskReader};
 use super::log::replace_file;
 use crate::table::files::check_dir_name;
 use crate::wal::{Applied, Error, Files, Result, SequencerLog, TableToken};
 use bytes::Bytes;
 
-/// The files of a view, below its folder. The log that records are appended to goes last: until `_txn` is there, too,
-/// the folder is no table's.
+/// The files of a view, below its folder, in the order in which they are written: `_txn` and the log, which have to agree,
+/// one right after the other.
 const FILES: [&str; 13] = [
     "_name",
     "_view",
@@ -26,29 +26,20 @@ const FILES: [&str; 13] = [
 /// Longest of these files that is taken over.
 const MAX_FILE: u64 = 16 << 20;
 
-/// Takes a view over; answers the transaction that it is at, or `None` while the server is about to change it. `have` is
-/// the one that the directory has: nothing is written where that is the same.
+/// Takes a view over, unless the directory has it as it is; answers whether the directory has one now. Nothing is done while
+/// the server is about to change it.
 ///
 /// The records of its log point at events that are not there, and not needed: all of them are applied.
 ///
 /// # Errors
 /// What reading and writing answer.
-pub(super) fn take_over(
-    disk: &dyn Disk,
-    source: &dyn Files,
-    token: &TableToken,
-    have: Option<u64>,
-    sync: bool,
-) -> Result<Option<u64>> {
+pub(super) fn take_over(disk: &dyn Disk, source: &dyn Files, token: &TableToken, sync: bool) -> Result<bool> {
     let dir = &token.dir;
     check_dir_name(dir)?;
-    let state = || -> Result<(u64, u64)> {
-        let log = SequencerLog::open(source, dir)?;
-        Ok((Applied::read(source, dir)?.seq_txn, log.max_txn))
-    };
-    let (applied, sequenced) = state()?;
-    if applied != sequenced || have == Some(applied) {
-        return Ok(have);
+    let (theirs, ours) = (state(source, dir)?, state(&DiskReader(disk), dir));
+    let (applied, sequenced) = theirs;
+    if applied != sequenced || ours.as_ref() == Ok(&theirs) {
+        return Ok(ours.is_ok());
     }
     let mut contents: Vec<(&str, Bytes)> = Vec::new();
     for file in FILES {
@@ -58,8 +49,8 @@ pub(super) fn take_over(
             Err(error) => return Err(error),
         }
     }
-    if state()? != (applied, sequenced) {
-        return Ok(have);
+    if state(source, dir)? != theirs {
+        return Ok(ours.is_ok());
     }
     disk.create_dir(&format!("{dir}/txn_seq"))?;
     for (file, content) in contents {
@@ -68,5 +59,11 @@ pub(super) fn take_over(
     if sync {
         disk.sync_dir("")?;
     }
-    Ok(Some(applied))
+    Ok(true)
+}
+
+/// The last transaction that is applied, and the last one of the log.
+fn state(files: &dyn Files, dir: &str) -> Result<(u64, u64)> {
+    let log = SequencerLog::open(files, dir)?;
+    Ok((Applied::read(files, dir)?.seq_txn, log.max_txn))
 }

@@ -169,10 +169,7 @@ impl FileTable {
         // One that was written anew since the last publication has the same name, and no state names it yet.
         let again = old.is_some_and(|old| old.name_txn() == next);
         if again {
-            for extension in ["o", "c", "k", "v"] {
-                let path = [&*self.token.dir, "/", &column_file(&name, extension, next)].concat();
-                self.disk.remove(&path)?;
-            }
+            self.dictionary_files(&name, next).iter().try_for_each(|path| self.disk.remove(path))?;
         }
         self.write(&patches, self.syncs())?;
         let old = self.dictionaries.get_mut(index).and_then(|place| place.replace(writer));
@@ -189,10 +186,13 @@ impl FileTable {
     }
 
     pub(super) fn discard_dictionary(&mut self, name: &str, name_txn: i64) {
-        for extension in ["o", "c", "k", "v"] {
-            let path = [&*self.token.dir, "/", &column_file(name, extension, name_txn)].concat();
-            self.garbage.push(Garbage::File(path));
-        }
+        let files = self.dictionary_files(name, name_txn);
+        self.garbage.extend(files.map(Garbage::File));
+    }
+
+    fn dictionary_files(&self, name: &str, name_txn: i64) -> [String; 4] {
+        ["o", "c", "k", "v"]
+            .map(|extension| [&*self.token.dir, "/", &column_file(name, extension, name_txn)].concat())
     }
 
     /// Lets partitions go that have outlived the table's TTL by the last of these transactions.

@@ -6,6 +6,10 @@ use crate::table::{Chunk, Partition, Standing};
 use crate::wal::{Error, Files, Result, TableToken, TxnKind, TxnRecord};
 use std::sync::Arc;
 
+/// Why a transaction that changes the structure can't be skipped.
+pub const STUCK: &str = "a change of structure can't be skipped, as all that follows is written against it; QuestDB is \
+                         stuck there, too, until the table is dropped";
+
 impl FileTable {
     /// Goes past a transaction without applying it: the table counts as diverged from there on.
     ///
@@ -18,8 +22,7 @@ impl FileTable {
             return Err(self.refused(&what));
         }
         if self.is_stuck() {
-            return Err(self
-                .refused("a change of structure can't be skipped: all that follows is written against it"));
+            return Err(self.refused(STUCK));
         }
         self.table.standing = Standing::Diverged {
             seq_txn,

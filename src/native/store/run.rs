@@ -1,14 +1,13 @@
 //! All tables of a database on their way from its log into a directory.
 
 use super::database::Database;
-use super::disk::{Disk, DiskReader};
+use super::disk::Disk;
 use super::plain_views::take_over;
 use super::table::CommitMode;
 use super::worker::{Step, Worker};
 use crate::apply::backlog::BatchLimits;
 use crate::table::Standing;
-use crate::wal::{Applied, Files, Registry, Result, SequencerLog, TableKind, TableToken};
-use std::collections::BTreeMap;
+use crate::wal::{Files, Registry, Result, SequencerLog, TableKind, TableToken};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -39,10 +38,6 @@ pub struct Replication {
     /// The source's registry as last seen.
     known: Vec<TableToken>,
     looked: Option<Instant>,
-    /// When each worker's log was found to have nothing new.
-    looked_at: Vec<Option<Instant>>,
-    /// Transactions that views are at, by directory.
-    views: BTreeMap<String, u64>,
     /// Whose turn it is.
     next: usize,
 }
@@ -81,8 +76,6 @@ impl Replication {
             options,
             known: Vec::new(),
             looked: None,
-            looked_at: Vec::new(),
-            views: BTreeMap::new(),
             next: 0,
         };
         replication.look(source)?;
@@ -111,11 +104,10 @@ impl Replication {
             let _ = self.look(source);
         }
         let limits = self.limits();
-        self.looked_at.resize(self.workers.len(), None);
         let tables = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
         let rest = REST.saturating_mul(tables).min(LONGEST_REST);
         let turns = Turns {
-            workers: self.workers.iter_mut().zip(&mut self.looked_at).map(Mutex::new).collect(),
+            workers: self.workers.iter_mut().map(Mutex::new).collect(),
             next: AtomicUsize::new(self.next),
             any: AtomicBool::new(false),
             quiet: AtomicBool::new(false),
@@ -188,7 +180,6 @@ impl Replication {
         let gone: Vec<String> =
             known.filter(|token| !there(&token.dir)).map(|token| token.dir.clone()).collect();
         for dir in gone {
-            self.views.remove(&dir);
             self.database.remove(&dir);
             self.database.save()?;
             self.disk.remove_dir(&dir)?;
@@ -197,16 +188,12 @@ impl Replication {
             if token.dropped || !self.is_chosen(token) {
                 continue;
             }
-            let before = || Applied::read(&DiskReader(&*self.disk), &token.dir).ok().map(|view| view.seq_txn);
-            let have = self.views.get(&token.dir).copied().or_else(before);
-            // One that is just being changed, or can't be read, is looked at again.
-            let now = take_over(&*self.disk, source, token, have, sync).unwrap_or(have);
-            if let Some(now) = now {
-                self.views.insert(token.dir.clone(), now);
+            // One that can't be read now is looked at again.
+            if take_over(&*self.disk, source, token, sync).is_ok_and(|there| there) {
                 self.database.enter(token)?;
             }
         }
-        self.database.save()
+        Ok(())
     }
 
     /// Brings the registry in line with the tables.
@@ -238,7 +225,7 @@ impl Replication {
 
 /// Tables that threads take in turns: one that waits for another's block is not kept from its next one.
 struct Turns<'a> {
-    workers: Vec<Mutex<(&'a mut Worker, &'a mut Option<Instant>)>>,
+    workers: Vec<Mutex<&'a mut Worker>>,
     next: AtomicUsize,
     /// A block was applied.
     any: AtomicBool,
@@ -256,13 +243,12 @@ impl Turns<'_> {
             let index = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len();
             // One that is held is under way.
             let held = self.workers.get(index).and_then(|worker| worker.try_lock().ok());
-            let took = held.is_some_and(|mut held| {
-                let (worker, looked) = &mut *held;
-                if looked.is_some_and(|looked| looked.elapsed() < self.rest) {
+            let took = held.is_some_and(|mut worker| {
+                if worker.idle_since.is_some_and(|since| since.elapsed() < self.rest) {
                     return false;
                 }
-                let took = matches!(step(worker), Step::Applied(_));
-                **looked = (!took).then(Instant::now);
+                let took = matches!(step(&mut worker), Step::Applied(_));
+                worker.idle_since = (!took).then(Instant::now);
                 took
             });
             in_vain = if took { 0 } else { in_vain + 1 };

@@ -11,7 +11,7 @@ use crate::wal::{
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Records of the log that are held at a time.
 const RECORDS: u64 = 64 * 1024;
@@ -39,6 +39,8 @@ pub struct Worker {
     made: bool,
     /// How long after its commit the newest transaction was applied.
     delay: Option<Duration>,
+    /// When its log was last found to have nothing new, with nothing applied since.
+    pub(super) idle_since: Option<Instant>,
     /// As it was entered into the registry.
     pub(super) entered: Option<TableToken>,
 }
@@ -72,6 +74,7 @@ impl Worker {
             adopt,
             made: false,
             delay: None,
+            idle_since: None,
             entered: None,
         }
     }

@@ -1,6 +1,6 @@
 //! Columns of VARCHAR and ARRAY: entries of 16 bytes in `.i` that say where in `.d` a value is.
 
-use super::{AT_ONCE, BUFFER, BuildTarget, OLD_ROWS, OldColumn, Place, append, copy_old, touch};
+use super::{AT_ONCE, BUFFER, BuildTarget, OldColumn, Place, append, copy_old, portions, touch};
 use crate::apply::backlog::column::{copy, entry_span, moved_entry};
 use crate::table::chunk::{Entry, array_entry, varchar_entry};
 use crate::wal::{ColumnType, Error, Result, Tag};
@@ -64,10 +64,9 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    pub(super) fn old(&mut self, old: &dyn OldColumn, mut first: u64, mut rows: u64) -> Result<()> {
+    pub(super) fn old(&mut self, old: &dyn OldColumn, first: u64, rows: u64) -> Result<()> {
         let mut entries: Vec<Entry> = Vec::new();
-        while rows > 0 {
-            let now = rows.min(OLD_ROWS);
+        for (first, now) in portions(first, rows) {
             entries.resize(now as usize, [0; 16]);
             old.aux(first * 16, entries.as_flattened_mut())?;
             let (lo, _) = entries.first().map_or((0, 0), |entry| self.span(entry));
@@ -91,8 +90,6 @@ impl<'a> Entries<'a> {
             }
             copy_old(old, lo, hi, &mut self.data, self.target)?;
             self.end += hi - lo;
-            first += now;
-            rows -= now;
             self.spill()?;
         }
         Ok(())

@@ -177,6 +177,11 @@ fn each_run<'a>(runs: &[Run], place: Place<'a>, mut each: impl FnMut(Piece<'a>) 
     Ok(())
 }
 
+/// Rows of an existing column as they are read: the first of some, and how many.
+fn portions(first: u64, rows: u64) -> impl Iterator<Item = (u64, u64)> {
+    (0..rows).step_by(OLD_ROWS as usize).map(move |done| (first + done, (rows - done).min(OLD_ROWS)))
+}
+
 /// Values that are looked up together: the processor then waits for memory once, not for one after the other.
 const AT_ONCE: usize = 64;
 

@@ -1,6 +1,6 @@
 //! Columns of STRING and BINARY: offsets in `.i`, each value with its length in front in `.d`.
 
-use super::{AT_ONCE, BUFFER, BuildTarget, OLD_ROWS, OldColumn, Place, append, copy_old, touch};
+use super::{AT_ONCE, BUFFER, BuildTarget, OldColumn, Place, append, copy_old, portions, touch};
 use crate::apply::backlog::column::copy;
 use crate::wal::{ColumnType, Error, Result, Tag};
 
@@ -55,10 +55,9 @@ impl<'a> Prefixed<'a> {
         Ok(())
     }
 
-    pub(super) fn old(&mut self, old: &dyn OldColumn, mut first: u64, mut rows: u64) -> Result<()> {
+    pub(super) fn old(&mut self, old: &dyn OldColumn, first: u64, rows: u64) -> Result<()> {
         let mut offsets = Vec::new();
-        while rows > 0 {
-            let now = rows.min(OLD_ROWS);
+        for (first, now) in portions(first, rows) {
             let mut bytes = vec![0; (now as usize + 1) * 8];
             old.aux(first * 8, &mut bytes)?;
             offsets.clear();
@@ -74,8 +73,6 @@ impl<'a> Prefixed<'a> {
             }
             copy_old(old, lo, hi, &mut self.data, self.target)?;
             self.end += hi - lo;
-            first += now;
-            rows -= now;
             self.spill()?;
         }
         Ok(())
