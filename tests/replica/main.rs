@@ -148,7 +148,7 @@ fn crashed_at_any_operation_it_leaves_tables_that_the_server_takes() {
     let wanted = number("UNDERSTUDY_CRASHES", 300);
     let folder = results().join("crashed");
     let _ = std::fs::remove_dir_all(&folder);
-    let seed = number("UNDERSTUDY_SEED", 3) as u64;
+    let seed = seed();
     println!("repeat this run with UNDERSTUDY_SEED={seed}");
     let manifest = crashed::leave(&folder, wanted, seed);
     std::fs::write(folder.join("crashed.json"), serde_json::to_vec(&manifest).expect("JSON"))
