@@ -45,13 +45,13 @@ impl fmt::Display for Digest {
 }
 
 impl Table {
-    /// The digest of all rows: partitions in order of time, each with its floor.
+    /// The digest of all rows: partitions in order of time, each with its floor; those without rows are left out.
     ///
     /// Of a table with partitions whose values were let go it means nothing: see
     /// [`is_whole`](Self::is_whole).
     pub fn digest(&self) -> Digest {
         let mut fold = Fold(u128::from(DIGEST_VERSION));
-        for (&floor, partition) in &self.partitions {
+        for (&floor, partition) in self.partitions.iter().filter(|(_, partition)| partition.rows > 0) {
             fold.word(floor as u64);
             fold.wide(self.partition_digest(partition).0);
         }

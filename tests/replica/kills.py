@@ -269,9 +269,12 @@ def written_to(server: QuestDB, name: str) -> str | None:
     try:
         for i, value in enumerate(values):
             server.query(f'INSERT INTO "{name}" {columns} VALUES ' + value + (f", 'after the crash {i}')" if symbol else ")"))
+            if i == 0:
+                # One alone has to become visible: nothing later pushes it.
+                server.wait_applied([name], timeout=60)
             if i == 1:
                 server.query(f'ALTER TABLE "{name}" ADD COLUMN after_the_crash INT')
-    except ServerError as e:
+    except (ServerError, RuntimeError) as e:
         return f"writing: {e}"
     state = server.wait_applied([name])[name]
     if state["suspended"]:

@@ -11,6 +11,9 @@ use crate::wal::{SegmentId, SequencerMeta, Tag};
 
 /// A record's length, transaction and kind, then the numbers of a commit and the end of its symbols.
 const RECORD: u32 = 50;
+/// The earliest timestamp of no rows. For a table without partitions the server takes it for the latest it has, and whatever
+/// is written next would wait, unseen, for later rows if that were the greatest number of all (`WalTxnDetails`, 9.3.4).
+const NEVER: i64 = i64::MAX - 1;
 /// Header of `_event`.
 const FIRST: u32 = 8;
 
@@ -49,7 +52,7 @@ fn events(count: u32) -> Vec<u8> {
         // Rows 0 to 0, and the timestamps of none.
         out.i64(0);
         out.i64(0);
-        out.i64(i64::MAX);
+        out.i64(NEVER);
         out.i64(-1);
         out.flag(false);
         // No symbols.
@@ -90,7 +93,7 @@ mod tests {
         assert_eq!(SequencerMeta::of_segment(&files, "t", id).unwrap(), meta);
         for txn in 0..3 {
             let Event::Data(event) = read_event(&files, "t", id, txn).unwrap() else { panic!("not rows") };
-            assert_eq!((event.row_lo, event.row_hi, event.min_ts, event.max_ts), (0, 0, i64::MAX, -1));
+            assert_eq!((event.row_lo, event.row_hi, event.min_ts, event.max_ts), (0, 0, NEVER, -1));
             assert!(event.symbols.is_empty() && event.dedup_mode == 0 && !event.out_of_order);
         }
         assert!(read_event(&files, "t", id, 3).is_err());

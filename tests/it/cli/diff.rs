@@ -1,6 +1,8 @@
 use super::{Db, run};
 use std::fs;
 use std::path::Path;
+use understudy::table::files::{PartitionEntry, TxnFile, TxnState};
+use understudy::wal::{Applied, MemoryFiles};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -26,6 +28,24 @@ fn equal_databases_are_equal() {
     assert_eq!(told["tables"][0]["rows"], serde_json::json!([360, 360]));
     let ran = run(&["diff", &a.arg(), &b.arg(), "--table", "none"]).ends(1);
     assert!(ran.stderr.contains("there are: ix, late"), "{}", ran.stderr);
+}
+
+/// QuestDB makes a partition without rows while rows wait for it, and leaves it where none come.
+#[test]
+fn a_partition_without_rows_is_no_difference() {
+    let (a, b) = (Db::unpack("files/indexes"), Db::unpack("files/indexes"));
+    let path = b.path().join("ix~6/_txn");
+    let mut files = MemoryFiles::default();
+    files.insert("ix~6/_txn", fs::read(&path).unwrap());
+    let mut state = TxnState::from_applied(&Applied::read(&files, "ix~6").unwrap());
+    let last = *state.partitions.last().unwrap();
+    let waiting = PartitionEntry { ts: last.ts + 40 * 86_400_000_000, rows: 0, ..last };
+    state.partitions.push(waiting);
+    fs::write(&path, TxnFile::first(&state).1).unwrap();
+    for (a, b) in [(&a, &b), (&b, &a), (&b, &b)] {
+        let ran = run(&["diff", &a.arg(), &b.arg()]).ends(0);
+        assert!(ran.stdout.contains("ix: equal, 360 rows in 2 partitions"), "{}", ran.stdout);
+    }
 }
 
 #[test]
