@@ -51,6 +51,7 @@ impl FileTable {
             self.take_over(targets);
         }
         self.extend_dictionaries()?;
+        self.scale_dictionaries()?;
         self.stub_partitions();
         self.evict(records)?;
         self.publish(records)

@@ -52,6 +52,7 @@ impl FileTable {
         let effect = apply_commits(&mut self.table, std::slice::from_ref(commit));
         self.nulls.extend(commit.symbols.iter().filter(|diff| diff.has_null).map(|diff| diff.column));
         self.extend_dictionaries()?;
+        self.scale_dictionaries()?;
         self.store_touched(effect.partitions.iter().map(|(&floor, effect)| (floor, effect.touch)))?;
         self.publish(std::slice::from_ref(record))
     }
@@ -64,6 +65,7 @@ impl FileTable {
                 return self.collect_garbage();
             }
             self.extend_dictionaries()?;
+            self.scale_dictionaries()?;
             return self.publish(std::slice::from_ref(record));
         }
         let before = self.table.schema.clone();

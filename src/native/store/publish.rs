@@ -143,11 +143,21 @@ impl FileTable {
                 patches.extend(writer.append(some, has_null));
             }
             write_patches(&*self.disk, &self.token.dir, &patches, sync)?;
-            if let Some(capacity) = writer.wanted_capacity() {
+        }
+        self.nulls.clear();
+        Ok(())
+    }
+
+    /// Makes dictionaries larger that have become full. The server does so after commits of rows and UPDATE, and then with
+    /// all columns; a change of structure may leave a full one behind.
+    pub(super) fn scale_dictionaries(&mut self) -> Result<()> {
+        let live: Vec<usize> = self.table.schema.live().map(|(index, _)| index).collect();
+        for index in live {
+            let writer = self.dictionaries.get(index).and_then(Option::as_ref);
+            if let Some(capacity) = writer.and_then(DictionaryWriter::wanted_capacity) {
                 self.rebuild_dictionary(index, capacity)?;
             }
         }
-        self.nulls.clear();
         Ok(())
     }
 

@@ -16,6 +16,10 @@ def run(db):
     db.sql("ALTER TABLE many ALTER COLUMN n TYPE SYMBOL CAPACITY 16", "ALTER TABLE many ALTER COLUMN v SYMBOL CAPACITY 8192",
            "UPDATE many SET v = 'updated' WHERE n = '5'", "ALTER TABLE many ALTER COLUMN v NOCACHE", "ALTER TABLE many ALTER COLUMN n NOCACHE",
            "ALTER TABLE many ALTER COLUMN n CACHE")
+    # Nearly as many as it has room for; only a commit of rows, or an UPDATE, would make it larger.
+    db.sql("CREATE TABLE full_one (ts TIMESTAMP, v VARCHAR) TIMESTAMP(ts) PARTITION BY DAY WAL")
+    db.sql(f"INSERT INTO full_one SELECT ({START} + x * {HOUR // 8})::timestamp, 'v' || x FROM long_sequence(250)")
+    db.sql("ALTER TABLE full_one ALTER COLUMN v TYPE SYMBOL")
     # The first days have nothing of the column whose type changes; nobody has written a null into it.
     db.sql("CREATE TABLE young (ts TIMESTAMP, n INT) TIMESTAMP(ts) PARTITION BY DAY WAL")
     db.insert("young", [f"{START + i * HOUR}, {i}" for i in range(60)])
