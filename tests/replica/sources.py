@@ -92,8 +92,8 @@ class OrderlyTable(RandomTable):
 
     def live(self, count: int) -> None:
         if self.ttl:
-            self.run(f"ALTER TABLE {self.name} SET TTL 0 HOURS")
-            self.ttl = False
+            # Hours are refused for months and years.
+            self.ttl = not self.run(f"ALTER TABLE {self.name} SET TTL 0 {self.unit}S")
         for _ in range(count):
             if self.random.random() < 0.75:
                 if self.random.random() < 0.6:
