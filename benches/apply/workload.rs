@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use understudy::table::{Column, Schema, Table};
-use understudy::wal::{ColumnType, Commit, PartitionBy, SymbolDiff, WalColumn};
+use understudy::wal::{ColumnType, Commit, PartitionBy, SymbolDiff, SymbolText, WalColumn};
 
 /// Bytes per row in the table: the timestamp, two symbols, and what [`fixed`] writes.
 pub(crate) const ROW_BYTES: usize = 8 + 4 + 4 + 8 + 8 + 8 + 16 + 4 + 8;
@@ -131,7 +131,7 @@ const SYMBOLS: usize = 40;
 fn commit(seq_txn: u64, rows: &[Row], random: &mut Random) -> Commit {
     let stamps = rows.iter().map(|row| row.ts);
     let first = seq_txn == 1;
-    let names = |prefix: &str, count| (0..count).map(|i| format!("{prefix}{i}")).collect();
+    let names = |prefix: &str, count| (0..count).map(|i| SymbolText::Text(format!("{prefix}{i}"))).collect();
     let diff = |column, prefix, count: usize| SymbolDiff {
         column,
         has_null: false,

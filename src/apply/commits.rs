@@ -143,7 +143,8 @@ fn prepare<'a>(table: &mut Table, commit: &'a Commit) -> Prepared<'a> {
         else {
             continue;
         };
-        let keys: Vec<i32> = diff.entries.iter().map(|text| dictionary.intern(text)).collect();
+        let keys: Vec<i32> =
+            diff.entries.iter().map(|entry| dictionary.intern_symbol(entry.symbol())).collect();
         let clean = diff.clean as i32;
         // Often the new keys are just the next ones.
         let plain = keys.iter().enumerate().all(|(i, &key)| key == clean + i as i32);

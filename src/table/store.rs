@@ -1,6 +1,6 @@
 use super::chunk::{VARCHAR_INLINE_MAX, array_entry, varchar_entry};
 use super::{Chunk, SymbolTable, Value};
-use crate::wal::{ColumnType, Tag};
+use crate::wal::{ColumnType, SymbolText, Tag};
 
 impl Chunk {
     /// Appends a value of the column's type; one of another type is stored as null.
@@ -72,6 +72,9 @@ fn encode(
         (Tag::Uuid, Value::Uuid(x)) | (Tag::Long128, Value::Long128(x)) => put(&x.to_le_bytes()),
         (Tag::Symbol, Value::Utf8(text)) => {
             put(&symbols?.intern(&String::from_utf8_lossy(text)).to_le_bytes())
+        }
+        (Tag::Symbol, Value::Utf16(units)) => {
+            put(&symbols?.intern_symbol(SymbolText::of_units(units).symbol()).to_le_bytes())
         }
         (Tag::Long256, Value::Long256(words)) => {
             let mut bytes = [0; 32];

@@ -1,14 +1,23 @@
+use crate::wal::{Symbol, SymbolText};
 use imbl::{GenericHashMap, Vector, shared_ptr::DefaultSharedPtr};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
+
+type Keys = GenericHashMap<Arc<str>, i32, BuildHasherDefault<DefaultHasher>, DefaultSharedPtr>;
 
 /// A SYMBOL column's dictionary: strings in order of first use, the position is the key.
 ///
 /// Cloning is cheap, so every checkpoint has its own.
 #[derive(Debug, Clone, Default)]
 pub struct SymbolTable {
+    /// As they are printed.
     strings: Vector<Arc<str>>,
-    keys: GenericHashMap<Arc<str>, i32, BuildHasherDefault<DefaultHasher>, DefaultSharedPtr>,
+    /// Of those that are text.
+    keys: Keys,
+    /// The keys of those that are not, by their units in hexadecimal: a map of the same kind costs no code.
+    odd: Keys,
+    /// Their units, by ascending key.
+    units: Arc<Vec<(i32, Vec<u8>)>>,
     bytes: usize,
 }
 
@@ -26,12 +35,39 @@ impl SymbolTable {
         key
     }
 
+    /// The key of a symbol, added at the end if it is new.
+    pub fn intern_symbol(&mut self, symbol: Symbol<'_>) -> i32 {
+        let units = match symbol {
+            Symbol::Text(text) => return self.intern(text),
+            Symbol::Units(units) => units,
+        };
+        let name: Arc<str> = hexadecimal(units).into();
+        if let Some(&key) = self.odd.get(&name) {
+            return key;
+        }
+        let key = self.strings.len() as i32;
+        let printed: Arc<str> = (&*SymbolText::of_units(units)).into();
+        self.bytes += printed.len() + units.len();
+        self.strings.push_back(printed);
+        self.odd.insert(name, key);
+        Arc::make_mut(&mut self.units).push((key, units.to_vec()));
+        key
+    }
+
     /// The key of `text`, if it is in the dictionary.
     pub fn find(&self, text: &str) -> Option<i32> {
         self.keys.get(text).copied()
     }
 
-    /// The string of a key; `None` for null and for keys that do not exist.
+    /// The symbol of a key; `None` for null and for keys that do not exist.
+    pub fn symbol(&self, key: i32) -> Option<Symbol<'_>> {
+        let text = self.get(key)?;
+        let place = self.units.binary_search_by_key(&key, |(key, _)| *key).ok();
+        let odd = place.and_then(|place| self.units.get(place));
+        Some(odd.map_or(Symbol::Text(text), |(_, units)| Symbol::Units(units)))
+    }
+
+    /// The string of a key, as it is printed; `None` for null and for keys that do not exist.
     pub fn get(&self, key: i32) -> Option<&str> {
         usize::try_from(key).ok().and_then(|key| self.strings.get(key)).map(|text| &**text)
     }
@@ -51,13 +87,38 @@ impl SymbolTable {
         self.bytes + self.strings.len() * 64
     }
 
-    /// The strings from a key on, in order of key.
-    pub fn iter_from(&self, key: usize) -> impl Iterator<Item = &str> + '_ {
-        (key..self.strings.len()).filter_map(|key| self.strings.get(key)).map(|text| &**text)
+    /// The symbols from a key on, in order of key.
+    pub fn symbols_from(&self, key: usize) -> impl Iterator<Item = Symbol<'_>> + '_ {
+        (key..self.strings.len()).filter_map(|key| self.symbol(key as i32))
     }
 
-    /// All strings in order of key.
+    /// All strings in order of key, as they are printed.
     pub fn iter(&self) -> impl Iterator<Item = &str> + '_ {
         self.strings.iter().map(|text| &**text)
+    }
+}
+
+fn hexadecimal(units: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    units.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_of_pairs_are_symbols_of_their_own() {
+        let mut symbols = SymbolTable::default();
+        let half = |lo| SymbolText::of_units(&[lo, 0xd8]);
+        let (first, second) = (half(0x3d), half(0x3e));
+        assert_eq!(symbols.intern("?"), 0);
+        assert_eq!(symbols.intern_symbol(first.symbol()), 1);
+        assert_eq!(symbols.intern_symbol(second.symbol()), 2);
+        assert_eq!(symbols.intern_symbol(first.symbol()), 1);
+        assert_eq!((symbols.intern("?"), symbols.find("?"), symbols.len()), (0, Some(0), 3));
+        assert_eq!((symbols.get(1), symbols.symbol(2)), (Some("?"), Some(second.symbol())));
+        let all: Vec<Symbol<'_>> = symbols.symbols_from(0).collect();
+        assert_eq!(all, [Symbol::Text("?"), first.symbol(), second.symbol()]);
     }
 }

@@ -1,4 +1,4 @@
-use super::ColumnType;
+use super::{ColumnType, SymbolText};
 use bytes::Bytes;
 
 /// The new symbols of one column in one commit.
@@ -14,7 +14,7 @@ pub struct SymbolDiff {
     /// Number of keys of the table's dictionary that the writer knew.
     pub clean: u32,
     /// The new symbols, in order of key.
-    pub entries: Vec<String>,
+    pub entries: Vec<SymbolText>,
 }
 
 /// The rows of one data transaction, read and validated: what `apply` takes.

@@ -1,4 +1,4 @@
-use super::{Error, Result};
+use super::{Error, Result, SymbolText};
 use std::fmt;
 
 /// A checked reader over bytes of one file: every step names what it expected and where.
@@ -130,6 +130,12 @@ impl<'a> Cursor<'a> {
     /// A QuestDB string; `None` is null. A lone surrogate, which UTF-8 can't hold, becomes U+FFFD.
     pub fn text(&mut self, what: &str) -> Result<Option<String>> {
         Ok(self.units(what)?.map(utf16_lossy))
+    }
+
+    /// A symbol, which can't be null.
+    pub(super) fn symbol(&mut self) -> Result<SymbolText> {
+        let units = self.units("symbol")?;
+        units.map(SymbolText::of_units).ok_or_else(|| self.damaged_back(4, "symbol", "null"))
     }
 
     /// A QuestDB string that can't be null.

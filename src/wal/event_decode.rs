@@ -158,7 +158,7 @@ fn decode_symbols(cursor: &mut Cursor<'_>) -> Result<Vec<SymbolDiff>> {
             if i64::from(key) != expected as i64 {
                 return Err(cursor.damaged_back(4, format_args!("symbol key {expected}"), key));
             }
-            entries.push(cursor.name("symbol")?);
+            entries.push(cursor.symbol()?);
         }
         let end = cursor.i32("end of the symbols")?;
         if end != -1 {
@@ -278,8 +278,7 @@ mod tests {
         let Ok(Event::Data(event)) = payload.decode(0) else { panic!("not rows") };
         assert_eq!((event.row_lo, event.row_hi, event.min_ts, event.max_ts), (10, 12, 100, 200));
         assert!(event.out_of_order);
-        let first =
-            SymbolDiff { column: 3, has_null: true, clean: 5, entries: vec!["a".into(), String::new()] };
+        let first = SymbolDiff { column: 3, has_null: true, clean: 5, entries: vec!["a".into(), "".into()] };
         let second = SymbolDiff { column: 7, has_null: false, clean: 1, entries: Vec::new() };
         assert_eq!(event.symbols, [first, second]);
         assert_eq!((event.dedup_mode, event.replace, event.mat_view), (0, None, None));

@@ -25,6 +25,7 @@ mod registry;
 mod segment;
 mod sequencer;
 mod stretch;
+mod symbol_text;
 mod symbols;
 mod table_meta;
 mod types;
@@ -50,6 +51,7 @@ pub use segment::{
 };
 pub use sequencer::{LogVersion, SequencerLog};
 pub use stretch::{ColumnBytes, Stretch};
+pub use symbol_text::{Odd, Symbol, SymbolText};
 pub use symbols::{read_clean_symbols, read_table_symbols};
 pub use table_meta::{TableMeta, TableMetaColumn, Ttl, read_name_file};
 pub use types::{ColumnType, PartitionBy, Tag};

@@ -1,6 +1,6 @@
 use super::cursor::Cursor;
 use super::path::check_component;
-use super::{Error, Files, Result};
+use super::{Error, Files, Result, SymbolText};
 
 /// Bytes in front of the offsets in a `.o` file.
 const HEADER: u64 = 64;
@@ -17,7 +17,7 @@ pub fn read_table_symbols(
     column: &str,
     suffix: Option<i64>,
     count: u32,
-) -> Result<Vec<String>> {
+) -> Result<Vec<SymbolText>> {
     check_component(table_dir, column)?;
     let suffix = suffix.filter(|txn| *txn >= 0).map(|txn| format!(".{txn}")).unwrap_or_default();
     read(files, &format!("{table_dir}/{column}.o{suffix}"), &format!("{table_dir}/{column}.c{suffix}"), count)
@@ -34,13 +34,13 @@ pub fn read_clean_symbols(
     wal: u32,
     column: &str,
     clean: u32,
-) -> Result<Vec<String>> {
+) -> Result<Vec<SymbolText>> {
     check_component(table_dir, column)?;
     let stem = format!("{table_dir}/wal{wal}/{column}");
     read(files, &format!("{stem}.o"), &format!("{stem}.c"), clean)
 }
 
-fn read(files: &dyn Files, offsets_file: &str, values_file: &str, count: u32) -> Result<Vec<String>> {
+fn read(files: &dyn Files, offsets_file: &str, values_file: &str, count: u32) -> Result<Vec<SymbolText>> {
     if count == 0 {
         return Ok(Vec::new());
     }
@@ -68,7 +68,7 @@ fn read(files: &dyn Files, offsets_file: &str, values_file: &str, count: u32) ->
         if cursor.offset() != *start {
             return Err(cursor.damaged(format_args!("a symbol to begin at {start}"), "it does not"));
         }
-        out.push(cursor.name("symbol")?);
+        out.push(cursor.symbol()?);
     }
     if cursor.remaining() != 0 {
         return Err(

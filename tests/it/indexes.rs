@@ -4,7 +4,7 @@ use crate::common::Recording;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use understudy::table::files::{BitmapWriter, DictionaryWriter, Patch};
-use understudy::wal::{Applied, Files, MemoryFiles, TableMeta, read_table_symbols};
+use understudy::wal::{Applied, Files, MemoryFiles, SymbolText, TableMeta, read_table_symbols};
 
 /// A table's directory in memory, kept by patches.
 #[derive(Default, Clone)]
@@ -117,7 +117,7 @@ fn dictionaries_equal_the_servers() {
         let count = Applied::read(files, dir).unwrap().symbol_counts[place];
         assert!(count > 2, "{dir}/{column}");
         let strings = read_table_symbols(files, dir, column, Some(name_txn), count).unwrap();
-        let strings: Vec<&str> = strings.iter().map(String::as_str).collect();
+        let strings: Vec<&str> = strings.iter().map(|symbol| &**symbol).collect();
 
         let (capacity, has_null) = (int(&o, 0) as u32, o[8] != 0);
         let (mut writer, mut patches) = DictionaryWriter::create(column, name_txn, capacity, o[4] != 0);
@@ -154,7 +154,7 @@ fn dictionaries_equal_the_servers() {
         let all: Vec<i64> = (0..i64::from(count)).map(|key| 64 + 8 * key).collect();
         assert_eq!(listed, all, "{what}");
         let strings = read_table_symbols(&theirs.files(), "t", column, Some(name_txn), count).unwrap();
-        assert_eq!(strings[count as usize - 2..], ["new", "newer"]);
+        assert_eq!(strings[count as usize - 2..], ["new", "newer"].map(SymbolText::from));
     }
 }
 
@@ -296,13 +296,14 @@ proptest! {
             all.extend(new.clone());
             let patches = writer.append(&new_refs, size % 2 == 0);
             check_crashes(&directory, &patches, ("s.k", "s.v"), 64 + 8 * i64::from(count), |files| {
-                let known = read_table_symbols(files, "t", "s", None, count).unwrap();
+                let known = strings(read_table_symbols(files, "t", "s", None, count).unwrap());
                 assert_eq!(known, all[..count as usize]);
                 let mut writer = DictionaryWriter::open(files, "t", "s", -1, count).unwrap();
                 writer.append(&new_refs, false)
             }, &old, &buckets(&all));
             directory.write(&patches);
-            prop_assert_eq!(&read_table_symbols(&directory.files(), "t", "s", None, all.len() as u32).unwrap(), &all);
+            let found = read_table_symbols(&directory.files(), "t", "s", None, all.len() as u32).unwrap();
+            prop_assert_eq!(&strings(found), &all);
         }
         if let Some(wanted) = writer.wanted_capacity() {
             let refs: Vec<&str> = all.iter().map(String::as_str).collect();
@@ -313,6 +314,10 @@ proptest! {
             prop_assert_eq!(reopened.capacity(), wanted);
         }
     }
+}
+
+fn strings(symbols: Vec<SymbolText>) -> Vec<String> {
+    symbols.iter().map(|symbol| symbol.to_string()).collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::common::{Recording, recording, recordings};
 use std::collections::{BTreeMap, HashSet};
 use understudy::wal::{
     Applied, Cause, Commit, Event, Files, Layout, LayoutOptions, RawValue, Registry, SequencerLog,
-    SequencerMeta, SqlEvent, Survey, TableKind, TableMeta, TableToken, Transaction, TxnRecord,
+    SequencerMeta, SqlEvent, Survey, SymbolText, TableKind, TableMeta, TableToken, Transaction, TxnRecord,
     read_clean_symbols, read_transaction,
 };
 
@@ -157,7 +157,7 @@ fn links_hold_the_clean_symbols_of_commits() {
     let mut checked = 0;
     for (name, recording) in recordings() {
         for token in wal_tables(&recording) {
-            let mut dictionaries: BTreeMap<usize, (Vec<String>, HashSet<String>)> = BTreeMap::new();
+            let mut dictionaries: BTreeMap<usize, (Vec<SymbolText>, HashSet<SymbolText>)> = BTreeMap::new();
             for (record, transaction) in transactions(&recording, &token) {
                 let commit = match transaction {
                     Transaction::Rows(commit) => commit,

@@ -184,7 +184,8 @@ impl Batch {
                 if diff.entries.is_empty() {
                     continue;
                 }
-                let keys: Vec<i32> = diff.entries.iter().map(|text| dictionary.intern(text)).collect();
+                let keys: Vec<i32> =
+                    diff.entries.iter().map(|entry| dictionary.intern_symbol(entry.symbol())).collect();
                 let clean = diff.clean as i32;
                 // Often the new keys are just the next ones.
                 if keys.iter().zip(clean..).any(|(&key, next)| key != next) {

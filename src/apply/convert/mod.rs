@@ -9,7 +9,7 @@ mod numeric;
 mod text;
 
 use crate::table::{Chunk, SymbolTable, Value};
-use crate::wal::{ColumnType, Tag};
+use crate::wal::{ColumnType, Symbol, Tag};
 
 /// Converts the values of one column from one type to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pub fn source<'a>(
 ) -> Value<'a> {
     let bytes = match ty.tag() {
         Tag::Float | Tag::Double => chunk.fixed(row).unwrap_or_default(),
+        Tag::Symbol => return symbol(chunk, row, symbols).unwrap_or(Value::Null),
         _ => return chunk.value(row, ty, symbols),
     };
     if let Ok(bytes) = bytes.try_into() {
@@ -65,6 +66,15 @@ pub fn source<'a>(
     } else {
         bytes.try_into().map_or(Value::Null, |bytes| Value::Float(f32::from_le_bytes(bytes)))
     }
+}
+
+/// A symbol with all its units, be they text or not.
+fn symbol<'a>(chunk: &'a Chunk, row: usize, symbols: Option<&'a SymbolTable>) -> Option<Value<'a>> {
+    let key = chunk.fixed(row)?.try_into().ok().map(i32::from_le_bytes)?;
+    Some(match symbols?.symbol(key)? {
+        Symbol::Text(text) => Value::Utf8(text.as_bytes()),
+        Symbol::Units(units) => Value::Utf16(units),
+    })
 }
 
 /// The conversion between two column types.

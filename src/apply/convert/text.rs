@@ -7,17 +7,24 @@ use crate::wal::{ColumnType, Tag};
 /// The text of a value, in `scratch`.
 pub(super) fn write<'s>(value: Value<'_>, to: ColumnType, scratch: &'s mut Vec<u8>) -> Value<'s> {
     scratch.clear();
-    let utf16 = to.tag() == Tag::String;
+    let (utf16, symbol) = (to.tag() == Tag::String, to.is_symbol());
     match value {
         Value::Null => return Value::Null,
         Value::Float(v) if !v.is_finite() => return Value::Null,
         Value::Double(v) if !v.is_finite() => return Value::Null,
+        // Half of a pair is a symbol, though no text.
+        Value::Char(unit) if symbol && is_half(unit) => {
+            scratch.extend_from_slice(&unit.to_le_bytes());
+            return Value::Utf16(scratch);
+        }
+        Value::Utf16(units) if symbol && !is_text(units) => {
+            scratch.extend_from_slice(units);
+            return Value::Utf16(scratch);
+        }
         Value::Char(unit) if utf16 => scratch.extend_from_slice(&unit.to_le_bytes()),
         Value::Utf16(units) if utf16 => scratch.extend_from_slice(units),
         Value::Utf8(bytes) if utf16 => text::utf8_to_utf16(scratch, bytes),
-        Value::Utf8(bytes) if to.tag() == Tag::Symbol => {
-            scratch.extend_from_slice(text::valid(bytes).as_bytes())
-        }
+        Value::Utf8(bytes) if symbol => scratch.extend_from_slice(text::valid(bytes).as_bytes()),
         Value::Utf8(bytes) => scratch.extend_from_slice(bytes),
         _ if utf16 => {
             text::write_text(scratch, value);
@@ -28,6 +35,15 @@ pub(super) fn write<'s>(value: Value<'_>, to: ColumnType, scratch: &'s mut Vec<u
     if utf16 { Value::Utf16(scratch) } else { Value::Utf8(scratch) }
 }
 
+fn is_half(unit: u16) -> bool {
+    (0xd800..0xe000).contains(&unit)
+}
+
+fn is_text(units: &[u8]) -> bool {
+    let units = units.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
+    char::decode_utf16(units).all(|character| character.is_ok())
+}
+
 /// A value out of text; what can't be read is null, or the zero of types without one.
 ///
 /// The characters of a VARCHAR are its bytes, those of a STRING and a SYMBOL UTF-16 units.
@@ -35,6 +51,9 @@ pub(super) fn parse(value: Value<'_>, from: ColumnType, to: ColumnType) -> Value
     match value {
         Value::Utf8(bytes) if from.is_symbol() && to.tag() == Tag::Char => first_unit(bytes),
         Value::Utf8(bytes) => parse_chars(parse::Chars::Bytes(bytes), to),
+        Value::Utf16(units) if from.is_symbol() && to.tag() == Tag::Char => {
+            units.first_chunk::<2>().map_or(Value::Null, |unit| Value::Char(u16::from_le_bytes(*unit)))
+        }
         Value::Utf16(units) => parse_chars(parse::Chars::Units(units), to),
         _ => absent(to),
     }

@@ -10,7 +10,7 @@ use crate::table::files::{
     ColumnVersions, DictionaryWriter, TxnFile, TxnState, check_dir_name, meta_of_txn, pack_structure_version,
 };
 use crate::table::{Partition, Table};
-use crate::wal::{Error, Files, Result, TableMeta, TableToken};
+use crate::wal::{Error, Files, Result, Symbol, TableMeta, TableToken};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -77,15 +77,15 @@ impl FileTable {
                 dictionaries.push(None);
                 continue;
             }
-            let all: Vec<&str> =
-                table.dictionary(index).map_or(Vec::new(), |symbols| symbols.iter().collect());
+            let all: Vec<Symbol<'_>> =
+                table.dictionary(index).map_or(Vec::new(), |symbols| symbols.symbols_from(0).collect());
             let capacity = (column.symbol_capacity.max(1) as u32).max((all.len() as u32).next_power_of_two());
             let (mut writer, files) =
                 DictionaryWriter::create(&column.name, -1, capacity, column.symbol_cache);
             patches.extend(files);
             let suffix = versions_there.symbol_name_txn(index);
             let there = DictionaryWriter::open(source, dir, &column.name, suffix, all.len() as u32)?;
-            patches.extend(writer.append(&all, there.has_null()));
+            patches.extend(writer.append_symbols(&all, there.has_null()));
             dictionaries.push(Some(writer));
         }
         if token.kind == crate::wal::TableKind::MatView {

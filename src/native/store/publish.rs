@@ -8,7 +8,7 @@ use crate::table::Standing;
 use crate::table::files::{
     DictionaryWriter, Patch, clear_todo, column_file, encode_meta, pack_structure_version, restore_meta_todo,
 };
-use crate::wal::{Files, Result, TableKind, TxnRecord};
+use crate::wal::{Files, Result, Symbol, TableKind, TxnRecord};
 use std::collections::BTreeSet;
 
 /// Symbols that are written at a time.
@@ -138,9 +138,9 @@ impl FileTable {
                 continue;
             }
             let mut patches = writer.append(&[], has_null);
-            let new: Vec<&str> = symbols.iter_from(writer.count() as usize).collect();
+            let new: Vec<Symbol<'_>> = symbols.symbols_from(writer.count() as usize).collect();
             for some in new.chunks(SYMBOLS) {
-                patches.extend(writer.append(some, has_null));
+                patches.extend(writer.append_symbols(some, has_null));
             }
             write_patches(&*self.disk, &self.token.dir, &patches, sync)?;
         }
@@ -171,9 +171,9 @@ impl FileTable {
         let (mut writer, mut patches) = DictionaryWriter::create(&name, next, capacity, cache);
         patches.extend(writer.append(&[], has_null));
         if let Some(Some(symbols)) = self.table.symbols.get(index) {
-            let all: Vec<&str> = symbols.iter().collect();
+            let all: Vec<Symbol<'_>> = symbols.symbols_from(0).collect();
             for some in all.chunks(SYMBOLS) {
-                patches.extend(writer.append(some, has_null));
+                patches.extend(writer.append_symbols(some, has_null));
             }
         }
         // One that was written anew since the last publication has the same name, and no state names it yet.

@@ -83,8 +83,8 @@ impl FileTable {
                     && let Some(Chunk::Fixed { values, .. }) = chunk.as_mut().map(Arc::make_mut)
                 {
                     for key in values.as_chunks_mut::<4>().0 {
-                        if let Some(text) = from.get(i32::from_le_bytes(*key)) {
-                            *key = to.intern(text).to_le_bytes();
+                        if let Some(symbol) = from.symbol(i32::from_le_bytes(*key)) {
+                            *key = to.intern_symbol(symbol).to_le_bytes();
                         }
                     }
                 }

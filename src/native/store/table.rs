@@ -193,7 +193,7 @@ impl FileTable {
         for (index, strings, writer) in dictionaries {
             let mut symbols = SymbolTable::default();
             for (key, text) in (0..).zip(&strings) {
-                if symbols.intern(text) != key {
+                if symbols.intern_symbol(text.symbol()) != key {
                     let file = format!("{}/{}.c", self.token.dir, self.column_name(index));
                     return Err(Error::damaged(
                         &file,

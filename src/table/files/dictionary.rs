@@ -1,7 +1,7 @@
 use super::bitmap::suffix;
 use super::index::Index;
 use super::{Patch, column_file};
-use crate::wal::{Cursor, Error, Files, Result};
+use crate::wal::{Cursor, Error, Files, Result, Symbol};
 
 /// In front of the offsets in `.o`.
 const HEADER: u64 = 64;
@@ -123,6 +123,12 @@ impl DictionaryWriter {
     /// dictionary as it was after any of them. Nothing before the first patch of `.k` changes what a reader of
     /// any count sees; where power may fail, it must be durable before that is written.
     pub fn append(&mut self, new: &[&str], has_null: bool) -> Vec<Patch> {
+        let new: Vec<Symbol<'_>> = new.iter().map(|text| Symbol::Text(text)).collect();
+        self.append_symbols(&new, has_null)
+    }
+
+    /// As [`append`](Self::append), of symbols that may be no text.
+    pub fn append_symbols(&mut self, new: &[Symbol<'_>], has_null: bool) -> Vec<Patch> {
         let mut patches = Vec::new();
         if has_null && !self.has_null {
             self.has_null = true;
@@ -133,11 +139,11 @@ impl DictionaryWriter {
         }
         let first = self.count;
         let mask = self.mask();
-        let mut values = Vec::with_capacity(new.iter().map(|text| 4 + text.len() * 2).sum());
+        let mut values = Vec::new();
         let mut ends = Vec::with_capacity(new.len() * 8);
         let mut pairs = Vec::with_capacity(new.len());
-        for (text, key) in new.iter().zip(first..) {
-            let hash = push_text(&mut values, text);
+        for (symbol, key) in new.iter().zip(first..) {
+            let hash = push_symbol(&mut values, *symbol);
             ends.extend_from_slice(&(self.values_len + values.len() as u64).to_le_bytes());
             pairs.push(((hash & 0x0fff_ffff & mask) as usize, slot(key)));
         }
@@ -218,16 +224,16 @@ fn slot(key: u32) -> u64 {
 }
 
 /// Appends a length-prefixed string; its hash as Java computes it.
-fn push_text(out: &mut Vec<u8>, text: &str) -> u32 {
+fn push_symbol(out: &mut Vec<u8>, symbol: Symbol<'_>) -> u32 {
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
     let mut hash = 0u32;
     let mut units = 0u32;
-    for unit in text.encode_utf16() {
+    symbol.units(|unit| {
         out.extend_from_slice(&unit.to_le_bytes());
         hash = hash.wrapping_mul(31).wrapping_add(u32::from(unit));
         units += 1;
-    }
+    });
     if let Some(place) = out.get_mut(at..at + 4) {
         place.copy_from_slice(&units.to_le_bytes());
     }

@@ -196,7 +196,7 @@ fn read_dictionary(files: &dyn Files, table: &AppliedTable, column: usize) -> Re
     for (key, text) in
         crate::wal::read_table_symbols(files, dir, name, Some(name_txn), count)?.iter().enumerate()
     {
-        if symbols.intern(text) as usize != key {
+        if symbols.intern_symbol(text.symbol()) as usize != key {
             let file = format!("{dir}/{}", super::column_file(name, "c", name_txn));
             return Err(Error::damaged(&file, 0, "symbols that differ", format_args!("{text:?} twice")));
         }
