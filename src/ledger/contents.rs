@@ -15,7 +15,7 @@ use crate::wal::{Cursor, TableKind};
 use bytes::Bytes;
 
 /// The least bytes of an item, so that counts can't promise more than there is.
-const TABLE_MIN: usize = 14;
+const TABLE_MIN: usize = 15;
 const RECORD_MIN: usize = 9;
 const PIECE_MIN: usize = 34;
 const DIGEST_BYTES: usize = 24;
@@ -44,11 +44,15 @@ pub(super) fn read(key: &str, bytes: &[u8], blocks: &Bytes, offset: u64) -> Resu
     let cursor = Cursor::new(key, HEAD_BYTES as u64, bytes);
     let mut reader = Reader { key, cursor, blocks, used: 0, offset };
     let mut pack = Pack::default();
-    for _ in 0..reader.cursor.count(TABLE_MIN, "tables")? {
+    let tables = reader.cursor.count(TABLE_MIN, "tables")?;
+    pack.tables.reserve_exact(tables);
+    for _ in 0..tables {
         pack.tables.push(TableEntry { token: reader.token()?, what: reader.what()? });
     }
     pack.handover = Some(reader.text("the handover", NAME_BYTES_MAX)?).filter(|name| !name.is_empty());
-    for _ in 0..reader.cursor.count(ANSWER_MIN, "answers")? {
+    let answers = reader.cursor.count(ANSWER_MIN, "answers")?;
+    pack.answers.reserve_exact(answers);
+    for _ in 0..answers {
         pack.answers.push(RequestAnswer {
             request: reader.cursor.u63("the request answered")?,
             done: reader.flag("whether it is done")?,
@@ -247,8 +251,9 @@ impl Reader<'_> {
 
     fn transactions(&mut self) -> Result<What> {
         let first_seq_txn = self.cursor.u63("the first transaction")?;
-        let mut records = Vec::new();
-        for _ in 0..self.cursor.count(RECORD_MIN, "records")? {
+        let count = self.cursor.count(RECORD_MIN, "records")?;
+        let mut records = Vec::with_capacity(count);
+        for _ in 0..count {
             let record = Bytes::copy_from_slice(self.bytes("a record's length", RECORD_BYTES_MAX)?);
             let change = if self.flag("whether there is a change")? { Some(self.block()?) } else { None };
             records.push(RecordEntry { record, change, files: self.files()? });
@@ -257,8 +262,9 @@ impl Reader<'_> {
     }
 
     fn digests(&mut self) -> Result<What> {
-        let mut digests = Vec::new();
-        for _ in 0..self.cursor.count(DIGEST_BYTES, "digests")? {
+        let count = self.cursor.count(DIGEST_BYTES, "digests")?;
+        let mut digests = Vec::with_capacity(count);
+        for _ in 0..count {
             let seq_txn = self.cursor.u63("a digest's transaction")?;
             digests.push((seq_txn, Digest(u128::from_be_bytes(array(&mut self.cursor, "a digest")?))));
         }
@@ -266,8 +272,9 @@ impl Reader<'_> {
     }
 
     fn files(&mut self) -> Result<Vec<FilePiece>> {
-        let mut files = Vec::new();
-        for _ in 0..self.cursor.count(PIECE_MIN, "pieces of files")? {
+        let count = self.cursor.count(PIECE_MIN, "pieces of files")?;
+        let mut files = Vec::with_capacity(count);
+        for _ in 0..count {
             let at = self.cursor.offset();
             let path = self.text("a file's path", PATH_BYTES_MAX)?;
             check_path(self.key, at, &path, usize::MAX)?;

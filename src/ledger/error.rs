@@ -1,4 +1,4 @@
-use super::Place;
+use super::{ClusterId, Place};
 use crate::wal;
 use std::fmt;
 
@@ -51,6 +51,14 @@ pub enum Error {
         /// What does not fit.
         what: &'static str,
     },
+    /// The bucket is another cluster's, or nobody's. A node that holds a cluster's data never starts another one there.
+    #[error("cluster.json: expected {expected}, found {found}")]
+    OtherCluster {
+        /// What should be there.
+        expected: Expected,
+        /// What is there.
+        found: Expected,
+    },
     /// A caller asked for what a rule of the protocol forbids.
     #[error("rule {rule}: {what}")]
     Rule {
@@ -59,6 +67,27 @@ pub enum Error {
         /// What was asked for.
         what: &'static str,
     },
+}
+
+/// A cluster that a bucket holds or should hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Expected {
+    /// This one.
+    Cluster(ClusterId),
+    /// Any one.
+    Any,
+    /// None at all.
+    None,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(id) => write!(f, "cluster {id}"),
+            Self::Any => f.write_str("a cluster"),
+            Self::None => f.write_str("none"),
+        }
+    }
 }
 
 /// A result whose error is [`Error`].

@@ -1,7 +1,7 @@
 //! The replicated log in a bucket: one history for the whole cluster, in immutable objects.
 //!
-//! This room knows what the objects look like and who may do what, and does nothing itself: [`Writer`], [`Reader`],
-//! [`Claimant`] and [`Cleaner`] say which request is next and take the answer. A driver sends the requests, waits, and
+//! This room knows what the objects look like and who may do what, and does nothing itself: [`Founder`], [`Writer`],
+//! [`Reader`], [`Claimant`] and [`Cleaner`] say which request is next and take the answer. A driver sends the requests, waits, and
 //! keeps the time. The rules that they keep are named W1 to W7 (writer), R1 to R5 (reader), P1 to P6 (promotion), C1 to
 //! C4 (cleaner) and S1, S2 (snapshots); `docs/format.md` lists them beside the formats.
 //!
@@ -19,6 +19,7 @@ mod codec;
 mod contents;
 mod encode;
 mod error;
+mod founder;
 mod horizon;
 mod identity;
 mod json;
@@ -37,7 +38,8 @@ pub use block::{BLOB_BYTES_MAX, BLOCK_INLINE_MAX, BLOCK_RAW_MAX, BLOCK_STORED_MA
 pub use claimant::{Claimant, Progress};
 pub use cleaner::Cleaner;
 pub use codec::{Codec, ZSTD_WINDOW_MAX};
-pub use error::{Error, Result};
+pub use error::{Error, Expected, Result};
+pub use founder::{Founded, Founder};
 pub use identity::{ClusterId, Dir, ParseError, Sum, Term, WriterId};
 pub use json::{
     Boundary, Cluster, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry, Manifest, Node, Parent,
