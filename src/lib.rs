@@ -10,6 +10,7 @@
 //! | [`columnar`] | a table's rows as Arrow record batches |
 //! | [`apply`] | applies transactions to a table: order, merge, dedup, replace, schema changes |
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
+//! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
 //! | `web` | drivers for a browser tab: fetch, bindings (feature `web`) |
 //!
@@ -19,6 +20,8 @@
 pub mod apply;
 #[cfg(feature = "columnar")]
 pub mod columnar;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod replay;

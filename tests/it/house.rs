@@ -13,7 +13,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("columnar", &["wal", "table"]),
     ("apply", &["wal", "table", "columnar"]),
     ("replay", &["wal", "table", "columnar", "apply"]),
-    ("native", &["wal", "table", "columnar", "apply", "replay"]),
+    ("ledger", &["wal", "table"]),
+    ("native", &["wal", "table", "columnar", "apply", "replay", "ledger"]),
     ("web", &["wal", "table", "columnar", "apply", "replay"]),
 ];
 
@@ -136,7 +137,7 @@ fn no_module_is_a_drawer_for_everything() {
 fn pure_rooms_compile_for_wasm32() {
     /// With what the script ends where no compiler for wasm32 has been set up.
     const NOT_SET_UP: i32 = 75;
-    for features in [&[][..], &["--features", "columnar"]] {
+    for features in [&[][..], &["--features", "columnar"], &["--features", "ledger"]] {
         let checked = Command::new("bash")
             .arg("scripts/wasm.sh")
             .arg("check")

@@ -22,6 +22,10 @@ mod crashes;
 mod crashing;
 mod house;
 mod indexes;
+#[cfg(feature = "signing")]
+mod ledger_formats;
+#[cfg(feature = "ledger")]
+mod ledger_model;
 mod recordings;
 #[path = "../common/sim_disk.rs"]
 mod sim_disk;
