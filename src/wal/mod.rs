@@ -20,6 +20,7 @@ mod layout;
 mod meta;
 pub mod ordered;
 mod path;
+mod pieces;
 mod purge;
 mod registry;
 mod segment;
@@ -44,6 +45,7 @@ pub use files::{Files, MemoryFiles};
 pub use layout::{Layout, LayoutField, LayoutFile, LayoutOptions, RawValue};
 pub use meta::{MetaColumn, SequencerMeta};
 pub use path::{REPLICA_MARK, SegmentId, is_replicas_own};
+pub use pieces::{Noted, Piece, PieceFiles};
 pub use purge::{Cause, Survey};
 pub use registry::{Registry, TableKind, TableToken};
 pub use segment::{

@@ -36,4 +36,5 @@ mod table_files;
 mod text;
 mod wal_hostile;
 mod wal_lazy;
+mod wal_pieces;
 mod wal_recordings;
