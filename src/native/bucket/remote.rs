@@ -163,9 +163,11 @@ fn trouble(error: &Error, sight: &Sight, watched: bool) -> Trouble {
         | Error::NotImplemented { .. }
         | Error::NotSupported { .. }
         | Error::InvalidPath { .. } => Trouble::refused(why),
-        _ if watched && !sight.sent() => {
-            Trouble::refused(format!("nothing was sent, no credentials could be had: {why}"))
-        }
+        // The machine's own service for credentials may be back in a moment: another try is worth it.
+        _ if watched && !sight.sent() => Trouble {
+            may_land: false,
+            ..Trouble::unsettled(format!("nothing was sent, no credentials could be had: {why}"))
+        },
         _ => Trouble::unsettled(why),
     }
 }
@@ -270,9 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_sent_is_refused_where_that_can_be_seen() {
+    fn what_was_never_sent_can_not_land() {
         let error = generic("no role");
-        assert_eq!(trouble(&error, &Sight::default(), true).kind, TroubleKind::Refused);
-        assert_eq!(trouble(&error, &Sight::default(), false).kind, TroubleKind::Unsettled);
+        let unseen = trouble(&error, &Sight::default(), true);
+        assert_eq!((unseen.kind, unseen.may_land), (TroubleKind::Unsettled, false));
+        assert!(unseen.why.contains("no credentials could be had"), "{unseen}");
+        assert!(trouble(&error, &Sight::default(), false).may_land, "nobody watched");
     }
 }
