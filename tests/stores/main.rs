@@ -15,6 +15,7 @@
 mod contract;
 mod faults;
 mod http;
+mod identities;
 mod proxy;
 mod stand_in;
 
