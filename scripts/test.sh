@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests, part by part, and closes with what each part's runner said last.
 #
-#   scripts/test.sh [PART]...        all parts unless some are named
+#   scripts/test.sh [PART]...        all parts unless some are named; `stores` only if it is named
 #
 # Every part runs, whatever became of those before it; the exit code is 1 if one failed.
 # Each leaves its output in target/logs/PART.log.
@@ -38,11 +38,11 @@ part_lint() {
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }
 
-# All test programs but those that need a live QuestDB and the one for wasm32.
+# All test programs but those that need servers and the one for wasm32.
 part_rust() {
   local programs=() name
   for name in $(test_programs); do
-    [ "$name" = live ] || [ "$name" = replica ] || [ "$name" = wasm ] || programs+=(--test "$name")
+    case $name in live | replica | stores | wasm) ;; *) programs+=(--test "$name") ;; esac
   done
   cargo test --lib --bins "${programs[@]}"
   cargo test --doc
@@ -88,6 +88,20 @@ part_live() {
 part_replica() {
   needs_java
   cargo test --test replica -- --nocapture
+}
+
+# The contract of object stores, against real servers on loopback. UNDERSTUDY_STORES_HDFS=1: HDFS too.
+part_stores() {
+  local features=() stores=(seaweedfs azurite gcs)
+  if [ -n "${UNDERSTUDY_STORES_HDFS:-}" ]; then
+    stores+=(hdfs)
+    features=(--features hdfs)
+  fi
+  scripts/stores.sh setup "${stores[@]}"
+  cargo test --no-run "${features[@]}" --test stores
+  trap 'scripts/stores.sh stop' EXIT
+  scripts/stores.sh start "${stores[@]}"
+  UNDERSTUDY_STORES=$target_dir/stores/stores.json cargo test "${features[@]}" --test stores -- --nocapture
 }
 
 needs_java() {

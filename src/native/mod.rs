@@ -2,6 +2,7 @@
 //!
 //! | room | what happens there |
 //! |---|---|
+//! | [`bucket`] | object stores, and what they answer to a put-if-absent |
 //! | [`disk`] | a `db` directory on this machine, as [`crate::wal::Files`] |
 //! | [`http`] | the same directory behind a web server |
 //! | [`index`] | `understudy-index.json`: the listing that a static server does not give |
@@ -19,6 +20,7 @@
     reason = "a driver is where files, sockets, clocks and threads are"
 )]
 
+pub mod bucket;
 pub mod cli;
 pub mod disk;
 pub mod export;
