@@ -71,7 +71,9 @@ mod tests {
         let schema = Schema { columns, order, timestamp: 0, partition_by, ttl: 0, version: 1 };
         let mut table = Table::new("t".into(), "t~1".into(), schema);
         let mut symbols = SymbolTable::default();
-        ["a", "b", "c"].map(|text| symbols.intern(text));
+        for text in ["a", "b", "c"] {
+            symbols.intern(text);
+        }
         table.symbols[2] = Some(symbols);
         let (mut offsets, mut values) = (vec![0; 64], Vec::new());
         for text in ["b", "a", "c"] {
