@@ -143,8 +143,14 @@ fn prepare<'a>(table: &mut Table, commit: &'a Commit) -> Prepared<'a> {
         else {
             continue;
         };
-        let keys: Vec<i32> =
-            diff.entries.iter().map(|entry| dictionary.intern_symbol(entry.symbol())).collect();
+        let reordered = dictionary.reordered(diff.clean);
+        let new = diff.entries.iter().map(|entry| dictionary.intern_symbol(entry.symbol()));
+        if let Some(mut keys) = reordered {
+            keys.extend(new);
+            *place = Some(SymbolMap { clean: 0, keys });
+            continue;
+        }
+        let keys: Vec<i32> = new.collect();
         let clean = diff.clean as i32;
         // Often the new keys are just the next ones.
         let plain = keys.iter().enumerate().all(|(i, &key)| key == clean + i as i32);

@@ -402,10 +402,11 @@ impl Player {
             return Err(Error::Absent { file: format!("{dir}/txn_seq/_txn_parts").into() });
         };
         let transaction = read_transaction_with(files, dir, record, &mut self.metas)?;
-        if let (Transaction::Rows(_), Some((segment, _))) = (&transaction, record.segment())
+        if let (Transaction::Rows(commit), Some((segment, _))) = (&transaction, record.segment())
             && let Some(meta) = self.metas.get(segment, record.structure_version)
         {
             fits::check(&self.table.schema, meta, || format!("{}/_meta", segment.dir(dir)))?;
+            apply::learn_symbol_order(&mut self.table, files, segment.wal, meta, &commit.symbols)?;
         }
         Ok(transaction)
     }

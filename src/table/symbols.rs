@@ -18,6 +18,8 @@ pub struct SymbolTable {
     odd: Keys,
     /// Their units, by ascending key.
     units: Arc<Vec<(i32, Vec<u8>)>>,
+    /// For each key of the server's dictionary the key here, where they differ; once they were compared.
+    order: Option<Arc<Vec<i32>>>,
     bytes: usize,
 }
 
@@ -54,9 +56,40 @@ impl SymbolTable {
         key
     }
 
+    /// Whether [`learn_order`](Self::learn_order) has compared the keys with the server's.
+    pub fn knows_order(&self) -> bool {
+        self.order.is_some()
+    }
+
+    /// Takes in which keys the server's dictionary has: `symbols` are its first ones. Those that came later have the
+    /// same keys here.
+    pub fn learn_order(&mut self, symbols: &[SymbolText]) {
+        let known = symbols.get(..self.len()).unwrap_or(symbols);
+        let keys: Option<Vec<i32>> = known.iter().map(|symbol| self.find_symbol(symbol.symbol())).collect();
+        if let Some(mut keys) = keys {
+            if (0..).zip(&keys).all(|(server, here)| server == *here) {
+                keys.clear();
+            }
+            self.order = Some(Arc::new(keys));
+        }
+    }
+
+    /// For the server's keys below `clean` those here; `None` where they are the same.
+    pub fn reordered(&self, clean: u32) -> Option<Vec<i32>> {
+        let order = self.order.as_deref().filter(|order| !order.is_empty())?;
+        Some((0..clean as i32).map(|key| order.get(key as usize).copied().unwrap_or(key)).collect())
+    }
+
     /// The key of `text`, if it is in the dictionary.
     pub fn find(&self, text: &str) -> Option<i32> {
         self.keys.get(text).copied()
+    }
+
+    fn find_symbol(&self, symbol: Symbol<'_>) -> Option<i32> {
+        match symbol {
+            Symbol::Text(text) => self.find(text),
+            Symbol::Units(units) => self.odd.get(hexadecimal(units).as_str()).copied(),
+        }
     }
 
     /// The symbol of a key; `None` for null and for keys that do not exist.
@@ -118,6 +151,11 @@ mod tests {
         assert_eq!(symbols.intern_symbol(first.symbol()), 1);
         assert_eq!((symbols.intern("?"), symbols.find("?"), symbols.len()), (0, Some(0), 3));
         assert_eq!((symbols.get(1), symbols.symbol(2)), (Some("?"), Some(second.symbol())));
+        symbols.learn_order(&[second, first.clone(), "?".into()]);
+        assert_eq!(symbols.reordered(4), Some(vec![2, 1, 0, 3]));
+        symbols.learn_order(&["?".into(), first.clone()]);
+        assert_eq!((symbols.knows_order(), symbols.reordered(2)), (true, None));
+        let second = half(0x3e);
         let all: Vec<Symbol<'_>> = symbols.symbols_from(0).collect();
         assert_eq!(all, [Symbol::Text("?"), first.symbol(), second.symbol()]);
     }

@@ -12,6 +12,7 @@ const MAX_ROW: u64 = 1 << 48;
 /// A backlog of small commits costs then one read per column, not one per column and commit.
 #[derive(Debug, Clone)]
 pub struct Stretch {
+    wal: u32,
     dir: String,
     meta: Arc<SequencerMeta>,
     events: Vec<DataEvent>,
@@ -42,7 +43,7 @@ impl Stretch {
     ) -> Result<Self> {
         let dir = segment.dir(table_dir);
         check_event(&dir, &meta, &event)?;
-        Ok(Self { dir, meta, events: vec![event] })
+        Ok(Self { wal: segment.wal, dir, meta, events: vec![event] })
     }
 
     /// Adds the next commit of the segment; gives it back where its rows don't follow.
@@ -61,6 +62,11 @@ impl Stretch {
     /// The commits, in order.
     pub fn events(&self) -> &[DataEvent] {
         &self.events
+    }
+
+    /// The writer whose segment it is.
+    pub fn wal(&self) -> u32 {
+        self.wal
     }
 
     /// The segment's columns.

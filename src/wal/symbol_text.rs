@@ -1,5 +1,6 @@
 //! What a symbol is: UTF-16 units, which need not be characters.
 
+use std::fmt;
 use std::ops::Deref;
 
 /// A symbol as QuestDB keeps it. Nearly all are text; one that a CHAR became may be half of a surrogate pair, which
@@ -11,7 +12,7 @@ use std::ops::Deref;
 /// let half = SymbolText::of_units(&[0x3d, 0xd8]);
 /// assert_eq!((half.symbol(), &*half), (Symbol::Units(&[0x3d, 0xd8]), "?"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum SymbolText {
     /// Text.
     Text(String),
@@ -70,6 +71,12 @@ impl Deref for SymbolText {
             Self::Text(text) => text,
             Self::Units(odd) => &odd.printed,
         }
+    }
+}
+
+impl fmt::Debug for SymbolText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
     }
 }
 

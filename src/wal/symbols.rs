@@ -104,9 +104,12 @@ mod tests {
         files.insert("t/s.c.4", values.clone());
         files.insert("t/wal2/s.o", offsets);
         files.insert("t/wal2/s.c", values);
-        assert_eq!(read_table_symbols(&files, "t", "s", Some(4), 3).unwrap(), ["", "ab", "€"]);
-        assert_eq!(read_clean_symbols(&files, "t", 2, "s", 2).unwrap(), ["", "ab"]);
-        assert_eq!(read_clean_symbols(&files, "t", 3, "s", 0).unwrap(), Vec::<String>::new());
+        assert_eq!(
+            read_table_symbols(&files, "t", "s", Some(4), 3).unwrap(),
+            ["", "ab", "€"].map(SymbolText::from)
+        );
+        assert_eq!(read_clean_symbols(&files, "t", 2, "s", 2).unwrap(), ["", "ab"].map(SymbolText::from));
+        assert_eq!(read_clean_symbols(&files, "t", 3, "s", 0).unwrap(), Vec::new());
         assert!(matches!(read_clean_symbols(&files, "t", 2, "s", 9), Err(Error::Short { .. })));
         assert!(matches!(read_table_symbols(&files, "t", "s", None, 1), Err(Error::Absent { .. })));
         assert!(read_table_symbols(&files, "t", "../s", None, 1).is_err());

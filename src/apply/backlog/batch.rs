@@ -2,8 +2,8 @@ use crate::apply::commits::CommitHead;
 use crate::apply::source::{SymbolMap, designated};
 use crate::table::SymbolTable;
 use crate::wal::{
-    ColumnBytes, Error, Event, Files, Result, SegmentId, SegmentMetas, Stretch, TxnKind, TxnRecord,
-    read_events,
+    ColumnBytes, Error, Event, Files, Result, SegmentId, SegmentMetas, SequencerMeta, Stretch, SymbolDiff,
+    TxnKind, TxnRecord, read_events,
 };
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -164,6 +164,13 @@ impl Batch {
         readers
     }
 
+    /// The commits' writers with their segments' columns and new symbols, in the order of the log.
+    pub fn symbols(&self) -> impl Iterator<Item = (u32, &SequencerMeta, &[SymbolDiff])> {
+        self.stretches.iter().flat_map(|stretch| {
+            stretch.events().iter().map(|event| (stretch.wal(), stretch.meta(), event.symbols.as_slice()))
+        })
+    }
+
     /// Enters the symbols that the commits bring into the table's dictionaries, in the order of the log, and says
     /// how the commits' keys become the table's.
     pub fn intern(&self, symbols: &mut [Option<SymbolTable>]) -> SymbolMaps {
@@ -181,11 +188,17 @@ impl Batch {
                 else {
                     continue;
                 };
-                if diff.entries.is_empty() {
+                let reordered = dictionary.reordered(diff.clean);
+                if diff.entries.is_empty() && reordered.is_none() {
                     continue;
                 }
-                let keys: Vec<i32> =
-                    diff.entries.iter().map(|entry| dictionary.intern_symbol(entry.symbol())).collect();
+                let new = diff.entries.iter().map(|entry| dictionary.intern_symbol(entry.symbol()));
+                if let Some(mut keys) = reordered {
+                    keys.extend(new);
+                    maps.push((commit, SymbolMap { clean: 0, keys }));
+                    continue;
+                }
+                let keys: Vec<i32> = new.collect();
                 let clean = diff.clean as i32;
                 // Often the new keys are just the next ones.
                 if keys.iter().zip(clean..).any(|(&key, next)| key != next) {

@@ -5,6 +5,7 @@ use super::table::FileTable;
 use crate::apply::backlog::{
     Batch, ColumnReader, KeyColumn, Keys, NewRows, OldRows, Plan, Sequence, Share, SymbolMaps, join, split,
 };
+use crate::apply::learn_symbol_order;
 use crate::table::files::PartitionEntry;
 use crate::wal::{ColumnBytes, Error, Files, Result, TxnRecord};
 use rayon::prelude::*;
@@ -43,6 +44,9 @@ impl FileTable {
         readers
             .into_par_iter()
             .try_for_each_init(ColumnBytes::default, |bytes, reader| reader.read(source, bytes))?;
+        for (wal, meta, symbols) in batch.symbols() {
+            learn_symbol_order(&mut self.table, source, wal, meta, symbols)?;
+        }
         let maps = batch.intern(&mut self.table.symbols);
         self.nulls.extend(maps.nulls());
         if batch.rows() > 0 {

@@ -1,7 +1,7 @@
 //! Transactions that are neither plain rows nor changes of structure.
 
 use super::table::{FileTable, Garbage};
-use crate::apply::{Touch, apply_commits, apply_other};
+use crate::apply::{Touch, apply_commits, apply_other, learn_symbol_order};
 use crate::table::files::BitmapWriter;
 use crate::table::{Partition, Standing};
 use crate::wal::{
@@ -25,7 +25,14 @@ impl FileTable {
         metas: &mut SegmentMetas,
     ) -> Result<()> {
         match read_transaction_with(log, log_dir, record, metas)? {
-            Transaction::Rows(commit) => self.apply_commit(&commit, record),
+            Transaction::Rows(commit) => {
+                if let Some((segment, _)) = record.segment()
+                    && let Some(meta) = metas.get(segment, record.structure_version)
+                {
+                    learn_symbol_order(&mut self.table, log, segment.wal, meta, &commit.symbols)?;
+                }
+                self.apply_commit(&commit, record)
+            }
             Transaction::Event(Event::Sql(sql)) => self.apply_statement(&sql, record),
             Transaction::Event(Event::Truncate) => {
                 self.truncate();
