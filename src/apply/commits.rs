@@ -143,18 +143,7 @@ fn prepare<'a>(table: &mut Table, commit: &'a Commit) -> Prepared<'a> {
         else {
             continue;
         };
-        let reordered = dictionary.reordered(diff.clean);
-        let new = diff.entries.iter().map(|entry| dictionary.intern_symbol(entry.symbol()));
-        if let Some(mut keys) = reordered {
-            keys.extend(new);
-            *place = Some(SymbolMap { clean: 0, keys });
-            continue;
-        }
-        let keys: Vec<i32> = new.collect();
-        let clean = diff.clean as i32;
-        // Often the new keys are just the next ones.
-        let plain = keys.iter().enumerate().all(|(i, &key)| key == clean + i as i32);
-        *place = (!plain).then_some(SymbolMap { clean, keys });
+        *place = SymbolMap::of(dictionary, diff);
     }
     Prepared { commit, symbols }
 }

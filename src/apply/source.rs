@@ -1,5 +1,5 @@
-use crate::table::Block;
-use crate::wal::{Commit, WalColumn};
+use crate::table::{Block, SymbolTable};
+use crate::wal::{Commit, SymbolDiff, WalColumn};
 use std::sync::Arc;
 
 /// Where the rows of a new block come from: blocks that the partition has, and commits.
@@ -43,6 +43,19 @@ impl<'a> Sources<'a> {
 }
 
 impl SymbolMap {
+    /// Enters a commit's new symbols into the column's dictionary; `None` where its keys are the table's.
+    pub(super) fn of(dictionary: &mut SymbolTable, diff: &SymbolDiff) -> Option<Self> {
+        let reordered = dictionary.reordered(diff.clean);
+        let new = diff.entries.iter().map(|entry| dictionary.intern_symbol(entry.symbol()));
+        if let Some(mut keys) = reordered {
+            keys.extend(new);
+            return Some(Self { clean: 0, keys });
+        }
+        let (keys, clean): (Vec<i32>, i32) = (new.collect(), diff.clean as i32);
+        // Often the new keys are just the next ones.
+        keys.iter().zip(clean..).any(|(&key, next)| key != next).then_some(Self { clean, keys })
+    }
+
     /// The table's key of a commit's key; null stays null.
     pub(super) fn table_key(&self, key: i32) -> i32 {
         if key < self.clean {

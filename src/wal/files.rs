@@ -86,17 +86,22 @@ impl Files for MemoryFiles {
     }
 
     fn list(&self, dir: &str) -> Result<Option<Vec<String>>> {
-        let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
-        let mut names: Vec<String> = Vec::new();
-        for path in self.files.range(prefix.clone()..).map(|(path, _)| path) {
-            let Some(rest) = path.strip_prefix(&prefix) else { break };
-            let name = rest.split('/').next().unwrap_or(rest);
-            if names.last().is_none_or(|last| last != name) {
-                names.push(name.to_owned());
-            }
-        }
-        names = sorted(names, Ord::cmp);
-        names.dedup();
-        Ok(Some(names))
+        Ok(Some(names_in(&self.files, dir)))
     }
+}
+
+/// The names in a directory of files by path, sorted.
+pub(super) fn names_in<T>(files: &BTreeMap<String, T>, dir: &str) -> Vec<String> {
+    let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
+    let mut names: Vec<String> = Vec::new();
+    for path in files.range(prefix.clone()..).map(|(path, _)| path) {
+        let Some(rest) = path.strip_prefix(&prefix) else { break };
+        let name = rest.split('/').next().unwrap_or(rest);
+        if names.last().is_none_or(|last| last != name) {
+            names.push(name.to_owned());
+        }
+    }
+    names = sorted(names, Ord::cmp);
+    names.dedup();
+    names
 }

@@ -3,6 +3,7 @@
 //! What goes from one machine to another of a database's log is what reading it takes, and no more: rows that no
 //! transaction owns, and files that grow in advance, stay behind.
 
+use super::files::names_in;
 use super::{Error, Files, Result};
 use bytes::{Bytes, BytesMut};
 use std::cell::RefCell;
@@ -203,19 +204,7 @@ impl Files for PieceFiles {
     }
 
     fn list(&self, dir: &str) -> Result<Option<Vec<String>>> {
-        let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
-        let mut names: Vec<String> = Vec::new();
-        let below = self.files.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
-        for (path, _) in below {
-            let Some(rest) = path.strip_prefix(&prefix) else { break };
-            let name = rest.split('/').next().unwrap_or(rest);
-            if names.last().is_none_or(|last| last != name) {
-                names.push(name.to_owned());
-            }
-        }
-        names = super::ordered::sorted(names, Ord::cmp);
-        names.dedup();
-        Ok(Some(names))
+        Ok(Some(names_in(&self.files, dir)))
     }
 }
 

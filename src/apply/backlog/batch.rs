@@ -188,22 +188,7 @@ impl Batch {
                 else {
                     continue;
                 };
-                let reordered = dictionary.reordered(diff.clean);
-                if diff.entries.is_empty() && reordered.is_none() {
-                    continue;
-                }
-                let new = diff.entries.iter().map(|entry| dictionary.intern_symbol(entry.symbol()));
-                if let Some(mut keys) = reordered {
-                    keys.extend(new);
-                    maps.push((commit, SymbolMap { clean: 0, keys }));
-                    continue;
-                }
-                let keys: Vec<i32> = new.collect();
-                let clean = diff.clean as i32;
-                // Often the new keys are just the next ones.
-                if keys.iter().zip(clean..).any(|(&key, next)| key != next) {
-                    maps.push((commit, SymbolMap { clean, keys }));
-                }
+                maps.extend(SymbolMap::of(dictionary, diff).map(|map| (commit, map)));
             }
         }
         SymbolMaps { columns, nulls }
