@@ -28,8 +28,10 @@ fuzz_target!(|bytes: &[u8]| {
     let again = pack.encode(head, None).expect("what was read can be written");
     assert_eq!(again.bytes(), object.bytes());
     for entry in &pack.tables {
-        if let What::Created { meta } = &entry.what {
-            let _ = meta.unpack(place.key());
+        if let What::Created { files } = &entry.what {
+            for piece in files {
+                let _ = piece.block.unpack(place.key());
+            }
         }
     }
 });

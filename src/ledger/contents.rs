@@ -6,8 +6,8 @@ use super::encode::Out;
 use super::error::at_most;
 use super::object::{HEAD_BYTES, array, sum};
 use super::pack::{
-    ANSWER_BYTES_MAX, FilePiece, NAME_BYTES_MAX, PATH_BYTES_MAX, Pack, RECORD_BYTES_MAX, RecordEntry,
-    RequestAnswer, TableEntry, Token, What,
+    ANSWER_BYTES_MAX, FilePiece, NAME_BYTES_MAX, PATH_BYTES_MAX, Pack, RECORD_BYTES_MAX, RequestAnswer, Run,
+    TableEntry, Token, WHY_BYTES_MAX, What,
 };
 use super::{Error, Result};
 use crate::table::Digest;
@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 /// The least bytes of an item, so that counts can't promise more than there is.
 const TABLE_MIN: usize = 15;
-const RECORD_MIN: usize = 9;
+const RECORD_MIN: usize = 4;
 const PIECE_MIN: usize = 34;
 const DIGEST_BYTES: usize = 24;
 const ANSWER_MIN: usize = 13;
@@ -98,35 +98,28 @@ impl Writer<'_> {
 
     fn what(&mut self, what: &What) -> Result<()> {
         match what {
-            What::Transactions { first_seq_txn, records } => {
+            What::Transactions(run) => {
                 self.out.u8(1);
-                self.out.u64(*first_seq_txn);
-                self.out.count(records.len());
-                records.iter().try_for_each(|record| self.record(record))?;
+                self.run(run)?;
             }
-            What::Created { meta } => {
+            What::Created { files } => {
                 self.out.u8(2);
-                self.block(meta)?;
+                self.files(files)?;
             }
             What::Renamed { to } => {
                 self.out.u8(3);
                 self.text("a table's name", to, NAME_BYTES_MAX)?;
             }
             What::Dropped => self.out.u8(4),
-            What::Base { seq_txn, manifest, manifest_len } => {
+            What::Base { seq_txn, manifest, manifest_len, why } => {
                 self.out.u8(5);
                 self.out.u64(*seq_txn);
                 self.out.sum(*manifest);
                 self.out.u64(*manifest_len);
-            }
-            What::Correction { from_seq_txn, to_seq_txn, files } => {
-                self.out.u8(6);
-                self.out.u64(*from_seq_txn);
-                self.out.u64(*to_seq_txn);
-                self.files(files)?;
+                self.text("why there is a base", why, WHY_BYTES_MAX)?;
             }
             What::Digests { digests } => {
-                self.out.u8(7);
+                self.out.u8(6);
                 self.out.count(digests.len());
                 for (seq_txn, digest) in digests {
                     self.out.u64(*seq_txn);
@@ -137,14 +130,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn record(&mut self, record: &RecordEntry) -> Result<()> {
-        at_most(self.key, "a record's length", record.record.len() as u64, RECORD_BYTES_MAX)?;
-        self.out.bytes(&record.record);
-        self.out.u8(u8::from(record.change.is_some()));
-        if let Some(change) = &record.change {
-            self.block(change)?;
+    fn run(&mut self, run: &Run) -> Result<()> {
+        self.out.u64(run.first_seq_txn);
+        self.out.u32(run.part_size);
+        self.out.count(run.records.len());
+        for record in &run.records {
+            at_most(self.key, "a record's length", record.len() as u64, RECORD_BYTES_MAX)?;
+            self.out.bytes(record);
         }
-        self.files(&record.files)
+        self.files(&run.files)
     }
 
     fn files(&mut self, files: &[FilePiece]) -> Result<()> {
@@ -230,35 +224,30 @@ impl Reader<'_> {
 
     fn what(&mut self) -> Result<What> {
         Ok(match self.byte("what happened to a table")? {
-            1 => self.transactions()?,
-            2 => What::Created { meta: self.block()? },
+            1 => What::Transactions(self.run()?),
+            2 => What::Created { files: self.files()? },
             3 => What::Renamed { to: self.text("a table's name", NAME_BYTES_MAX)? },
             4 => What::Dropped,
             5 => What::Base {
                 seq_txn: self.cursor.u63("the base's transaction")?,
                 manifest: sum(&mut self.cursor, "the base's manifest")?,
                 manifest_len: self.cursor.u63("the manifest's length")?,
+                why: self.text("why there is a base", WHY_BYTES_MAX)?,
             },
-            6 => What::Correction {
-                from_seq_txn: self.cursor.u63("a correction's first transaction")?,
-                to_seq_txn: self.cursor.u63("a correction's last transaction")?,
-                files: self.files()?,
-            },
-            7 => self.digests()?,
+            6 => self.digests()?,
             other => return Err(self.unknown("a table entry of kind", other)),
         })
     }
 
-    fn transactions(&mut self) -> Result<What> {
+    fn run(&mut self) -> Result<Run> {
         let first_seq_txn = self.cursor.u63("the first transaction")?;
+        let part_size = self.cursor.u31("transactions in a part of the log")?;
         let count = self.cursor.count(RECORD_MIN, "records")?;
         let mut records = Vec::with_capacity(count);
         for _ in 0..count {
-            let record = Bytes::copy_from_slice(self.bytes("a record's length", RECORD_BYTES_MAX)?);
-            let change = if self.flag("whether there is a change")? { Some(self.block()?) } else { None };
-            records.push(RecordEntry { record, change, files: self.files()? });
+            records.push(Bytes::copy_from_slice(self.bytes("a record's length", RECORD_BYTES_MAX)?));
         }
-        Ok(What::Transactions { first_seq_txn, records })
+        Ok(Run { first_seq_txn, part_size, records, files: self.files()? })
     }
 
     fn digests(&mut self) -> Result<What> {
@@ -330,7 +319,7 @@ impl Reader<'_> {
 }
 
 /// Refuses what would not stay inside a directory when used as a path, or means something else elsewhere.
-fn check_path(key: &str, offset: u64, path: &str, components_max: usize) -> Result<()> {
+pub(super) fn check_path(key: &str, offset: u64, path: &str, components_max: usize) -> Result<()> {
     let fits = |part: &str| !part.is_empty() && part != "." && part != "..";
     let plain = !path.chars().any(|c| c == '\\' || c.is_control());
     if plain && path.split('/').all(fits) && path.split('/').count() <= components_max {

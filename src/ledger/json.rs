@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The version of all JSON objects.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// An object of the bucket in JSON.
 pub trait Document: Serialize + DeserializeOwned {
@@ -199,10 +199,10 @@ pub struct Span {
     pub seal: Option<u64>,
 }
 
-/// Bytes of a snapshot, under their hash.
+/// A table in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Part {
-    /// The file that they are, relative to the database root.
+    /// The directory of the table whose [`Base`](super::Base) it is.
     pub name: String,
     /// The blob.
     pub sum: Sum,

@@ -12,6 +12,7 @@
 //! - Nothing is decided by time, by a list of keys, or by what a store says about who was first.
 
 mod action;
+mod base;
 mod block;
 mod claimant;
 mod cleaner;
@@ -22,7 +23,9 @@ mod error;
 mod founder;
 mod horizon;
 mod identity;
+mod journal;
 mod json;
+mod mirror;
 mod object;
 mod pack;
 mod place;
@@ -34,6 +37,7 @@ mod signing;
 mod writer;
 
 pub use action::{Action, Condition, GetAnswer, Pause, PutAnswer, Refused, Unsettled};
+pub use base::{BUNDLE_BYTES_MAX, Base, BaseFiles, BaseKind, Bundle, BundlePiece};
 pub use block::{BLOB_BYTES_MAX, BLOCK_INLINE_MAX, BLOCK_RAW_MAX, BLOCK_STORED_MAX, Block, Held};
 pub use claimant::{Claimant, Progress};
 pub use cleaner::Cleaner;
@@ -41,14 +45,16 @@ pub use codec::{Codec, ZSTD_WINDOW_MAX};
 pub use error::{Error, Expected, Result};
 pub use founder::{Founded, Founder};
 pub use identity::{ClusterId, Dir, ParseError, Sum, Term, WriterId};
+pub use journal::{JOURNAL_ROLLUP, Journal, JournalEntry, Note};
 pub use json::{
     Boundary, Cluster, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry, Manifest, Node, Parent,
     Part, Request, Span,
 };
+pub use mirror::{Mirror, News};
 pub use object::{Head, Kind, OBJECT_BYTES_MAX, Object, Sign};
 pub use pack::{
     ANSWER_BYTES_MAX, CONTENTS_BYTES_MAX, FilePiece, NAME_BYTES_MAX, PATH_BYTES_MAX, Pack, RECORD_BYTES_MAX,
-    RecordEntry, RequestAnswer, TableEntry, Token, What,
+    RequestAnswer, Run, TableEntry, Token, WHY_BYTES_MAX, What,
 };
 pub use place::{Key, Place};
 pub use point::Point;

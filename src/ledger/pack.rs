@@ -17,6 +17,8 @@ pub const NAME_BYTES_MAX: u64 = 1024;
 pub const PATH_BYTES_MAX: u64 = 4096;
 /// The longest record of a sequencer, in bytes.
 pub const RECORD_BYTES_MAX: u64 = 1024;
+/// The longest reason for a base, in bytes of UTF-8.
+pub const WHY_BYTES_MAX: u64 = 1024;
 /// The longest answer to a request, in bytes of UTF-8.
 pub const ANSWER_BYTES_MAX: u64 = 4096;
 
@@ -57,16 +59,11 @@ pub struct TableEntry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// Transactions, one after the other.
-    Transactions {
-        /// The first one's `seqTxn`; 1 is a table's first.
-        first_seq_txn: u64,
-        /// One per transaction.
-        records: Vec<RecordEntry>,
-    },
-    /// The table was made.
+    Transactions(Run),
+    /// The table was made, and has no transaction yet.
     Created {
-        /// All bytes of the sequencer's `_meta` as it was then.
-        meta: Block,
+        /// What reading its definition takes: `txn_seq/_meta`, the log's header, a view's definition.
+        files: Vec<FilePiece>,
     },
     /// The table has another name from here on; the token has the one before.
     Renamed {
@@ -75,23 +72,17 @@ pub enum What {
     },
     /// The table was dropped.
     Dropped,
-    /// The history of the table starts anew from a copy of its files.
+    /// The history of the table starts anew from a copy: it was there before the log, the log alone can't tell what
+    /// it holds, or an operator asked for it.
     Base {
         /// The last transaction that the copy holds.
         seq_txn: u64,
-        /// The blob that lists the copy's files.
+        /// The blob that lists the copy's files: a [`Base`](super::Base).
         manifest: Sum,
         /// The blob's length in bytes.
         manifest_len: u64,
-    },
-    /// What the log alone can't tell: rows as they are after some transactions.
-    Correction {
-        /// The table as it was before this transaction is where the correction starts.
-        from_seq_txn: u64,
-        /// The table is as it was after this one when it is applied.
-        to_seq_txn: u64,
-        /// The bytes.
-        files: Vec<FilePiece>,
+        /// Why, for people.
+        why: String,
     },
     /// Digests of the table, to compare with.
     Digests {
@@ -100,15 +91,25 @@ pub enum What {
     },
 }
 
-/// A transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordEntry {
-    /// The record of the sequencer's log, as it stands there.
-    pub record: Bytes,
-    /// The structural change, as it stands in `_txnlog.meta.d`.
-    pub change: Option<Block>,
-    /// Ranges of the segment's files: its event and the rows of each column.
+/// Transactions of one table, one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The first one's `seqTxn`; 1 is a table's first.
+    pub first_seq_txn: u64,
+    /// Transactions in a part of the sequencer's log; 0 of a log in one file, whose records are shorter.
+    pub part_size: u32,
+    /// The sequencer's record of each, as it stands in its log.
+    pub records: Vec<Bytes>,
+    /// What reading them takes, beside the records: structural changes, the segments' definitions, events, symbols, and
+    /// the rows of each column. They stand alone: nothing that came before is needed.
     pub files: Vec<FilePiece>,
+}
+
+impl Run {
+    /// The last one's `seqTxn`.
+    pub fn last_seq_txn(&self) -> u64 {
+        self.first_seq_txn.saturating_add(self.records.len() as u64).saturating_sub(1)
+    }
 }
 
 /// A range of a file. A reader lays it out as the file again.

@@ -91,7 +91,7 @@ impl Files for MemoryFiles {
 }
 
 /// The names in a directory of files by path, sorted.
-pub(super) fn names_in<T>(files: &BTreeMap<String, T>, dir: &str) -> Vec<String> {
+pub(crate) fn names_in<T>(files: &BTreeMap<String, T>, dir: &str) -> Vec<String> {
     let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
     let mut names: Vec<String> = Vec::new();
     for path in files.range(prefix.clone()..).map(|(path, _)| path) {

@@ -92,7 +92,8 @@ fn join(path: &str, extents: BTreeMap<u64, Bytes>, pieces: &mut Vec<Piece>) {
     end_run(run);
 }
 
-fn concat(mut parts: Vec<Bytes>) -> Bytes {
+/// The parts as one; a single one is not copied.
+pub(crate) fn concat(mut parts: Vec<Bytes>) -> Bytes {
     if parts.len() == 1 {
         return parts.pop().unwrap_or_default();
     }
@@ -168,9 +169,14 @@ impl PieceFiles {
             .map(|(path, _)| path.clone())
             .collect();
         for path in below {
-            let gone = self.files.remove(&path).unwrap_or_default();
-            self.held -= gone.values().map(|bytes| bytes.len() as u64).sum::<u64>();
+            self.remove(&path);
         }
+    }
+
+    /// Lets go of a file.
+    pub fn remove(&mut self, path: &str) {
+        let gone = self.files.remove(path).unwrap_or_default();
+        self.held -= gone.values().map(|bytes| bytes.len() as u64).sum::<u64>();
     }
 
     /// Bytes held.

@@ -1,5 +1,6 @@
 use super::cursor::{Cursor, Gather};
 use super::{Error, Files, Result, SegmentId, TxnKind, TxnRecord};
+use bytes::Bytes;
 use std::ops::RangeInclusive;
 
 /// Bytes before the first record of a V1 log.
@@ -64,6 +65,27 @@ impl SequencerLog {
             (_, part_size) => LogVersion::V2 { part_size },
         };
         Ok(Self { table_dir: table_dir.into(), version, max_txn, created_us })
+    }
+
+    /// A log of which only a part is there, as a reader of that part needs it: see [`header`](Self::header).
+    pub(crate) fn laid_out(table_dir: &str, part_size: u32, max_txn: u64, created_us: i64) -> Self {
+        let version = if part_size == 0 { LogVersion::V1 } else { LogVersion::V2 { part_size } };
+        Self { table_dir: table_dir.into(), version, max_txn, created_us }
+    }
+
+    /// The log's main file, and the header in it.
+    pub(crate) fn header(&self) -> (String, Bytes) {
+        let (format, part_size) = match self.version {
+            LogVersion::V1 => (0i32, 0),
+            LogVersion::V2 { part_size } => (1, part_size),
+        };
+        let mut header = Vec::with_capacity(HEADER as usize);
+        header.extend_from_slice(&format.to_le_bytes());
+        header.extend_from_slice(&self.max_txn.to_le_bytes());
+        header.extend_from_slice(&self.created_us.to_le_bytes());
+        header.extend_from_slice(&part_size.to_le_bytes());
+        header.resize(HEADER as usize, 0);
+        (format!("{}/txn_seq/_txnlog", self.table_dir), header.into())
     }
 
     /// The table's directory.

@@ -47,16 +47,12 @@ fn everything(blob: Sum) -> Pack {
         piece("wal12/0/größe.d", 0, zstd()),
         piece("wal12/0/big.d", 1 << 40, by_reference),
     ];
-    let records = vec![
-        RecordEntry { record: vec![1; 28].into(), change: None, files: files.clone() },
-        RecordEntry { record: vec![2; 28].into(), change: Some(stored(b"change")), files: Vec::new() },
-    ];
+    let records = vec![vec![1; 28].into(), vec![2; 28].into()];
     let whats = [
-        What::Created { meta: stored(b"meta") },
-        What::Transactions { first_seq_txn: 1, records },
+        What::Created { files: vec![piece("txn_seq/_meta", 0, stored(b"meta"))] },
+        What::Transactions(Run { first_seq_txn: 1, part_size: 0, records, files }),
         What::Renamed { to: "trades2".to_owned() },
-        What::Base { seq_txn: 5, manifest: blob, manifest_len: 6 },
-        What::Correction { from_seq_txn: 6, to_seq_txn: 8, files },
+        What::Base { seq_txn: 5, manifest: blob, manifest_len: 6, why: "it was there before".to_owned() },
         What::Digests { digests: vec![(8, Digest(1)), (9, Digest(u128::MAX))] },
         What::Dropped,
     ];
@@ -86,7 +82,7 @@ fn version_1() -> Bucket {
         bucket.insert(next.key(), object.bytes().clone());
         point = behind(&point, &object);
     }
-    let part = Part { name: "trades~7/_meta".to_owned(), sum: Sum::of(&blob), bytes: 6 };
+    let part = Part { name: "trades~7".to_owned(), sum: Sum::of(&blob), bytes: 6 };
     let manifest = point.manifest(vec![part], None).expect("there are objects");
     bucket.insert(Key::Cluster, cluster.to_bytes().expect("it is small"));
     bucket.insert(Key::Snapshot(3), manifest.to_bytes().expect("it is small"));
@@ -141,15 +137,14 @@ fn version_1_is_read_to_its_end() {
     assert_eq!(reader.point(), &Point::behind(&manifest));
     assert_eq!(packs.len(), 3);
     assert!(verify(&packs[2].1, &Signer::new(&[7; 32]).public()));
-    let What::Transactions { records, .. } = &packs[0].0.tables[1].what else {
+    let What::Transactions(Run { files, .. }) = &packs[0].0.tables[1].what else {
         panic!("transactions come second")
     };
     let key = packs[0].1.head().place.key();
-    let texts: Vec<_> =
-        records[0].files[..3].iter().map(|piece| piece.block.unpack(key).expect("it opens")).collect();
+    let texts: Vec<_> = files[..3].iter().map(|piece| piece.block.unpack(key).expect("it opens")).collect();
     assert_eq!(texts, ["event", "aaaaaaaaaaaaaaaaaaaaaaaaa", "xyz"]);
     let blob = &bucket[&Key::Blob(Sum::of(b"a blob"))];
-    assert_eq!(records[0].files[3].block.unpack_blob(blob).expect("it is the blob"), "a blob");
+    assert_eq!(files[3].block.unpack_blob(blob).expect("it is the blob"), "a blob");
 }
 
 /// Writes the files anew; only for a new version of the format, beside the old ones.
@@ -186,24 +181,19 @@ fn pieces() -> impl Strategy<Value = Vec<FilePiece>> {
 
 fn what() -> impl Strategy<Value = What> {
     let number = || 0..i64::MAX as u64;
-    let record = (vec(any::<u8>(), 0..100), proptest::option::of(block()), pieces())
-        .prop_map(|(record, change, files)| RecordEntry { record: record.into(), change, files });
+    let record = vec(any::<u8>(), 0..100).prop_map(bytes::Bytes::from);
     prop_oneof![
-        (number(), vec(record, 0..4))
-            .prop_map(|(first_seq_txn, records)| What::Transactions { first_seq_txn, records }),
-        block().prop_map(|meta| What::Created { meta }),
+        (number(), 0..i32::MAX as u32, vec(record, 0..4), pieces()).prop_map(
+            |(first_seq_txn, part_size, records, files)| {
+                What::Transactions(Run { first_seq_txn, part_size, records, files })
+            }
+        ),
+        pieces().prop_map(|files| What::Created { files }),
         "\\PC{0,20}".prop_map(|to| What::Renamed { to }),
         Just(What::Dropped),
-        (number(), any::<[u8; 32]>(), number()).prop_map(|(seq_txn, sum, manifest_len)| What::Base {
-            seq_txn,
-            manifest: Sum(sum),
-            manifest_len
-        }),
-        (number(), number(), pieces()).prop_map(|(from_seq_txn, to_seq_txn, files)| What::Correction {
-            from_seq_txn,
-            to_seq_txn,
-            files
-        }),
+        (number(), any::<[u8; 32]>(), number(), "\\PC{0,20}").prop_map(
+            |(seq_txn, sum, manifest_len, why)| What::Base { seq_txn, manifest: Sum(sum), manifest_len, why }
+        ),
         vec((number(), any::<u128>().prop_map(Digest)), 0..4).prop_map(|digests| What::Digests { digests }),
     ]
 }
@@ -233,8 +223,8 @@ fn read_all(bytes: bytes::Bytes) {
         assert_eq!(again.bytes(), &bytes);
     }
     for entry in &pack.tables {
-        if let What::Transactions { records, .. } = &entry.what {
-            for piece in records.iter().flat_map(|record| &record.files) {
+        if let What::Transactions(Run { files, .. }) | What::Created { files } = &entry.what {
+            for piece in files {
                 // Memory is bounded by the format's limits, whatever is declared.
                 let _ = piece.block.unpack(head().place.key());
             }
@@ -306,7 +296,7 @@ proptest! {
 fn paths_that_lead_elsewhere_are_neither_written_nor_read() {
     for path in ["", "/", "/etc/x", "../x", "a/../b", "a//b", "a/./b", "a\\b", "a\0b", "a/", "a\nb"] {
         let files = vec![piece(path, 0, stored(b"x"))];
-        let what = What::Correction { from_seq_txn: 1, to_seq_txn: 2, files };
+        let what = What::Created { files };
         let pack = Pack { tables: vec![TableEntry { token: token("t"), what }], ..Pack::default() };
         assert!(pack.encode(head(), None).is_err(), "{path:?}");
         // Of a path as long as this one that may be written, the bytes are changed.
@@ -315,7 +305,7 @@ fn paths_that_lead_elsewhere_are_neither_written_nor_read() {
             continue;
         }
         let files = vec![piece(&fine, 0, stored(b"y"))];
-        let what = What::Correction { from_seq_txn: 1, to_seq_txn: 2, files };
+        let what = What::Created { files };
         let pack = Pack { tables: vec![TableEntry { token: token("t"), what }], ..Pack::default() };
         let mut bytes = pack.encode(head(), None).expect("the path is fine").bytes().to_vec();
         let at =

@@ -25,6 +25,7 @@ mod indexes;
 #[cfg(feature = "signing")]
 mod ledger_formats;
 #[cfg(feature = "ledger")]
+mod ledger_mirror;
 mod ledger_model;
 mod recordings;
 #[path = "../common/sim_disk.rs"]

@@ -1,0 +1,208 @@
+//! What an instance did, and when: `nodes/{i}/{k}.journal`.
+//!
+//! An instance writes the numbers in order, one small object whenever there is something to tell, at most one a minute while it
+//! is idle. So that a reader need not begin at 0, each 16th begins with all tables, and each 256th sums up those before it.
+
+use super::json::{Document, FORMAT};
+use super::{ClusterId, Sum};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Every so many journal objects one holds a summary of those before it.
+pub const JOURNAL_ROLLUP: u64 = 256;
+
+/// One object of an instance's journal.
+///
+/// ```
+/// use understudy::ledger::{ClusterId, Document, Journal, JournalEntry, Note};
+/// let mut journal = Journal::new(ClusterId(1), 0, "replica-1", 0);
+/// journal.entries.push(JournalEntry { at_us: 5, what: Note::Applied { tables: [("t~1".into(), 7)].into() } });
+/// assert_eq!(Journal::read("journal", &journal.to_bytes()?)?, journal);
+/// # Ok::<(), understudy::ledger::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// The version, 1.
+    pub format: u32,
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The instance's number.
+    pub node: u32,
+    /// Its name.
+    pub name: String,
+    /// Which object of its journal: 0, 1, 2 ...
+    pub k: u64,
+    /// The instance's clock when the object was written, microseconds since 1970.
+    pub written_us: i64,
+    /// In each 16th: the last transaction applied of every table before the first entry, by directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<BTreeMap<String, u64>>,
+    /// At each 256th: what the 255 objects before it tell, at most one entry of a kind for each minute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summary: Vec<JournalEntry>,
+    /// What happened, in order.
+    pub entries: Vec<JournalEntry>,
+}
+
+/// Something that an instance did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// By the instance's clock, microseconds since 1970.
+    pub at_us: i64,
+    /// What.
+    #[serde(flatten)]
+    pub what: Note,
+}
+
+/// What an instance did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Note {
+    /// It started: its program's version and its role.
+    Started {
+        /// E.g. `0.1.0`.
+        version: String,
+        /// As QuestDB names it: `primary`, `replica`.
+        role: String,
+    },
+    /// It ended on purpose.
+    Stopped {
+        /// Why.
+        why: String,
+    },
+    /// It has another role.
+    Role {
+        /// As QuestDB names it.
+        role: String,
+    },
+    /// A writer: all numbers up to this one are durable. A reader: it has received all up to this one.
+    Reached {
+        /// The number.
+        n: u64,
+        /// Bytes of the objects since the last such entry.
+        bytes: u64,
+    },
+    /// The last transaction applied (of a writer: shipped) of tables that moved, by directory.
+    Applied {
+        /// Directory and `seqTxn`.
+        tables: BTreeMap<String, u64>,
+    },
+    /// Digests of its own tables.
+    Digests {
+        /// Directory to `seqTxn` and digest, 32 hex digits.
+        tables: BTreeMap<String, (u64, String)>,
+    },
+    /// A table was taken from a copy.
+    Base {
+        /// The table's directory.
+        table: String,
+        /// The transaction that the copy holds.
+        seq_txn: u64,
+        /// Why.
+        why: String,
+    },
+    /// A snapshot's manifest is in the bucket.
+    Snapshot {
+        /// The number that it is named after.
+        n: u64,
+    },
+    /// Partitions as they are stored changed.
+    Partitions {
+        /// The table's directory.
+        table: String,
+        /// The partitions' directories.
+        partitions: Vec<String>,
+    },
+    /// A table, or with no table the whole instance, can't go on.
+    Error {
+        /// The table's directory.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        table: Option<String>,
+        /// What is wrong and what to do.
+        text: String,
+    },
+    /// What was wrong is over.
+    Recovered {
+        /// The table's directory.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        table: Option<String>,
+    },
+    /// Tables that are not replicated, by directory, with the reason.
+    NotReplicated {
+        /// Directory to reason.
+        tables: BTreeMap<String, String>,
+    },
+    /// A writer was fenced: somebody else continues the history.
+    Fenced {
+        /// The number at which its directory was sealed.
+        n: u64,
+        /// Transactions that it had and the history does not contain, by table: the first and the last one.
+        lost: BTreeMap<String, (u64, u64)>,
+    },
+    /// The instance was retired by an operator.
+    Removed,
+    /// What a later version tells.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Journal {
+    /// An object of the journal with nothing in it yet.
+    pub fn new(cluster: ClusterId, node: u32, name: &str, k: u64) -> Self {
+        let (format, name) = (FORMAT, name.to_owned());
+        Self {
+            format,
+            cluster,
+            node,
+            name,
+            k,
+            written_us: 0,
+            state: None,
+            summary: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// Whether this object begins with all tables.
+    pub fn is_full(k: u64) -> bool {
+        k.is_multiple_of(16)
+    }
+
+    /// Whether this object sums up those before it.
+    pub fn is_rollup(k: u64) -> bool {
+        k % JOURNAL_ROLLUP == JOURNAL_ROLLUP - 1
+    }
+
+    /// The hash of its bytes, to tell own objects from another's of the same name.
+    ///
+    /// # Errors
+    /// As [`Document::to_bytes`].
+    pub fn sum(&self) -> super::Result<Sum> {
+        Ok(Sum::of(&self.to_bytes()?))
+    }
+}
+
+impl Document for Journal {
+    const BYTES_MAX: u64 = 16 << 20;
+
+    fn format(&self) -> u32 {
+        self.format
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_of_later_versions_are_passed_over() {
+        let text = r#"{"format":1,"cluster":"00000000000000000000000000000001","node":0,"name":"a","k":3,"written_us":9,
+            "entries":[{"at_us":1,"what":"danced","with":["x"]},{"at_us":2,"what":"reached","n":4,"bytes":5}]}"#;
+        let journal = Journal::read("x", text.as_bytes()).unwrap();
+        assert_eq!(journal.entries[0].what, Note::Unknown);
+        assert_eq!(journal.entries[1].what, Note::Reached { n: 4, bytes: 5 });
+        assert!(Journal::is_full(0) && Journal::is_full(16) && !Journal::is_full(15));
+        assert!(Journal::is_rollup(255) && Journal::is_rollup(511) && !Journal::is_rollup(256));
+    }
+}
