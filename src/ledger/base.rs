@@ -340,7 +340,7 @@ mod tests {
         wrong[0] ^= 1;
         let files = base.clone().files("t", |_| Ok(wrong.clone().into())).unwrap();
         assert!(matches!(files.read("t/_meta", 0, 4), Err(wal::Error::Damaged { .. })));
-        let mut lying = base.clone();
+        let mut lying = base;
         lying.bundles[0].pieces[0].crc ^= 1;
         let files = lying.files("t", |_| Ok(blobs[0].clone())).unwrap();
         assert!(matches!(files.read("t/_meta", 0, 4), Err(wal::Error::Damaged { .. })));
