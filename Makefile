@@ -9,7 +9,7 @@ help: ## what can be made
 run: ## build, and serve the page with the bundled recording (ARGS="DIR --bind ADDRESS" for others)
 	@scripts/run.sh $(ARGS)
 
-test: ## run all tests (PARTS="rust wasm page live replica e2e size stores" for some of them)
+test: ## run all tests (PARTS="rust wasm page live replica e2e size stores cluster" for some of them)
 	@scripts/test.sh $(PARTS)
 
 soak: ## prove replicas against the real QuestDB at length: 10,000 scenarios, 500 kills; goes on where it stopped
