@@ -39,7 +39,7 @@ class Store:
         subprocess.run([sys.executable, SERVERS, "start", tools / "stores", self.run, self.name], check=True)
         started = json.loads((self.run / "stores.json").read_text())[0]
         self.proxy = Proxy(started["port"])
-        self.direct = started["connection"]
+        self.port, self.direct = started["port"], started["connection"]
         return self.direct.replace(f"127.0.0.1:{started['port']}", f"127.0.0.1:{self.proxy.port}")
 
     def mode(self, mode: str) -> None:
