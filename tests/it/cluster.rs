@@ -35,9 +35,9 @@ async fn read(bucket: &Bucket) -> (Vec<String>, Point) {
     let (mut texts, mut at) = (Vec::new(), Point::start(&cluster));
     loop {
         match follower.next().await {
-            Followed::Pack { pack, point, .. } => {
-                texts.push(pack.handover.unwrap());
-                at = *point;
+            Followed::Pack(arrived) => {
+                texts.push(arrived.pack.handover.unwrap());
+                at = arrived.point;
             }
             Followed::Term(point) => at = *point,
             Followed::CaughtUp => return (texts, at),

@@ -12,6 +12,7 @@ mod progress;
 mod repair;
 mod replay;
 mod serve;
+mod ship;
 mod size;
 mod status;
 mod tables;
@@ -56,6 +57,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Apply(args) => apply::run(out, &args),
         Verb::Status(args) => status::run(out, &args),
         Verb::Repair(args) => repair::run(out, &args),
+        Verb::Ship(args) => ship::run(out, args),
         Verb::Generate(args) => match args.what {
             Artifact::Completions { shell } => {
                 let mut script = Vec::new();

@@ -9,6 +9,9 @@ use tokio::task::JoinHandle;
 /// The most requests ahead.
 const DEPTH_MAX: usize = 16;
 
+/// An answer, and what was wrong for people.
+type Answered = (GetAnswer, Option<String>);
+
 /// Fetches the numbers behind the one at hand, more of them the longer they are there.
 ///
 /// Only what is found counts: that an object is missing is asked again when its turn comes.
@@ -17,7 +20,7 @@ pub(super) struct Ahead {
     bytes_max: u64,
     depth: usize,
     longest: u64,
-    flying: VecDeque<(Place, JoinHandle<(GetAnswer, Option<String>)>)>,
+    flying: VecDeque<(Place, JoinHandle<Answered>)>,
 }
 
 impl Ahead {
@@ -27,7 +30,7 @@ impl Ahead {
     }
 
     /// The object `key`, or what came of asking for it now.
-    pub(super) async fn get(&mut self, key: Key) -> (GetAnswer, Option<String>) {
+    pub(super) async fn get(&mut self, key: Key) -> Answered {
         let Key::Object(place) = key else { return get(&self.bucket, key).await };
         let (answer, why) = match self.take(place).await {
             Some(bytes) => (bytes, None),

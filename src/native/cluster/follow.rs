@@ -35,17 +35,8 @@ pub struct FollowOptions {
 /// What comes from the log.
 #[derive(Debug)]
 pub enum Followed {
-    /// The next pack, with the blobs that it refers to.
-    Pack {
-        /// As it lies in the bucket.
-        object: Object,
-        /// Its contents.
-        pack: Pack,
-        /// By their hash.
-        blobs: BTreeMap<Sum, Bytes>,
-        /// Where the log goes on behind it.
-        point: Box<Point>,
-    },
+    /// The next pack.
+    Pack(Box<Arrived>),
     /// A new term has begun; the log goes on here.
     Term(Box<Point>),
     /// All that is in the log has come. Told again each time that something came.
@@ -56,6 +47,19 @@ pub enum Followed {
     Trouble(String),
     /// The log can't be followed further; a person has to look.
     Stopped(Failure),
+}
+
+/// A pack with all that it takes to apply it.
+#[derive(Debug)]
+pub struct Arrived {
+    /// As it lies in the bucket.
+    pub object: Object,
+    /// Its contents.
+    pub pack: Pack,
+    /// The blobs that it refers to, by their hash.
+    pub blobs: BTreeMap<Sum, Bytes>,
+    /// Where the log goes on behind it.
+    pub point: Point,
 }
 
 /// Follows the log in the background. Ends when it is dropped.
@@ -160,15 +164,15 @@ impl Task {
 
     /// Tells of an event; false if nobody listens any more.
     async fn follow(&mut self, event: Event) -> Result<bool, Failure> {
-        let point = Box::new(self.reader.point().clone());
+        let point = self.reader.point().clone();
         let followed = match event {
             Event::Pack(object) => {
                 self.check_signature(&object)?;
                 let pack = object.pack().map_err(|error| log_failure(&error))?;
                 let blobs = self.blobs(&pack).await?;
-                Followed::Pack { object, pack, blobs, point }
+                Followed::Pack(Box::new(Arrived { object, pack, blobs, point }))
             }
-            Event::Followed(_) => Followed::Term(point),
+            Event::Followed(_) => Followed::Term(Box::new(point)),
             Event::Missing => Followed::CaughtUp,
             Event::Load(manifest) => {
                 if self.events.send(Followed::Load(manifest)).await.is_err() {

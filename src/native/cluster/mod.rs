@@ -21,7 +21,7 @@ mod writer;
 
 pub use blobs::{get_blob, get_document, put_blob};
 pub use claim::{Claimed, Heard, claim};
-pub use follow::{FollowOptions, Followed, Follower};
+pub use follow::{Arrived, FollowOptions, Followed, Follower};
 pub use join::{found, join};
 pub use journal::JournalWriter;
 pub use nodes::{journal_end, nodes, register};
