@@ -19,6 +19,10 @@ impl Tables {
             if !self.is_of_use(n, entry, &mut based) {
                 continue;
             }
+            if self.is_own(dir) {
+                self.halt(dir, Exit::Failed, "a table without a WAL that was made here has its directory");
+                continue;
+            }
             // A table's transactions are of no use without the table.
             if let What::Transactions(run) = &entry.what
                 && run.first_seq_txn > 1
@@ -45,19 +49,19 @@ impl Tables {
             return false;
         }
         let is_base = matches!(entry.what, What::Base { .. });
+        let before = based.contains(dir);
+        if is_base {
+            based.insert(dir.clone());
+        }
         if let Some(base) = &kept.base
             && n <= base.n
-            && !based.contains(dir)
+            && !before
         {
             // What comes before a copy counts no more; a copy that is there is not taken twice.
-            let here = n == base.n && is_base;
-            if here {
-                based.insert(dir.clone());
-            }
-            return here && !base.done;
+            return n == base.n && is_base && !base.done;
         }
         let needs_rows =
             matches!(entry.what, What::Transactions(_) | What::Digests { .. } | What::Created { .. });
-        !(needs_rows && kept.stopped.is_some() && !based.contains(dir))
+        !(needs_rows && kept.stopped.is_some() && !before)
     }
 }

@@ -65,7 +65,8 @@ impl Home {
     fn read<T: Document>(&self, name: &str) -> Result<Option<T>> {
         let path = self.state.join(name);
         let failed = |text: String| {
-            let advice = "what it remembers can't be read: move the directory away and begin with an empty one";
+            let advice =
+                "what it remembers can't be read: move the directory away and begin with an empty one";
             Failure::new(Exit::Damaged, format!("{}: {text}", path.display())).advise(advice)
         };
         let len = match fs::metadata(&path) {

@@ -100,6 +100,8 @@ struct Loading {
     next: Option<BaseJob>,
     /// Dropped meanwhile.
     drop: bool,
+    /// The table had stopped.
+    recovers: bool,
 }
 
 #[derive(Debug)]
@@ -247,11 +249,9 @@ impl Tables {
             }
         };
         let dir = &job.dir;
-        let recovered = self.kept.get(dir).is_some_and(|table| table.stopped.is_some());
         let table = self.kept.entry(dir.clone()).or_default();
-        table.stopped = None;
         table.base = Some(KeptBase { n: job.n, sum: job.manifest, done: true });
-        let recovered = recovered | self.diverged.remove(dir) | self.failing.remove(dir).is_some();
+        let recovered = loading.recovers | self.diverged.remove(dir) | self.failing.remove(dir).is_some();
         self.dirty = true;
         self.mirror.know(&token_of(&copied.token), copied.seq_txn);
         self.replication.let_go(&copied.token);
@@ -326,6 +326,37 @@ impl Tables {
         self.taken.is_empty() && self.loading.is_empty()
     }
 
+    /// Whether all that is left are tables that failed, and are tried again later.
+    pub(super) fn waits_for_better_times(&self) -> bool {
+        self.loading.is_empty() && self.busy.is_empty() && !self.failing.is_empty()
+    }
+
+    /// Whether there is something to apply.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.busy.is_empty()
+    }
+
+    /// Packs that are not settled.
+    pub(super) fn unsettled(&self) -> usize {
+        self.taken.len()
+    }
+
+    /// Whether there is something to write down.
+    pub(super) fn is_changed(&self) -> bool {
+        self.dirty
+    }
+
+    /// The last transaction of a table that was told of, or that it was opened with.
+    pub(super) fn applied(&self, dir: &str) -> u64 {
+        self.told.get(dir).copied().unwrap_or(0)
+    }
+
+    /// A new term begins: the log goes on here.
+    pub(super) fn term(&mut self, point: Point) {
+        let n = point.next.n.saturating_sub(1);
+        self.taken.push_back(Taken { n, point, needs: Vec::new() });
+    }
+
     /// Whether a snapshot's tables are on their way.
     pub(super) fn is_loading(&self) -> bool {
         !self.loading.is_empty()
@@ -390,8 +421,10 @@ impl Tables {
         let table = self.kept.entry(job.dir.clone()).or_default();
         table.dropped = None;
         table.base = Some(KeptBase { n: job.n, sum: job.manifest, done: false });
+        // What follows the copy is taken while it is on its way.
+        let recovers = table.stopped.take().is_some();
         self.dirty = true;
-        self.loading.insert(job.dir.clone(), Loading { next: None, drop: false });
+        self.loading.insert(job.dir.clone(), Loading { next: None, drop: false, recovers });
         self.outcomes.push(Outcome::Load(job));
     }
 
@@ -549,6 +582,12 @@ impl Tables {
     /// The disk, for those who make a table anew.
     pub(super) fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
+    }
+
+    /// Whether this is a table without a WAL, which is none of the cluster's.
+    pub(super) fn is_own(&self, dir: &str) -> bool {
+        let mut registered = self.replication.registered().iter();
+        registered.any(|token| token.dir == dir && token.kind == TableKind::Plain)
     }
 
     /// Whether anything of this table has come, or is there.

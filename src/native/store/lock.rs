@@ -104,7 +104,7 @@ impl Holder {
 }
 
 /// This machine's name; empty where it isn't known.
-fn host() -> String {
+pub(crate) fn host() -> String {
     #[cfg(unix)]
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     #[cfg(not(unix))]
