@@ -8,6 +8,7 @@
 //! | [`http`] | the same directory behind a web server |
 //! | [`index`] | `understudy-index.json`: the listing that a static server does not give |
 //! | [`outcome`] | exit codes, failures |
+//! | [`replica`] | a directory that follows a cluster's bucket |
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
 //! | [`ship`] | a database's log on its way into a bucket, beside QuestDB |
@@ -30,6 +31,7 @@ pub mod export;
 pub mod http;
 pub mod index;
 pub mod outcome;
+pub mod replica;
 pub mod serve;
 pub mod ship;
 pub mod source;

@@ -11,6 +11,7 @@ mod out;
 mod progress;
 mod repair;
 mod replay;
+mod replica;
 mod serve;
 mod ship;
 mod size;
@@ -55,6 +56,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Serve(args) => serve::run(out, args),
         Verb::Index(args) => index::run(out, &args),
         Verb::Apply(args) => apply::run(out, &args),
+        Verb::Replica(args) => replica::run(out, &args),
         Verb::Status(args) => status::run(out, &args),
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),

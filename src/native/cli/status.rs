@@ -24,7 +24,7 @@ pub(super) fn run(out: &Out, args: &Status) -> Result<Exit> {
     let mut tables = Vec::new();
     for token in database.tables() {
         let (told, ended, text) = of(&disk, token, &last, &args.dir);
-        exit = super::apply::worse(exit, ended);
+        exit = exit.worse(ended);
         out.text(text)?;
         tables.push(told);
     }
