@@ -49,7 +49,7 @@ class Demo:
         if more:
             self.nodes.pop("primary").wait(120)
         for name in ("replica-a", "replica-b"):
-            self.add(nodes.replica(self.args.understudy, self.root / name, self.store, self.root, name, ["--poll", "200ms"]))
+            self.add(nodes.replica(self.args.understudy, self.root / name, self.store, self.root, name, ["--poll", "200"]))
         port = self.args.port or free_port()
         serve = [self.args.understudy, "serve", self.bucket, "--page", self.args.page, "--bind", f"127.0.0.1:{port}"]
         self.add(nodes.Node("page", self.root, serve))

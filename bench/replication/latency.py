@@ -17,9 +17,9 @@ from stream import Watch, poll, wait_for
 TABLES, ROWS, RATE = 10, 100, 20.0
 # name -> store, window, poll, what has to hold: (share, ms)
 CASES = {
-    "fs 10/10": ("fs", "10ms", "10ms", [(0.5, 30), (0.99, 100)]),
-    "S3 50/50": ("seaweedfs", "50ms", "50ms", [(0.99, 300)]),
-    "S3 1000/1000": ("seaweedfs", "1000ms", "1000ms", [(0.99, 2200)]),
+    "fs 10/10": ("fs", "10", "10", [(0.5, 30), (0.99, 100)]),
+    "S3 50/50": ("seaweedfs", "50", "50", [(0.99, 300)]),
+    "S3 1000/1000": ("seaweedfs", "1000", "1000", [(0.99, 2200)]),
 }
 
 

@@ -60,8 +60,8 @@ class Cluster:
         self.store = stores.Store(store, work, args.tools)
         self.primary = QuestDB("9.3.4", work / "primary", SERVER)
         (work / "primary").mkdir()
-        ship = nodes.shipper(args.understudy, self.primary.db, self.store.connection, work, more=["--window", "100ms"])
-        followers = {name: nodes.replica(args.understudy, work / name, self.store.connection, work, name, ["--poll", "100ms"]) for name in "ab"}
+        ship = nodes.shipper(args.understudy, self.primary.db, self.store.connection, work, more=["--window", "100"])
+        followers = {name: nodes.replica(args.understudy, work / name, self.store.connection, work, name, ["--poll", "100"]) for name in "ab"}
         self.nodes = {"ship": ship, **followers}
         self.writers: workload.Writers | None = None
 
