@@ -3,6 +3,7 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`bucket`] | object stores, and what they answer to a put-if-absent |
+//! | [`config`] | `server.conf` and the environment |
 //! | [`disk`] | a `db` directory on this machine, as [`crate::wal::Files`] |
 //! | [`http`] | the same directory behind a web server |
 //! | [`index`] | `understudy-index.json`: the listing that a static server does not give |
@@ -22,6 +23,7 @@
 
 pub mod bucket;
 pub mod cli;
+pub mod config;
 pub mod disk;
 pub mod export;
 pub mod http;
