@@ -337,6 +337,13 @@ pub struct Node {
     pub kind: String,
 }
 
+impl Node {
+    /// An instance.
+    pub fn new(cluster: ClusterId, name: &str, kind: &str) -> Self {
+        Self { format: FORMAT, cluster, name: name.to_owned(), kind: kind.to_owned() }
+    }
+}
+
 document!(Node, 4096);
 
 /// `requests/{k}.json`: an operator's wish, which the primary answers in the log.

@@ -16,6 +16,7 @@ mod applied;
 mod blocks;
 #[cfg(feature = "native")]
 mod cli;
+mod cluster;
 mod convert;
 mod crashes;
 #[path = "../common/crashing.rs"]
