@@ -12,6 +12,7 @@
 //! | [`outcome`] | exit codes, failures |
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
+//! | [`ship`] | a database's log on its way into a bucket, beside QuestDB |
 //! | [`store`] | a database in QuestDB's own files, written by applying a log |
 //! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
 //! | [`cli`] | arguments, output, exit codes, one file per verb |
@@ -34,5 +35,6 @@ pub mod index;
 pub mod metrics;
 pub mod outcome;
 pub mod serve;
+pub mod ship;
 pub mod source;
 pub mod store;

@@ -12,7 +12,7 @@ Exit codes:
   1  could not be done: source unreachable, output not writable, no such table
   2  wrong usage
   3  rows that the result needs were purged by QuestDB
-  4  the log is damaged
+  4  the log is damaged; of `ship`: another process continues the history
   5  the result diverged: a statement in the log can't be executed exactly; two databases differ
   6  the table is suspended, as it is on the server
   7  the log uses a format or version that this program does not know";
@@ -54,6 +54,7 @@ pub(super) enum Verb {
     Ls(Ls),
     Node(Node),
     Repair(Repair),
+    Ship(super::ship::Ship),
     Generate(Generate),
 }
 

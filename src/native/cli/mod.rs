@@ -13,6 +13,7 @@ mod progress;
 mod repair;
 mod replay;
 mod serve;
+mod ship;
 mod size;
 mod status;
 mod tables;
@@ -62,6 +63,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
             NodeVerb::Remove { name, to } => bucket::node::remove(out, &to, &name),
         },
         Verb::Repair(args) => repair::run(out, &args),
+        Verb::Ship(args) => ship::run(out, args),
         Verb::Generate(args) => match args.what {
             Artifact::Completions { shell } => {
                 let mut script = Vec::new();

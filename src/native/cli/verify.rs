@@ -176,7 +176,7 @@ pub(super) fn severity(exit: Exit) -> u8 {
         Exit::Diverged => 2,
         Exit::Purged => 3,
         Exit::Unsupported => 4,
-        Exit::Damaged => 5,
+        Exit::Damaged | Exit::Fenced => 5,
         Exit::Failed => 6,
         Exit::Usage => 7,
     }
