@@ -10,6 +10,7 @@
 //! | [`index`] | `understudy-index.json`: the listing that a static server does not give |
 //! | [`metrics`] | what a node measures, and the server for it and for health checks |
 //! | [`outcome`] | exit codes, failures |
+//! | [`replica`] | a directory that follows a cluster's bucket |
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
 //! | [`ship`] | a database's log on its way into a bucket, beside QuestDB |
@@ -34,6 +35,7 @@ pub mod http;
 pub mod index;
 pub mod metrics;
 pub mod outcome;
+pub mod replica;
 pub mod serve;
 pub mod ship;
 pub mod source;

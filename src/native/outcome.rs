@@ -6,7 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 /// Exit codes of the command, the same for every verb. They are a contract: `docs/cli.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Exit {
@@ -37,6 +37,17 @@ impl Exit {
             Self::Fenced => Self::Damaged as u8,
             other => other as u8,
         }
+    }
+}
+
+impl Exit {
+    /// The one that counts of two, where several tables end differently.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let order =
+            [Self::Failed, Self::Damaged, Self::Unsupported, Self::Purged, Self::Diverged, Self::Suspended];
+        let place = |exit: Self| order.iter().position(|known| *known == exit).unwrap_or(order.len());
+        if place(other) < place(self) { other } else { self }
     }
 }
 

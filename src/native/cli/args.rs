@@ -50,6 +50,7 @@ pub(super) enum Verb {
     Serve(Serve),
     Index(Index),
     Apply(Apply),
+    Replica(super::replica::ReplicaArgs),
     Status(Status),
     Ls(Ls),
     Node(Node),

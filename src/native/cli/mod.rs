@@ -12,6 +12,7 @@ mod out;
 mod progress;
 mod repair;
 mod replay;
+mod replica;
 mod serve;
 mod ship;
 mod size;
@@ -56,6 +57,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Serve(args) => serve::run(out, args),
         Verb::Index(args) => index::run(out, &args),
         Verb::Apply(args) => apply::run(out, &args),
+        Verb::Replica(args) => replica::run(out, &args),
         Verb::Status(args) => status::run(out, &args),
         Verb::Ls(args) => bucket::ls::run(out, &args.store, args.from, args.limit),
         Verb::Node(args) => match args.what {

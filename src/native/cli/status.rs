@@ -41,7 +41,7 @@ fn of_directory(out: &Out, named: &Path) -> Result<Exit> {
     let mut tables = Vec::new();
     for token in database.tables() {
         let (told, ended, text) = of(&disk, token, &last, named);
-        exit = super::apply::worse(exit, ended);
+        exit = exit.worse(ended);
         out.text(text)?;
         tables.push(told);
     }

@@ -11,6 +11,7 @@ mod columns;
 mod create;
 mod database;
 mod disk;
+mod fed;
 pub mod lock;
 mod log;
 mod other;
