@@ -1,6 +1,7 @@
 //! `understudy verify`
 
 use super::args::Verify;
+use super::bucket;
 use super::out::Out;
 use super::progress::{Progress, grouped};
 use super::tables::{self, clean, extend, pairs, ranges};
@@ -12,6 +13,9 @@ use serde::Serialize;
 use std::ops::RangeInclusive;
 
 pub(super) fn run(out: &Out, args: &Verify) -> Result<Exit> {
+    if bucket::is_store(&args.source) {
+        return bucket::verify::run(out, &args.source, args.deep);
+    }
     let source = Source::open(&args.source)?;
     let all = tables::all(&source)?;
     let chosen: Vec<&TableToken> = if args.table.is_empty() {
