@@ -46,6 +46,7 @@ class Demo:
             db, says = self.recorded()
             more = ["--once"]
         self.add(nodes.shipper(self.args.understudy, db, self.store, self.root, "primary", more))
+        nodes.wait_founded(self.nodes["primary"], db)
         if more:
             self.nodes.pop("primary").wait(120)
         for name in ("replica-a", "replica-b"):

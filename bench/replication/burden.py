@@ -46,7 +46,7 @@ def one(options, place: Place, kind: str, rate: float) -> dict:
         begin_anew(place)
         ship = place.ship(cores=OTHER_CORE)
         followers = [place.replica(f"r{i}", cores=OTHER_CORE) for i in range(int(kind) if kind.isdigit() else 0)]
-        time.sleep(1.5)
+        time.sleep(1)
     table = f"t{time.time_ns()}"
     server, begun = place.primary, time.monotonic()
     cpu = cpu_seconds(server.pid), cpu_seconds(ship.pid) if ship else 0

@@ -63,6 +63,7 @@ class Place:
     def ship(self, *more: str, cores: str | None = None, connection: str | None = None) -> nodes.Node:
         node = nodes.shipper(self.options.understudy, self.primary.db, connection or self.store.connection, self.work, "ship", list(more), cores)
         self.nodes.append(node.start())
+        nodes.wait_founded(node, self.primary.db)
         return node
 
     def replica(self, name: str, *more: str, cores: str | None = None, connection: str | None = None) -> nodes.Node:

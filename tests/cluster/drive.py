@@ -70,7 +70,7 @@ class Cluster:
         self.primary.start()
         for statement in workload.TABLES:
             self.primary.query(statement)
-        self.nodes["ship"].start()
+        nodes.wait_founded(self.nodes["ship"].start(), self.primary.db)
         self.writers = workload.Writers(self.primary, self.args.tools / "questdb-client", self.args.seed)
         self.play()
         acknowledged = self.writers.finish()

@@ -72,6 +72,15 @@ def replica(understudy: Path, root: Path, store: str, logs: Path, name: str, mor
     return Node(name, logs, [understudy, "replica", "--dir", root, "--from", store, "--name", name, "--no-progress", *more], cores)
 
 
+def wait_founded(ship: Node, db: Path, seconds: float = 60) -> None:
+    """Until the shipper has begun its cluster, or found it: a replica that comes before ends."""
+    until = time.monotonic() + seconds
+    while not (db.parent / "understudy-ship" / "cluster").exists():
+        ship.running()
+        assert time.monotonic() < until, f"{ship.name} has not begun within {seconds:.0f} s:\n{ship.tail()}"
+        time.sleep(0.05)
+
+
 # -- how far tables are, read from outside ----------------------------------------------------------
 
 
