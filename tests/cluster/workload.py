@@ -69,7 +69,7 @@ class Writers:
     def __init__(self, server: QuestDB, client: Path, seed: int, writers: list[dict] = WRITERS, cores: str | None = None):
         command = [sys.executable, str(HERE / "writers.py"), str(server.port), str(seed), json.dumps(writers)]
         self.process = subprocess.Popen((["taskset", "-c", cores] if cores else []) + command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        env=os.environ | {"PYTHONPATH": str(client)})
+                                        start_new_session=True, env=os.environ | {"PYTHONPATH": str(client)})
 
     def account(self) -> dict:
         self.process.stdin.write("\n")
