@@ -207,6 +207,14 @@ impl Config {
     }
 }
 
+/// QuestDB's variables in the environment. Others than ours may hold what is not UTF-8.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, _)| name.starts_with("QDB_"))
+        .collect()
+}
+
 /// All that can't be taken of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {

@@ -1,7 +1,10 @@
 use super::{Ran, run};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// State and words of a check.
 fn found<'a>(told: &'a Value, name: &str) -> Vec<(&'a str, &'a str)> {
@@ -20,10 +23,7 @@ fn doctor(arguments: &[&str]) -> Ran {
 
 /// A port where nobody listens.
 fn closed() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a port")
-        .port()
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
 #[test]
@@ -43,8 +43,7 @@ fn a_directory_is_a_sound_store() {
     // Nothing stays but empty folders.
     assert_eq!(files(root.path()), Vec::<String>::new());
 
-    let cluster = r#"{"format":1,"cluster":"00000000000000000000000000000001","directory":"1-00000000000000000000000000000002","first":0}"#;
-    fs::write(root.path().join("cluster.json"), cluster).unwrap();
+    fs::write(root.path().join("cluster.json"), CLUSTER).unwrap();
     let told = doctor(&["--to", &store, "--read-only"]).ends(0).json();
     assert_eq!(found(&told, "cluster"), [("ok", "00000000000000000000000000000001, format 1")]);
     assert!(matches!(found(&told, "writing")[..], [("skip", _)]), "{told}");
@@ -130,4 +129,48 @@ fn a_directory_of_questdb_is_looked_at() {
     fs::write(&conf, "replication.rolle=primary\n").unwrap();
     let told = doctor(&["--dir", root.path().to_str().unwrap()]).ends(1).json();
     assert!(matches!(found(&told, "server.conf")[..], [("fail", what)] if what.contains("line 1")), "{told}");
+}
+
+/// A server that gives a cluster to every request, by a clock that is this much behind, with these headers; its port.
+fn bucket_behind(behind: Duration, headers: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("a port").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            for line in BufReader::new(stream.try_clone().expect("a stream")).lines() {
+                if line.expect("a line").is_empty() {
+                    break;
+                }
+            }
+            let date = httpdate::fmt_http_date(SystemTime::now() - behind);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nDate: {date}\r\nLast-Modified: {date}\r\nETag: \"x\"\r\nContent-Length: {}\r\n{headers}Connection: close\r\n\r\n",
+                CLUSTER.len()
+            );
+            // Who asks may have heard enough.
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(CLUSTER.as_bytes()));
+        }
+    });
+    port
+}
+
+const CLUSTER: &str = r#"{"format":1,"cluster":"00000000000000000000000000000001","directory":"1-00000000000000000000000000000002","first":0}"#;
+
+#[test]
+fn clocks_that_differ_and_pages_that_may_read_are_told() {
+    const OPEN: &str =
+        "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: ETag, Content-Range\r\n";
+    for (behind, headers, code, clock, page) in [
+        (0, OPEN, 0, "ok", "ok"),
+        (120, "Access-Control-Allow-Origin: *\r\n", 0, "warn", "note"),
+        (3600, "", 1, "fail", "note"),
+    ] {
+        let port = bucket_behind(Duration::from_secs(behind), headers);
+        let store = format!("s3::bucket=b;region=x;endpoint=http://127.0.0.1:{port};allow_anonymous=true;");
+        let told = doctor(&["--to", &store, "--read-only"]).ends(code).json();
+        assert_eq!(found(&told, "clock")[0].0, clock, "{told}");
+        assert_eq!(found(&told, "page")[0].0, page, "{told}");
+        assert_eq!(found(&told, "cluster")[0].0, "ok", "{told}");
+    }
 }

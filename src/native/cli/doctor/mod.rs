@@ -82,13 +82,11 @@ pub(super) fn run(out: &Out, args: &Doctor) -> Result<Exit> {
 
 /// The environment's settings where there is no directory; a bucket has to be named somewhere.
 fn environment(args: &Doctor) -> Result<Option<Config>> {
-    // No such directory: nothing but the environment.
-    let config = Config::load(std::path::Path::new("")).ok();
-    let named = config.as_ref().is_some_and(|config| config.object_store.is_some());
-    if args.to.is_none() && !named {
+    let config = Config::from_environment()?;
+    if args.to.is_none() && config.object_store.is_none() {
         return Err(Failure::usage("nothing to look at").advise("give --to STORE, --dir DIR or both"));
     }
-    Ok(config)
+    Ok(Some(config))
 }
 
 impl Checks {
