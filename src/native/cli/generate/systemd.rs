@@ -60,8 +60,9 @@ const SHIP: &str = "\
 #
 # /etc/understudy/ship.env names the bucket; it is read by systemd, so that only root has to be able to read it:
 #   QDB_REPLICATION_OBJECT_STORE=s3::bucket=..;root=..;region=..;
-# An fs:: bucket has to be among ReadWritePaths. The user is QuestDB's: hard links to its files need it. {dir} stays
-# one of the ReadWritePaths as a whole, or the links would reach over two mounts and fail.
+# An fs:: bucket has to be among ReadWritePaths, and what is below /home needs ProtectHome=no.
+# The user is QuestDB's: hard links to its files need it. {dir} stays one of the ReadWritePaths as a whole,
+# or the links would reach over two mounts and fail.
 [Unit]
 Description=Understudy, which sends QuestDB's log into a bucket
 Wants=network-online.target
@@ -90,7 +91,8 @@ const REPLICA: &str = "\
 #
 # /etc/understudy/replica.env names the bucket; it is read by systemd, so that only root has to be able to read it:
 #   QDB_REPLICATION_OBJECT_STORE=s3::bucket=..;root=..;region=..;
-# An fs:: bucket has to be among ReadWritePaths. {dir} belongs to {user}.
+# An fs:: bucket has to be among ReadWritePaths, and what is below /home needs ProtectHome=no.
+# {dir} belongs to {user}.
 [Unit]
 Description=Understudy, a replica of a QuestDB
 Wants=network-online.target
