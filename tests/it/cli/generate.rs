@@ -156,7 +156,8 @@ fn notes_and_errors_are_lines_of_the_log_where_a_format_is_given() {
     let ran = run(&["generate", "man", "--dir", dir, "--log-format", "json"]).ends(0);
     let line: Value = serde_json::from_str(ran.stderr.trim()).expect("one document");
     assert_eq!((&line["level"], &line["target"]), (&"INFO".into(), &"understudy::native::cli::out".into()));
-    let ran = run(&["verify", "/does/not/exist", "--log-format", "json"]).ends(1);
+    // No database in it.
+    let ran = run(&["verify", dir, "--log-format", "json"]).ends(1);
     let line: Value = serde_json::from_str(ran.stderr.trim()).expect("one document");
     assert!(line["level"] == "ERROR" && line["advice"].is_string(), "{line}");
     assert_eq!(run(&["generate", "man", "--dir", dir, "--log-format", "text", "--quiet"]).ends(0).stderr, "");
