@@ -2,7 +2,6 @@
 
 use crate::native::export::Format;
 use clap::{Args, Parser, Subcommand};
-use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -39,6 +38,8 @@ pub(super) struct Global {
     /// Show no progress
     #[arg(long, global = true)]
     pub(super) no_progress: bool,
+    #[command(flatten)]
+    pub(super) log: super::log::LogArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,7 +57,8 @@ pub(super) enum Verb {
     Node(Node),
     Repair(Repair),
     Ship(super::ship::Ship),
-    Generate(Generate),
+    Doctor(super::doctor::Doctor),
+    Generate(super::generate::Generate),
 }
 
 /// Replay tables to a moment and print their rows
@@ -350,27 +352,6 @@ pub(super) enum Commit {
     Async,
     /// Every transaction that is reported as applied
     Sync,
-}
-
-/// Write files for other programs
-#[derive(Debug, Args)]
-pub(super) struct Generate {
-    #[command(subcommand)]
-    pub(super) what: Artifact,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Artifact {
-    /// Completions for a shell
-    #[command(after_help = "\
-Examples:
-  understudy generate completions bash > ~/.local/share/bash-completion/completions/understudy
-  understudy generate completions zsh > ~/.zfunc/_understudy
-  understudy generate completions fish > ~/.config/fish/completions/understudy.fish")]
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
 }
 
 #[cfg(test)]
