@@ -16,6 +16,8 @@ mod applied;
 mod blocks;
 #[cfg(feature = "native")]
 mod cli;
+#[path = "../common/cluster.rs"]
+mod cluster;
 mod convert;
 mod crashes;
 #[path = "../common/crashing.rs"]
@@ -27,6 +29,7 @@ mod ledger_formats;
 #[cfg(feature = "ledger")]
 mod ledger_mirror;
 mod ledger_model;
+mod ledger_watch;
 mod recordings;
 #[path = "../common/sim_disk.rs"]
 mod sim_disk;
