@@ -137,6 +137,43 @@ fn a_copy_that_is_missing_breaks_its_table_alone() {
     assert!(broken[0].1.contains("not in the bucket"), "{broken:?}");
 }
 
+/// Leaves buckets below `UNDERSTUDY_BUCKETS` for the browser's tests, with what each table holds at some transactions.
+#[test]
+fn buckets_for_the_page() {
+    let Some(out) = std::env::var_os("UNDERSTUDY_BUCKETS").map(std::path::PathBuf::from) else {
+        return;
+    };
+    let recording = recording("trading_day");
+    let plans = [
+        ("plain", Plan { seal_after: 20, ..PLAIN }),
+        ("copied", Plan { copied: Some(("trades", 500)), ..PLAIN }),
+        ("cleaned", Plan { cleaned: true, ..PLAIN }),
+    ];
+    for (name, plan) in plans {
+        let bucket = Bucket::of(&recording, plan);
+        for (key, bytes) in &bucket.objects {
+            let path = out.join(name).join(key);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+    let mut expected = Vec::new();
+    for token in tables(&recording.files).unwrap() {
+        let Ok(history) = History::read(&recording.files, &token) else { continue };
+        let last = history.txn_count();
+        for seq_txn in [last / 3, last / 2 + 1, last] {
+            let (_, digest, rows) = play(&recording.files, &token, seq_txn);
+            let rows = String::from_utf8(rows).unwrap();
+            let count = rows.lines().count() - 1;
+            expected.push(serde_json::json!({
+                "dir": token.dir, "name": token.name, "last": last, "seqTxn": seq_txn, "digest": digest,
+                "rows": count, "first": rows.lines().take(6).collect::<Vec<_>>(),
+            }));
+        }
+    }
+    std::fs::write(out.join("expected.json"), serde_json::to_vec(&expected).unwrap()).unwrap();
+}
+
 fn named(files: &dyn Files, name: &str) -> TableToken {
     tables(files).unwrap().into_iter().find(|token| token.name == name).expect("the table is there")
 }
