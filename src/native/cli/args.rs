@@ -172,18 +172,19 @@ pub(super) struct Diff {
     pub(super) limit: usize,
 }
 
-/// Serve the page, and a db directory as a static bucket
+/// Serve the page, and a db directory or a cluster's bucket
 ///
-/// Prints the URL to open. The database's files are under /db/, readable for pages of any origin
-/// unless --allow-origin says otherwise.
+/// Prints the URL to open. The database's files are under /db/, those of a bucket in a directory (one with a
+/// cluster.json) under /bucket/, readable for pages of any origin unless --allow-origin says otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   understudy serve                                the page with its bundled recording
   understudy serve /var/lib/questdb/db --open     watch this database in the browser
+  understudy serve /mnt/backup/bucket             a cluster's history: each instance, all that was shipped
   understudy serve db --bind 127.0.0.1:0          on any free port")]
 pub(super) struct Serve {
-    /// A QuestDB `db` directory
+    /// A QuestDB `db` directory, or the directory of a cluster's bucket
     pub(super) dir: Option<PathBuf>,
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9010", env = "UNDERSTUDY_BIND")]
