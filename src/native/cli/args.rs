@@ -51,6 +51,7 @@ pub(super) enum Verb {
     Index(Index),
     Apply(Apply),
     Replica(super::replica::ReplicaArgs),
+    Run(super::replica::RunArgs),
     Status(Status),
     Repair(Repair),
     Generate(Generate),

@@ -56,6 +56,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Index(args) => index::run(out, &args),
         Verb::Apply(args) => apply::run(out, &args),
         Verb::Replica(args) => replica::run(out, &args),
+        Verb::Run(args) => replica::run_role(out, &args),
         Verb::Status(args) => status::run(out, &args),
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Generate(args) => match args.what {

@@ -49,6 +49,8 @@ impl JournalWriter {
             state: BTreeMap::new(),
             before: BTreeMap::new(),
             entries: Vec::new(),
+            holds: Vec::new(),
+            held: Vec::new(),
             summary: Vec::new(),
             urgent: false,
             reached: 0,
@@ -90,6 +92,10 @@ struct Task {
     /// The same before the first entry that is not written.
     before: BTreeMap<String, u64>,
     entries: Vec<JournalEntry>,
+    /// What was told and still holds.
+    holds: Vec<JournalEntry>,
+    /// The same before the first entry that is not written.
+    held: Vec<JournalEntry>,
     /// What the next summary holds.
     summary: Vec<JournalEntry>,
     urgent: bool,
@@ -150,7 +156,9 @@ impl Task {
         } else {
             self.urgent |= is_urgent(&what);
         }
-        self.push(JournalEntry { at_us, what });
+        let entry = JournalEntry { at_us, what };
+        entry.hold(&mut self.holds);
+        self.push(entry);
     }
 
     fn applied(&mut self, dir: String, seq_txn: u64) {
@@ -196,6 +204,7 @@ impl Task {
         journal.written_us = now_us();
         if Journal::is_full(k) {
             journal.state = Some(self.before.clone());
+            journal.holds.clone_from(&self.held);
         }
         if Journal::is_rollup(k) {
             journal.summary.clone_from(&self.summary);
@@ -237,6 +246,7 @@ impl Task {
                 thin(&mut self.summary, entry);
             }
             self.before.clone_from(&self.state);
+            self.held.clone_from(&self.holds);
             self.urgent = false;
             self.written = Instant::now();
         }

@@ -8,23 +8,29 @@
 //! | `follow` | the log as a stream of packs, fetched ahead |
 //! | `blobs` | bytes that are named by their hash |
 //! | `nodes` | instances: which there are, and their numbers |
+//! | `end` | where the log ends, for people |
+//! | `survey` | how the instances are, from their journals |
 //! | `journal` | what this instance did, written down for the others |
 
 mod ahead;
 mod blobs;
 mod claim;
+mod end;
 mod follow;
 mod join;
 mod journal;
 mod nodes;
+mod survey;
 mod writer;
 
 pub use blobs::{get_blob, get_document, put_blob};
 pub use claim::{Claimed, Heard, claim};
+pub use end::{LogEnd, head_at, log_end, size_of};
 pub use follow::{Arrived, FollowOptions, Followed, Follower};
 pub use join::{found, join};
 pub use journal::JournalWriter;
 pub use nodes::{journal_end, nodes, register};
+pub use survey::{NodeState, Survey};
 pub use writer::{PackWriter, WriterState};
 
 use super::bucket::{self, Bucket, TroubleKind};

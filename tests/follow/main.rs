@@ -1,5 +1,14 @@
 //! A replica's directory follows a bucket: to equal rows, whatever it is interrupted by.
 
+#![cfg(feature = "native")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
+#![allow(unreachable_pub, reason = "modules that other test programs share")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/bucket.rs"]
+mod test_bucket;
+
 use crate::common::{Recording, csv, recordings};
 use crate::test_bucket::{TestBucket, applied, created, entry, of, run};
 use std::collections::BTreeMap;
@@ -145,7 +154,7 @@ fn every_recording_comes_to_the_directory() {
         }
         let dir = tempfile::tempdir().unwrap();
         let report = follow(&bucket, dir.path());
-        assert_eq!((report.level, report.lag_txns), (true, 0), "{name}");
+        assert_eq!((report.level, report.lag_txns), (true, 0), "{name}: {report:?}");
         for subject in &subjects {
             compare(&name, dir.path(), subject);
             tables += 1;
