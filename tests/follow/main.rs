@@ -10,7 +10,7 @@ mod common;
 mod test_bucket;
 
 use crate::common::{Recording, csv, recordings};
-use crate::test_bucket::{TestBucket, applied, created, entry, of, run};
+use crate::test_bucket::{TestBucket, applied, created, entry, run};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -232,4 +232,181 @@ fn a_new_directory_begins_with_the_newest_snapshot() {
     let other = tempfile::tempdir().unwrap();
     follow(&bucket, other.path());
     subjects.iter().for_each(|subject| compare("evolution", other.path(), subject));
+}
+
+/// One table of a recording, halfway through its packs and at the end of them.
+fn one(name: &str) -> (Recording, Subject) {
+    let recording = named(name);
+    let exact = |subject: &Subject| subject.table.standing == Standing::Exact && subject.count >= 4;
+    let subject = subjects(&recording).into_iter().find(exact).unwrap();
+    (recording, subject)
+}
+
+fn trouble<'a>(report: &'a Report, token: &TableToken) -> Option<&'a str> {
+    report.tables.iter().find(|table| table.directory == token.dir)?.error.as_deref()
+}
+
+#[test]
+fn a_copy_takes_the_place_of_what_there_was_and_heals_a_gap() {
+    let (recording, subject) = one("evolution");
+    let (files, token, half) = (&recording.files, &subject.token, subject.count / 2);
+    let mut bucket = TestBucket::new(1);
+    bucket.put(vec![created(files, token), run(files, token, 1, 1)]);
+    // Transaction 2 is missing.
+    bucket.put(vec![run(files, token, 3, half)]);
+    let dir = tempfile::tempdir().unwrap();
+    let report = follow(&bucket, dir.path());
+    let told = trouble(&report, token).expect("there is a gap").to_owned();
+    assert!(told.contains("transaction 3 follows 1") && told.contains("--rebase"), "{told}");
+    assert_eq!(report.result, Exit::Damaged);
+    // It stays so in another run, and the table is as it was.
+    let report = follow(&bucket, dir.path());
+    assert_eq!(trouble(&report, token), Some(&*told));
+    assert_eq!(csv(&load(dir.path(), token)), csv(&at(&recording, token, 1)));
+    let copy = applied(files, token, half);
+    let copied = understudy::native::disk::DiskFiles::open(copy.path()).unwrap();
+    let (manifest, manifest_len, seq_txn) = bucket.copy(&copied, token);
+    let what = What::Base { seq_txn, manifest, manifest_len, why: "there was a gap".into() };
+    // What comes before the copy in its pack counts no more, what comes behind it does.
+    bucket.put(vec![
+        run(files, token, 3, half),
+        entry(token, what),
+        run(files, token, seq_txn + 1, subject.count),
+    ]);
+    let report = follow(&bucket, dir.path());
+    assert_eq!(report.result, Exit::Ok, "{report:?}");
+    compare("evolution", dir.path(), &subject);
+    // Another run, from before the copy, doesn't take it again.
+    let made = std::fs::metadata(dir.path().join("db").join(&token.dir).join("_name")).unwrap();
+    follow(&bucket, dir.path());
+    let now = std::fs::metadata(dir.path().join("db").join(&token.dir).join("_name")).unwrap();
+    assert_eq!(now.modified().unwrap(), made.modified().unwrap());
+    compare("evolution", dir.path(), &subject);
+}
+
+#[test]
+fn a_copy_that_was_interrupted_is_begun_again() {
+    let (recording, subject) = one("dedup_keys");
+    let (files, token) = (&recording.files, &subject.token);
+    let mut bucket = TestBucket::new(1);
+    bucket.put(vec![created(files, token), run(files, token, 1, 2)]);
+    let dir = tempfile::tempdir().unwrap();
+    follow(&bucket, dir.path());
+    let copy = applied(files, token, subject.count);
+    let copied = understudy::native::disk::DiskFiles::open(copy.path()).unwrap();
+    let (manifest, manifest_len, seq_txn) = bucket.copy(&copied, token);
+    let lost = bucket.path().join(Key::Blob(manifest).to_string());
+    let aside = bucket.path().join("aside");
+    let why = "again".into();
+    // The blob comes late, as if the store had not answered: it is damaged, then whole.
+    std::fs::rename(&lost, &aside).unwrap();
+    bucket.put(vec![entry(token, What::Base { seq_txn, manifest, manifest_len, why })]);
+    let report = follow(&bucket, dir.path());
+    assert!(trouble(&report, token).unwrap().contains("is not in the bucket"), "{report:?}");
+    // Killed while the directory was being made: the state says so, and there is no table.
+    std::fs::rename(&aside, &lost).unwrap();
+    let place = dir.path().join("understudy/place.json");
+    let mut kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&place).unwrap()).unwrap();
+    kept["n"] = 1.into();
+    kept["before"] = object_sum(&bucket, 0).into();
+    kept["tables"][&token.dir] =
+        serde_json::json!({ "base": { "n": 1, "sum": manifest.to_string(), "done": false } });
+    std::fs::write(&place, kept.to_string()).unwrap();
+    std::fs::remove_file(dir.path().join("db").join(&token.dir).join("_txn")).unwrap();
+    let report = follow(&bucket, dir.path());
+    assert_eq!(report.result, Exit::Ok, "{report:?}");
+    compare("dedup_keys", dir.path(), &subject);
+}
+
+fn object_sum(bucket: &TestBucket, n: u64) -> String {
+    let place = Place { dir: bucket.point().next.dir, n };
+    let bytes = std::fs::read(bucket.path().join(place.key().to_string())).unwrap();
+    Object::read(place, bytes.into()).unwrap().sum().to_string()
+}
+
+#[test]
+fn a_wrong_digest_stops_its_table_and_no_other() {
+    let recording = named("symbols");
+    let subjects = subjects(&recording);
+    let wrong = subjects.iter().find(|subject| subject.table.standing == Standing::Exact).unwrap();
+    let mut bucket = TestBucket::new(1);
+    for pack in entries(&recording, &subjects, 1000) {
+        bucket.put(pack);
+    }
+    let digests = |subject: &Subject, digest: Digest| {
+        let digests = vec![(subject.table.seq_txn, digest)];
+        entry(&subject.token, What::Digests { digests })
+    };
+    bucket.put(subjects.iter().map(|subject| digests(subject, subject.table.digest())).collect());
+    let dir = tempfile::tempdir().unwrap();
+    let report = follow(&bucket, dir.path());
+    assert_eq!(report.result, Exit::Ok, "{report:?}");
+    bucket.put(vec![digests(wrong, Digest(7))]);
+    let report = follow(&bucket, dir.path());
+    assert_eq!(report.result, Exit::Diverged, "{report:?}");
+    assert!(trouble(&report, &wrong.token).unwrap().contains("not those of the primary"));
+    assert_eq!(report.tables.iter().filter(|table| table.error.is_some()).count(), 1);
+}
+
+#[test]
+fn a_directory_is_of_one_cluster_and_one_history_and_one_process() {
+    let (recording, subject) = one("ooo");
+    let (files, token) = (&recording.files, &subject.token);
+    let fill = |bucket: &mut TestBucket, last: u64| {
+        bucket.put(vec![created(files, token)]);
+        bucket.put(vec![run(files, token, 1, last)]);
+    };
+    let (mut bucket, mut lived_on, mut foreign) =
+        (TestBucket::new(1), TestBucket::new(1), TestBucket::new(2));
+    fill(&mut bucket, 3);
+    fill(&mut lived_on, 2);
+    fill(&mut foreign, 3);
+    let dir = tempfile::tempdir().unwrap();
+    let replica = start(&bucket, dir.path());
+    let refused = |bucket: &TestBucket| match Replica::start(bucket.open(), options(dir.path())) {
+        Ok(_) => panic!("it is refused"),
+        Err(failure) => failure,
+    };
+    let pid = format!("process {}", std::process::id());
+    let second = refused(&bucket);
+    assert!(second.message.contains(&pid) && second.message.contains("understudy replica"), "{second:?}");
+    drop(replica);
+    follow(&bucket, dir.path());
+    let other = refused(&foreign);
+    assert!(other.message.contains("this node has data of") && other.advice.is_some(), "{other:?}");
+    let copy = refused(&lived_on);
+    assert!(copy.message.contains("has the hash") && copy.advice.is_some(), "{copy:?}");
+    let empty = refused(&TestBucket::new(1));
+    assert!(empty.message.contains("is not there"), "{empty:?}");
+    compare("ooo", dir.path(), &Subject { table: at(&recording, token, 3), count: 3, token: token.clone() });
+}
+
+#[test]
+fn what_happens_is_in_the_journal() {
+    let (recording, subject) = one("ooo");
+    let (files, token) = (&recording.files, &subject.token);
+    let mut bucket = TestBucket::new(1);
+    bucket.put(vec![created(files, token), run(files, token, 1, subject.count)]);
+    let dir = tempfile::tempdir().unwrap();
+    follow(&bucket, dir.path());
+    follow(&bucket, dir.path());
+    let node = std::fs::read(bucket.path().join(Key::Node(0).to_string())).unwrap();
+    let node = Node::read(Key::Node(0), &node).unwrap();
+    assert_eq!((&*node.name, &*node.kind), ("replica-1", "replica"));
+    assert!(!bucket.path().join(Key::Node(1).to_string()).exists());
+    let mut notes = Vec::new();
+    for k in 0.. {
+        let key = Key::Journal { node: 0, k };
+        let Ok(bytes) = std::fs::read(bucket.path().join(key.to_string())) else { break };
+        notes.extend(Journal::read(key, &bytes).unwrap().entries.into_iter().map(|entry| entry.what));
+    }
+    let count = |is: fn(&Note) -> bool| notes.iter().filter(|note| is(note)).count();
+    assert_eq!(count(|note| matches!(note, Note::Started { role, .. } if role == "replica")), 2, "{notes:?}");
+    assert_eq!(count(|note| matches!(note, Note::Stopped { .. })), 2, "{notes:?}");
+    assert!(count(|note| matches!(note, Note::Reached { n: 0, .. })) > 0, "{notes:?}");
+    let last = notes.iter().rev().find_map(|note| match note {
+        Note::Applied { tables } => tables.get(&token.dir).copied(),
+        _ => None,
+    });
+    assert_eq!(last, Some(subject.count), "{notes:?}");
 }
