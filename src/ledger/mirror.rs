@@ -185,6 +185,11 @@ impl Mirror {
         pieces.into_iter().for_each(|piece| self.files.add(piece));
     }
 
+    /// The last transaction of a table that is applied, as far as the driver has said.
+    pub fn applied_up_to(&self, dir: &str) -> u64 {
+        self.tables.get(dir).map_or(0, |table| table.applied)
+    }
+
     /// The last transaction that came for a table.
     pub fn last(&self, dir: &str) -> Option<u64> {
         self.tables.get(dir)?.last

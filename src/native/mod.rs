@@ -13,6 +13,7 @@
 //! | [`replica`] | a directory that follows a cluster's bucket |
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
+//! | [`ship`] | a database's log on its way into a bucket, beside QuestDB |
 //! | [`store`] | a database in QuestDB's own files, written by applying a log |
 //! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
 //! | [`cli`] | arguments, output, exit codes, one file per verb |
@@ -36,5 +37,6 @@ pub mod metrics;
 pub mod outcome;
 pub mod replica;
 pub mod serve;
+pub mod ship;
 pub mod source;
 pub mod store;

@@ -26,6 +26,18 @@ pub enum Exit {
     Suspended = 6,
     /// The log uses a format or version that this program does not know.
     Unsupported = 7,
+    /// Another process continues the history. Of `ship` alone, which exits with 4: its log can't be the damaged one.
+    Fenced = 8,
+}
+
+impl Exit {
+    /// What the process exits with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Fenced => Self::Damaged as u8,
+            other => other as u8,
+        }
+    }
 }
 
 impl Exit {
@@ -41,7 +53,7 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod bucket;
 mod diff;
 mod index;
 mod inspect;
@@ -13,6 +14,7 @@ mod repair;
 mod replay;
 mod replica;
 mod serve;
+mod ship;
 mod size;
 mod status;
 mod tables;
@@ -20,7 +22,7 @@ mod verify;
 mod when;
 
 use super::outcome::{Exit, Result};
-use args::{Artifact, Cli, Global, Verb};
+use args::{Artifact, Cli, Global, NodeVerb, Verb};
 use clap::{CommandFactory, Parser};
 use out::Out;
 use std::panic;
@@ -58,7 +60,13 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Replica(args) => replica::run(out, &args),
         Verb::Run(args) => replica::run_role(out, &args),
         Verb::Status(args) => status::run(out, &args),
+        Verb::Ls(args) => bucket::ls::run(out, &args.store, args.from, args.limit),
+        Verb::Node(args) => match args.what {
+            NodeVerb::List { to } => bucket::node::list(out, &to),
+            NodeVerb::Remove { name, to } => bucket::node::remove(out, &to, &name),
+        },
         Verb::Repair(args) => repair::run(out, &args),
+        Verb::Ship(args) => ship::run(out, args),
         Verb::Generate(args) => match args.what {
             Artifact::Completions { shell } => {
                 let mut script = Vec::new();

@@ -78,7 +78,7 @@ impl Out {
         let document = Failed {
             error: Told {
                 kind: failure.exit,
-                exit: failure.exit as u8,
+                exit: failure.exit.code(),
                 message: &failure.message,
                 advice: failure.advice.as_deref(),
             },
