@@ -33,17 +33,12 @@ mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
 mod recordings;
-#[cfg(feature = "native")]
-mod replica;
 #[path = "../common/sim_disk.rs"]
 mod sim_disk;
 mod sql;
 mod store;
 mod table_check;
 mod table_files;
-#[cfg(feature = "native")]
-#[path = "../common/bucket.rs"]
-mod test_bucket;
 mod text;
 mod wal_hostile;
 mod wal_lazy;

@@ -52,6 +52,7 @@ pub(super) enum Verb {
     Index(Index),
     Apply(Apply),
     Replica(super::replica::ReplicaArgs),
+    Run(super::replica::RunArgs),
     Status(Status),
     Ls(Ls),
     Node(Node),

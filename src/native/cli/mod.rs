@@ -62,6 +62,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Index(args) => index::run(out, &args),
         Verb::Apply(args) => apply::run(out, &args),
         Verb::Replica(args) => replica::run(out, &args),
+        Verb::Run(args) => replica::run_role(out, &args),
         Verb::Status(args) => status::run(out, &args),
         Verb::Ls(args) => bucket::ls::run(out, &args.store, args.from, args.limit),
         Verb::Node(args) => match args.what {

@@ -228,14 +228,15 @@ impl Replica {
     /// How it stands.
     pub fn report(&self) -> Report {
         let tables = self.tables.report();
-        let (applied, known) = self.tables.progress();
+        let going = tables.iter().filter(|table| table.error.is_none());
+        let lag_txns = going.map(|table| table.transactions.saturating_sub(table.applied)).sum();
         let waiting: u64 = self.waiting.iter().map(|ready| ready.bytes).sum();
         Report {
             result: tables.iter().fold(Exit::Ok, |worst, table| worst.worse(table.result)),
             next: self.tables.point().next.n,
             level: self.is_level(),
             lag_bytes: self.tables.held() + waiting,
-            lag_txns: known.saturating_sub(applied),
+            lag_txns,
             lag: self.lag(),
             tables,
         }
@@ -245,6 +246,11 @@ impl Replica {
     pub fn lag(&self) -> Duration {
         let Some((_, committed_us)) = self.ages.front() else { return Duration::ZERO };
         Duration::from_micros(u64::try_from(now_us().saturating_sub(*committed_us)).unwrap_or(0))
+    }
+
+    /// Where its requests run.
+    pub(super) fn runtime(&self) -> Option<&Runtime> {
+        self.runtime.as_ref()
     }
 
     /// Writes down how far it is, tells the others why it ends, and lets the directory go.

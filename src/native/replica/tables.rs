@@ -390,7 +390,12 @@ impl Tables {
             }
             _ => None,
         };
-        stopped.or_else(failing).or_else(diverged)
+        let nameless = || {
+            let text = "another table has its name; it is entered once that one is renamed or dropped";
+            let waits = self.replication.waits_for_name(dir);
+            waits.then(|| Stopped { exit: Exit::Failed, text: text.to_owned() })
+        };
+        stopped.or_else(failing).or_else(diverged).or_else(nameless)
     }
 
     /// Directories of tables that can't go on, also of those that are not there.
