@@ -31,6 +31,8 @@ mod ledger_model;
 mod recordings;
 #[cfg(feature = "native")]
 mod replica;
+#[cfg(feature = "native")]
+mod shipping;
 #[path = "../common/sim_disk.rs"]
 mod sim_disk;
 mod sql;

@@ -56,6 +56,7 @@ pub(super) enum Verb {
     Node(Node),
     Repair(Repair),
     Ship(super::ship::Ship),
+    Divergent(super::divergent::Divergent),
     Generate(Generate),
 }
 

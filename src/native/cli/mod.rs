@@ -6,6 +6,7 @@ mod apply;
 mod args;
 mod bucket;
 mod diff;
+mod divergent;
 mod index;
 mod inspect;
 mod out;
@@ -66,6 +67,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         },
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
+        Verb::Divergent(args) => divergent::run(out, &args),
         Verb::Generate(args) => match args.what {
             Artifact::Completions { shell } => {
                 let mut script = Vec::new();
