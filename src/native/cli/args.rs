@@ -58,6 +58,7 @@ pub(super) enum Verb {
     Node(Node),
     Repair(Repair),
     Ship(super::ship::Ship),
+    Divergent(super::divergent::Divergent),
     Doctor(super::doctor::Doctor),
     Generate(super::generate::Generate),
 }

@@ -6,6 +6,7 @@ mod apply;
 mod args;
 mod bucket;
 mod diff;
+mod divergent;
 mod doctor;
 mod generate;
 mod index;
@@ -71,6 +72,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         },
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
+        Verb::Divergent(args) => divergent::run(out, &args),
         Verb::Doctor(args) => doctor::run(out, &args),
         Verb::Generate(args) => generate::run(out, &args),
     }
