@@ -73,7 +73,8 @@ pub(super) fn run(out: &Out, args: Ship) -> Result<Exit> {
 
 async fn drive(out: Out, args: Ship) -> Result<Report> {
     let connection: Connection = args.to.parse().map_err(|error| Failure::usage(format!("--to: {error}")))?;
-    let bucket = open(&connection, RequestLimits::default()).map_err(|error| Failure::failed(error.to_string()))?;
+    let bucket =
+        open(&connection, RequestLimits::default()).map_err(|error| Failure::failed(error.to_string()))?;
     probe(&bucket).await.map_err(|error| Failure::failed(error.to_string()))?;
     let options = options(args)?;
     let listener = Listener { out, told: Mutex::new(Told { at: Instant::now(), transactions: 0 }) };
@@ -86,7 +87,8 @@ fn options(args: Ship) -> Result<Options> {
         Failure::failed(format!("{}: {error}", db.display()))
             .advise("--db takes a QuestDB `db` directory, the one with tables.d.0 in it")
     })?;
-    let beside = db.parent().ok_or_else(|| Failure::usage(format!("{} has no folder above it", db.display())))?;
+    let beside =
+        db.parent().ok_or_else(|| Failure::usage(format!("{} has no folder above it", db.display())))?;
     let threads = || std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
     Ok(Options {
         own: beside.join("understudy-ship"),
@@ -103,7 +105,9 @@ fn options(args: Ship) -> Result<Options> {
 fn machine_name(db: &Path) -> String {
     let of_machine = std::fs::read_to_string("/etc/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
     let name = of_machine.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    name.unwrap_or_else(|| db.file_name().map_or("shipper".into(), |name| name.to_string_lossy().into_owned()))
+    name.unwrap_or_else(|| {
+        db.file_name().map_or("shipper".into(), |name| name.to_string_lossy().into_owned())
+    })
 }
 
 /// Ready on SIGTERM or Ctrl-C.

@@ -13,8 +13,8 @@ use crate::native::store::view_files;
 use crate::table::files::read::AppliedTable;
 use crate::table::files::{DictionaryWriter, meta_of_txn};
 use crate::wal::{
-    Applied, AppliedPartition, Error, Files, Noted, Piece, PieceFiles, Result, SequencerLog, TableKind, TableToken,
-    read_raw_change,
+    Applied, AppliedPartition, Error, Files, Noted, Piece, PieceFiles, Result, SequencerLog, TableKind,
+    TableToken, read_raw_change,
 };
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -130,7 +130,8 @@ impl Copier<'_> {
         kept: &mut Kept,
     ) -> std::result::Result<(), NotCopied> {
         for (floor, parts) in applied.partitions() {
-            let state = PartState::of(applied, applied.applied.partitions.get(parts.clone()).unwrap_or_default());
+            let state =
+                PartState::of(applied, applied.applied.partitions.get(parts.clone()).unwrap_or_default());
             if kept.get(&floor).is_some_and(|(known, _)| *known == state) {
                 continue;
             }
@@ -193,7 +194,8 @@ impl PartState {
         let of_part = |part: &AppliedPartition| {
             let (ts, rows) = (part.ts, part.rows);
             let columns = (0..applied.schema.columns.len()).filter(live);
-            let state = |index| (index, applied.versions.top(ts, index, rows), applied.versions.name_txn(ts, index));
+            let state =
+                |index| (index, applied.versions.top(ts, index, rows), applied.versions.name_txn(ts, index));
             columns.map(state).collect::<Vec<_>>()
         };
         let columns = parts.iter().flat_map(of_part).collect();
@@ -207,8 +209,9 @@ fn definition(files: &dyn Files, token: &TableToken) -> Result<(AppliedTable, Ve
     let noted = Noted::new(files);
     let applied = AppliedTable::read(&noted, token)?;
     let state = &applied.applied;
-    let meta = meta_of_txn(&noted, dir, state.txn, state.metadata_version.into())?
-        .ok_or_else(|| Error::Io { file: format!("{dir}/_meta").into(), message: "changed while it was read".into() })?;
+    let meta = meta_of_txn(&noted, dir, state.txn, state.metadata_version.into())?.ok_or_else(|| {
+        Error::Io { file: format!("{dir}/_meta").into(), message: "changed while it was read".into() }
+    })?;
     applied.symbols(&noted)?;
     for (index, column) in meta.columns.iter().enumerate() {
         if !column.dropped && column.ty.is_symbol() {

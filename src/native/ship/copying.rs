@@ -28,7 +28,9 @@ pub(super) async fn run(shared: Arc<Shared>, packing: Arc<Packing>, bucket: Buck
     loop {
         let now = Instant::now();
         for (token, why, at_least) in wanted(&shared) {
-            if later.get(&token.dir).is_some_and(|later| *later > now) || !is_applied(&shared, &token, at_least) {
+            if later.get(&token.dir).is_some_and(|later| *later > now)
+                || !is_applied(&shared, &token, at_least)
+            {
                 continue;
             }
             let (shared2, packing, bucket, handle) =
@@ -68,7 +70,8 @@ fn wanted(shared: &Shared) -> Vec<(Token, String, u64)> {
 
 fn is_applied(shared: &Shared, token: &Token, at_least: u64) -> bool {
     let files = BesideFiles::open(&shared.options.db, &shared.options.own);
-    files.is_ok_and(|files| Applied::read(&files, &token.dir).is_ok_and(|applied| applied.seq_txn >= at_least))
+    files
+        .is_ok_and(|files| Applied::read(&files, &token.dir).is_ok_and(|applied| applied.seq_txn >= at_least))
 }
 
 fn copy(
@@ -94,7 +97,8 @@ fn copy(
 fn enter(shared: &Shared, token: &Token, copied: Copied, why: String) {
     if token.kind != crate::wal::TableKind::View {
         let (table, seq_txn) = (token.dir.clone(), copied.seq_txn);
-        shared.note(format!("{}: copied as of transaction {seq_txn}, {} rows: {why}", token.name, copied.rows));
+        shared
+            .note(format!("{}: copied as of transaction {seq_txn}, {} rows: {why}", token.name, copied.rows));
         shared.journal(Note::Base { table, seq_txn, why: why.clone() });
     }
     let mut recovered = false;

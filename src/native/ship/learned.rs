@@ -49,7 +49,8 @@ impl Learned {
         let pack = object.pack().map_err(|error| Failure::new(Exit::Damaged, error.to_string()))?;
         self.bytes += object.bytes().len() as u64;
         for entry in pack.tables {
-            let known = self.tables.entry(entry.token.dir.clone()).or_insert_with(|| Known::new(&entry.token));
+            let known =
+                self.tables.entry(entry.token.dir.clone()).or_insert_with(|| Known::new(&entry.token));
             known.token = entry.token;
             known.take(entry.what);
         }

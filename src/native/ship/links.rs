@@ -70,7 +70,13 @@ impl Links {
     ///
     /// Its files are listed again when the structure version is another one: an ALTER before the first rows adds files to the
     /// same segment.
-    pub(super) fn link(&mut self, dir: &str, segment: SegmentId, version: i64, seq_txn: u64) -> io::Result<bool> {
+    pub(super) fn link(
+        &mut self,
+        dir: &str,
+        segment: SegmentId,
+        version: i64,
+        seq_txn: u64,
+    ) -> io::Result<bool> {
         let known = self.segments.entry(dir.to_owned()).or_default().get_mut(&segment);
         if let Some(linked) = known.filter(|linked| linked.version >= version) {
             linked.last = linked.last.max(seq_txn);

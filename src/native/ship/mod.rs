@@ -215,9 +215,10 @@ impl Shared {
 
     fn progress(&self) -> Progress {
         let tables = self.tables.lock();
-        let behind = tables.values().filter(|table| !table.is_view()).map(|table| {
-            table.max_txn.saturating_sub(table.acknowledged)
-        });
+        let behind = tables
+            .values()
+            .filter(|table| !table.is_view())
+            .map(|table| table.max_txn.saturating_sub(table.acknowledged));
         Progress {
             tables: tables.len() as u64,
             behind: behind.sum(),

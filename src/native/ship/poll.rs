@@ -53,7 +53,8 @@ impl Poll {
         let path = &shared.options.db;
         let db = Dir::open_ambient_dir(path, ambient_authority())
             .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
-        let linked = shared.tables.lock().iter().map(|(dir, table)| (dir.clone(), table.acknowledged)).collect();
+        let linked =
+            shared.tables.lock().iter().map(|(dir, table)| (dir.clone(), table.acknowledged)).collect();
         let mut poll = Self {
             shared,
             db,
@@ -190,7 +191,8 @@ impl Poll {
         let newest = match path.filter(|path| self.db.exists(path)) {
             Some(path) => path,
             None => {
-                let names = self.db.entries().ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+                let names =
+                    self.db.entries().ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
                 let number = |name: &String| name.strip_prefix("tables.d.")?.parse::<u32>().ok();
                 names.filter(|name| number(name).is_some()).max_by_key(number)?
             }
@@ -235,7 +237,8 @@ impl Poll {
         if news {
             self.shared.news.notify_one();
         }
-        let ended = |dir: &String| self.shared.tables.lock().get(dir).is_none_or(|t| matches!(t.state, State::Ended));
+        let ended =
+            |dir: &String| self.shared.tables.lock().get(dir).is_none_or(|t| matches!(t.state, State::Ended));
         let ended: Vec<String> = self.tails.keys().filter(|dir| ended(dir)).cloned().collect();
         for dir in ended {
             self.tails.remove(&dir);
@@ -260,14 +263,18 @@ impl Poll {
     }
 
     fn name_left_out(&mut self, registry: &Registry, left_out: BTreeMap<String, String>) {
-        let new: BTreeMap<String, String> =
-            left_out.iter().filter(|(dir, _)| !self.not_replicated.contains_key(*dir)).map(|(d, w)| (d.clone(), w.clone())).collect();
+        let new: BTreeMap<String, String> = left_out
+            .iter()
+            .filter(|(dir, _)| !self.not_replicated.contains_key(*dir))
+            .map(|(d, w)| (d.clone(), w.clone()))
+            .collect();
         self.not_replicated = left_out;
         if new.is_empty() {
             return;
         }
         for (dir, why) in &new {
-            let name = registry.tables.iter().find(|token| token.dir == *dir).map_or(dir, |token| &token.name);
+            let name =
+                registry.tables.iter().find(|token| token.dir == *dir).map_or(dir, |token| &token.name);
             self.shared.note(format!("{name} is not replicated: {why}"));
         }
         self.shared.journal(Note::NotReplicated { tables: new });

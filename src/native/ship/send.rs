@@ -54,14 +54,20 @@ pub(super) enum Ended {
 }
 
 impl Sender {
-    pub(super) fn new(shared: Arc<Shared>, packing: Arc<Packing>, bucket: Bucket, writer: PackWriter) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        packing: Arc<Packing>,
+        bucket: Bucket,
+        writer: PackWriter,
+    ) -> Self {
         let sent = Arc::default();
         Self { shared, packing, bucket, writer, sent, after: String::new() }
     }
 
     /// Sends what there is, and what comes until the shipper stops.
     pub(super) async fn run(mut self) -> Ended {
-        let acknowledging = tokio::spawn(acknowledge(self.shared.clone(), self.writer.acknowledged(), self.sent.clone()));
+        let acknowledging =
+            tokio::spawn(acknowledge(self.shared.clone(), self.writer.acknowledged(), self.sent.clone()));
         let ended = match self.send_all().await {
             Ok(()) => self.settle().await,
             Err(failure) => self.state().unwrap_or(Ended::Failed(failure)),

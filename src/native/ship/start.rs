@@ -64,7 +64,8 @@ pub async fn ship(
     let journal = JournalWriter::start(bucket.clone(), cluster.cluster, node, &options.name);
     let version = env!("CARGO_PKG_VERSION").to_owned();
     journal.note(Note::Started { version, role: "primary".into() });
-    let begun = format!("shipping {} to {} from number {}", options.db.display(), bucket.place(), point.next.n);
+    let begun =
+        format!("shipping {} to {} from number {}", options.db.display(), bucket.place(), point.next.n);
     listen.note(&begun);
     let shared = Arc::new(share(options, listen, journal.clone(), &learned)?);
     let report = work(&shared, bucket, point, stop).await;
@@ -86,7 +87,8 @@ async fn work(
 ) -> Result<Report, Failure> {
     check_learned(shared);
     shared.rebase()?;
-    let packing = Arc::new(Packing::new(shared.options.compression_level, shared.options.compression_threads)?);
+    let packing =
+        Arc::new(Packing::new(shared.options.compression_level, shared.options.compression_threads)?);
     let writer = PackWriter::start(bucket.clone(), point, WINDOW, None);
     let starting = shared.clone();
     let poll = tokio::task::spawn_blocking(move || Poll::start(starting));
@@ -227,7 +229,8 @@ impl Shared {
         let files = BesideFiles::open(&self.options.db, &self.options.own)?;
         let registry = Registry::read(&files)?;
         for name in &self.options.rebase {
-            let token = registry.find(name).or_else(|| registry.tables.iter().find(|token| token.dir == *name));
+            let token =
+                registry.find(name).or_else(|| registry.tables.iter().find(|token| token.dir == *name));
             let Some(token) = token.filter(|token| !token.dropped) else {
                 return Err(Failure::failed(format!("--rebase {name}: there is no such table")));
             };
@@ -293,7 +296,8 @@ fn check_database(options: &Options, learned: &Learned) -> Result<(), Failure> {
     if learned.live().any(is_there) {
         return Ok(());
     }
-    let failure = format!("the bucket holds the history of a database without any table of {}", options.db.display());
+    let failure =
+        format!("the bucket holds the history of a database without any table of {}", options.db.display());
     Err(Failure::failed(failure).advise("give --to an empty place, or --db the database that it belongs to"))
 }
 

@@ -137,5 +137,6 @@ pub(super) fn not_replicated(table: &TableToken) -> Option<&'static str> {
     if table.is_system() {
         return Some("a table that QuestDB keeps for itself");
     }
-    (table.kind == TableKind::Plain).then_some("it has no WAL; ALTER TABLE ... SET TYPE WAL and a restart give it one")
+    (table.kind == TableKind::Plain)
+        .then_some("it has no WAL; ALTER TABLE ... SET TYPE WAL and a restart give it one")
 }

@@ -86,8 +86,7 @@ impl Tail {
     #[cfg(unix)]
     fn drop_deleted(&mut self) {
         use cap_std::fs::MetadataExt;
-        let deleted =
-            |file: &File| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
+        let deleted = |file: &File| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
         if self.file.as_ref().is_some_and(deleted) {
             self.file = None;
         }
