@@ -1,7 +1,7 @@
 # Two commands do it all on a fresh checkout: `make run` and `make test`. Each sets up what the
 # machine lacks, and does nothing twice. The work is done by scripts/, one file per matter.
 
-.PHONY: help run test soak lint format page wasm release fuzz bench bench-wasm clean
+.PHONY: help run demo test soak lint format page wasm release fuzz bench bench-wasm clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -9,7 +9,10 @@ help: ## what can be made
 run: ## build, and serve the page with the bundled recording (ARGS="DIR --bind ADDRESS" for others)
 	@scripts/run.sh $(ARGS)
 
-test: ## run all tests (PARTS="rust wasm page live replica e2e size stores" for some of them)
+demo: ## a cluster to watch: QuestDB under load, a shipper, two replicas, the page on their bucket (ARGS="--port PORT")
+	@scripts/demo.sh $(ARGS)
+
+test: ## run all tests (PARTS="rust wasm page live replica e2e size stores cluster" for some of them)
 	@scripts/test.sh $(PARTS)
 
 soak: ## prove replicas against the real QuestDB at length: 10,000 scenarios, 500 kills; goes on where it stopped

@@ -9,6 +9,7 @@
 #   chromium  Chromium and its WebDriver, for the tests in a browser
 #   node      checks that Node 20 or later is there, and installs the page's packages
 #   java      Java 17 and Maven, for the tests against a live QuestDB
+#   client    QuestDB's own client for Python, for the tests of a whole cluster
 #   fuzz      cargo-fuzz
 #
 # With UNDERSTUDY_NO_SETUP=1 nothing is installed: what is missing ends the script with code 75.
@@ -19,7 +20,7 @@ bindgen_version=$(sed -n 's/^wasm-bindgen = .*version = "=\([0-9.]*\)".*/\1/p' "
 sysroot=$tools_dir/sysroot
 
 main() {
-  [ $# -gt 0 ] || die "name what to set up: wasm, chromium, node, java, fuzz"
+  [ $# -gt 0 ] || die "name what to set up: wasm, chromium, node, java, client, fuzz"
   if [ "$*" = "--check java" ]; then
     java_is_17 && have mvn
     return
@@ -31,6 +32,7 @@ main() {
       chromium) setup_chromium ;;
       node) setup_node ;;
       java) setup_java ;;
+      client) setup_client ;;
       fuzz) setup_fuzz ;;
       *) die "nothing called '$part' to set up" ;;
     esac
@@ -167,6 +169,20 @@ setup_java() {
 
 java_is_17() {
   have java && java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])'
+}
+
+# Into a folder of its own rather than a virtual environment, which Debian's Python can't make without another package.
+setup_client() {
+  local dir=$tools_dir/questdb-client version
+  version=$(hash_of "$root/tests/cluster/client.txt")
+  [ "$(cat "$dir/.installed" 2>/dev/null)" = "$version" ] && return 0
+  may_install "QuestDB's client for Python"
+  say "installing QuestDB's client for Python"
+  rm -rf "$dir"
+  python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+    --target "$dir" -r "$root/tests/cluster/client.txt" >"$logs_dir/questdb-client.log" 2>&1 ||
+    { tail -n 5 "$logs_dir/questdb-client.log" >&2; die "QuestDB's client for Python did not install"; }
+  printf '%s\n' "$version" >"$dir/.installed"
 }
 
 setup_fuzz() {

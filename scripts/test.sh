@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Runs the tests, part by part, and closes with what each part's runner said last.
 #
-#   scripts/test.sh [PART]...        all parts unless some are named; `stores` only if it is named
+#   scripts/test.sh [PART]...        all parts unless some are named
 #
 # Every part runs, whatever became of those before it; the exit code is 1 if one failed.
 # Each leaves its output in target/logs/PART.log.
 #
-# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live` and `replica` fail, rather than be skipped, without Java and Maven.
+# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `replica`, `stores` and `cluster` fail, rather than be skipped (`stores`: without HDFS),
+# where Java and Maven are missing. CLUSTER_STORES="fs gcs" names some of the stores that `cluster` takes in turn.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust wasm module size pkg page e2e live replica)
+all_parts=(setup format lint docs rust wasm module size pkg page e2e live replica stores cluster)
 
 main() {
   local parts=("$@")
@@ -43,7 +44,7 @@ part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-
 part_rust() {
   local programs=() name
   for name in $(test_programs); do
-    case $name in live | replica | stores | wasm) ;; *) programs+=(--test "$name") ;; esac
+    case $name in live | replica | stores | cluster | wasm) ;; *) programs+=(--test "$name") ;; esac
   done
   cargo test --lib --bins "${programs[@]}"
   cargo test --doc
@@ -102,18 +103,33 @@ part_replica() {
   cargo test --test replica -- --nocapture
 }
 
-# The contract of object stores, against real servers on loopback. UNDERSTUDY_STORES_HDFS=1: HDFS too.
+# The contract of object stores, against real servers on loopback; HDFS is one of them where there is Java.
 part_stores() {
   local features=() stores=(seaweedfs azurite gcs)
-  if [ -n "${UNDERSTUDY_STORES_HDFS:-}" ]; then
+  if scripts/setup.sh --check java; then
     stores+=(hdfs)
     features=(--features hdfs)
+  elif [ -n "${UNDERSTUDY_REQUIRE_LIVE:-}" ]; then
+    needs_java
   fi
   scripts/stores.sh setup "${stores[@]}"
   cargo test --no-run "${features[@]}" --test stores
   trap 'scripts/stores.sh stop' EXIT
   scripts/stores.sh start "${stores[@]}"
   UNDERSTUDY_STORES=$target_dir/stores/stores.json cargo test "${features[@]}" --test stores -- --nocapture
+}
+
+# A real QuestDB with clients at work, a shipper, two replicas, and each store in turn, which fails now and then.
+part_cluster() {
+  local stores=()
+  read -r -a stores <<<"${CLUSTER_STORES:-fs seaweedfs azurite gcs hdfs}"
+  needs_java
+  scripts/setup.sh client
+  scripts/stores.sh setup seaweedfs azurite gcs hdfs
+  cargo build --features hdfs --bin understudy
+  # Under a name of its own: another part may build the command with other features.
+  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-hdfs"
+  python3 tests/cluster/drive.py --understudy "$target_dir/debug/understudy-hdfs" --tools "$tools_dir" --out "$target_dir/cluster" "${stores[@]}"
 }
 
 needs_java() {

@@ -187,6 +187,25 @@ impl Base {
     }
 }
 
+impl Bundle {
+    /// Whether these bytes are the bundle, to the last byte of each piece.
+    ///
+    /// # Errors
+    /// [`wal::Error::Damaged`] where they are not.
+    pub fn check(&self, blob: &Bytes) -> wal::Result<()> {
+        self.check_blob(blob)?;
+        self.pieces.iter().try_for_each(|piece| unpack(self.sum, piece, blob).map(drop))
+    }
+
+    fn check_blob(&self, blob: &Bytes) -> wal::Result<()> {
+        let found = Sum::of(blob);
+        if blob.len() as u64 == self.bytes && found == self.sum {
+            return Ok(());
+        }
+        Err(wal::Error::damaged(&Key::Blob(self.sum).to_string(), 0, "the bundle's own bytes", found))
+    }
+}
+
 /// The files of a [`Base`], read from its bundles.
 pub struct BaseFiles<F> {
     bundles: Vec<Bundle>,
@@ -215,10 +234,7 @@ impl<F: Fn(Sum) -> wal::Result<Bytes>> BaseFiles<F> {
             }
             None => {
                 let blob = (self.fetch)(listed.sum)?;
-                if blob.len() as u64 != listed.bytes || Sum::of(&blob) != listed.sum {
-                    let key = Key::Blob(listed.sum).to_string();
-                    return Err(wal::Error::damaged(&key, 0, "the bundle's own bytes", Sum::of(&blob)));
-                }
+                listed.check_blob(&blob)?;
                 if held.len() >= KEPT {
                     held.remove(0);
                 }

@@ -37,6 +37,9 @@ pub struct Journal {
     /// In each 16th: the last transaction applied of every table before the first entry, by directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<BTreeMap<String, u64>>,
+    /// In each 16th: what was told before and still holds: the role, errors, tables that are not replicated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<JournalEntry>,
     /// At each 256th: what the 255 objects before it tell, at most one entry of a kind for each minute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub summary: Vec<JournalEntry>,
@@ -147,6 +150,37 @@ pub enum Note {
     Unknown,
 }
 
+impl JournalEntry {
+    /// Takes this entry into what holds: a newer role takes the place of the older one, an error is over when it is recovered
+    /// from. A process that starts tells its errors anew.
+    pub fn hold(&self, holds: &mut Vec<Self>) {
+        let over = |old: &Note| match (&self.what, old) {
+            (Note::Started { .. }, _) | (Note::Role { .. }, Note::Role { .. }) => true,
+            (Note::Stopped { .. }, Note::Stopped { .. }) => true,
+            (Note::NotReplicated { .. }, Note::NotReplicated { .. }) => true,
+            (Note::Error { table, .. } | Note::Recovered { table }, Note::Error { table: old, .. }) => {
+                table == old
+            }
+            (Note::Base { table, .. }, Note::Error { table: Some(old), .. }) => table == old,
+            _ => false,
+        };
+        holds.retain(|old| !over(&old.what));
+        let lasts = matches!(
+            self.what,
+            Note::Started { .. }
+                | Note::Stopped { .. }
+                | Note::Role { .. }
+                | Note::NotReplicated { .. }
+                | Note::Error { .. }
+                | Note::Fenced { .. }
+                | Note::Removed
+        );
+        if lasts {
+            holds.push(self.clone());
+        }
+    }
+}
+
 impl Journal {
     /// An object of the journal with nothing in it yet.
     pub fn new(cluster: ClusterId, node: u32, name: &str, k: u64) -> Self {
@@ -159,6 +193,7 @@ impl Journal {
             k,
             written_us: 0,
             state: None,
+            holds: Vec::new(),
             summary: Vec::new(),
             entries: Vec::new(),
         }
@@ -194,6 +229,21 @@ impl Document for Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_hold_until_they_are_over() {
+        let error = |table: &str| Note::Error { table: Some(table.into()), text: "x".into() };
+        let mut holds = Vec::new();
+        let mut tell = |what| {
+            JournalEntry { at_us: 0, what }.hold(&mut holds);
+            holds.len()
+        };
+        let started = || Note::Started { version: "1".into(), role: "replica".into() };
+        assert_eq!((tell(started()), tell(error("a")), tell(error("b")), tell(error("a"))), (1, 2, 3, 3));
+        assert_eq!(tell(Note::Recovered { table: Some("a".into()) }), 2);
+        assert_eq!(tell(Note::Base { table: "b".into(), seq_txn: 1, why: String::new() }), 1);
+        assert_eq!((tell(error("a")), tell(Note::Reached { n: 1, bytes: 0 }), tell(started())), (2, 2, 1));
+    }
 
     #[test]
     fn notes_of_later_versions_are_passed_over() {

@@ -105,10 +105,17 @@ struct Part {
 impl Mirror {
     /// Tells of a table that the driver has from before, with all transactions up to this one applied.
     pub fn know(&mut self, token: &Token, applied: u64) {
-        let table = self.tables.entry(token.dir.clone()).or_insert_with(|| Mirrored::new(token.clone()));
-        table.applied = table.applied.max(applied);
-        table.last = table.last.max(Some(applied));
-        table.lay_log(&mut self.files);
+        self.know_all([(token.clone(), applied)]);
+    }
+
+    /// The same of many tables.
+    pub fn know_all(&mut self, tables: impl IntoIterator<Item = (Token, u64)>) {
+        for (token, applied) in tables {
+            let table = self.tables.entry(token.dir.clone()).or_insert_with(|| Mirrored::new(token));
+            table.applied = table.applied.max(applied);
+            table.last = table.last.max(Some(applied));
+            table.lay_log(&mut self.files);
+        }
         self.lay_registry();
     }
 
@@ -176,6 +183,11 @@ impl Mirror {
     pub fn add_view(&mut self, dir: &str, pieces: Vec<Piece>) {
         self.files.remove_dir(dir);
         pieces.into_iter().for_each(|piece| self.files.add(piece));
+    }
+
+    /// The last transaction of a table that is applied, as far as the driver has said.
+    pub fn applied_up_to(&self, dir: &str) -> u64 {
+        self.tables.get(dir).map_or(0, |table| table.applied)
     }
 
     /// The last transaction that came for a table.

@@ -50,8 +50,8 @@ pub use founder::{Founded, Founder};
 pub use identity::{ClusterId, Dir, ParseError, Sum, Term, WriterId};
 pub use journal::{JOURNAL_ROLLUP, Journal, JournalEntry, Note};
 pub use json::{
-    Boundary, Cluster, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry, Manifest, Node, Parent,
-    Part, Request, Span,
+    Boundary, Cluster, Divergent, DivergentTable, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry,
+    Manifest, Node, Parent, Part, Request, Span,
 };
 pub use mirror::{Mirror, News};
 pub use object::{Head, Kind, OBJECT_BYTES_MAX, Object, Sign};

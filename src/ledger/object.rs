@@ -64,6 +64,17 @@ pub struct Object {
     signed: bool,
 }
 
+impl Head {
+    /// What an object says about itself in its first 128 bytes. Nothing has checked them: for people only.
+    ///
+    /// # Errors
+    /// As [`Object::read`].
+    pub fn peek(place: Place, bytes: &[u8]) -> Result<Self> {
+        let key = place.to_string();
+        Ok(read_front(&key, &mut Cursor::new(&key, 0, bytes))?.2)
+    }
+}
+
 impl Object {
     /// The seal that ends a directory at `head.place`.
     ///
@@ -118,19 +129,7 @@ impl Object {
         let key = place.to_string();
         at_most(&key, "the object's length", bytes.len() as u64, OBJECT_BYTES_MAX)?;
         let mut cursor = Cursor::new(&key, 0, &bytes);
-        if cursor.take(MAGIC.len(), "the mark of a log object")? != MAGIC {
-            return Err(Error::damaged(&key, 0, "the mark of a log object", "other bytes"));
-        }
-        let version = u16::from_le_bytes(array(&mut cursor, "the version")?);
-        if version != VERSION {
-            return Err(Error::unsupported(&key, 8, format_args!("version {version} of the log")));
-        }
-        let [kind, flags] = array(&mut cursor, "kind and flags")?;
-        if flags & !SIGNED != 0 {
-            return Err(Error::unsupported(&key, 11, format_args!("flags {flags:#x}")));
-        }
-        let contents = cursor.u31("the length of the contents")? as usize;
-        let head = read_head(&key, kind, &mut cursor)?;
+        let (flags, contents, head) = read_front(&key, &mut cursor)?;
         let signed = flags & SIGNED != 0;
         let trailer = trailer_bytes(signed);
         let room = cursor.remaining().saturating_sub(trailer);
@@ -209,6 +208,23 @@ pub(super) fn sum(cursor: &mut Cursor<'_>, what: &str) -> Result<Sum> {
 fn dir(cursor: &mut Cursor<'_>, what: &str) -> Result<Dir> {
     let term = Term(cursor.u63(what)?);
     Ok(Dir { term, writer: WriterId(u128::from_be_bytes(array(cursor, what)?)) })
+}
+
+/// What all objects begin with: flags, the length of the contents, and the head.
+fn read_front(key: &str, cursor: &mut Cursor<'_>) -> Result<(u8, usize, Head)> {
+    if cursor.take(MAGIC.len(), "the mark of a log object")? != MAGIC {
+        return Err(Error::damaged(key, 0, "the mark of a log object", "other bytes"));
+    }
+    let version = u16::from_le_bytes(array(cursor, "the version")?);
+    if version != VERSION {
+        return Err(Error::unsupported(key, 8, format_args!("version {version} of the log")));
+    }
+    let [kind, flags] = array(cursor, "kind and flags")?;
+    if flags & !SIGNED != 0 {
+        return Err(Error::unsupported(key, 11, format_args!("flags {flags:#x}")));
+    }
+    let contents = cursor.u31("the length of the contents")? as usize;
+    Ok((flags, contents, read_head(key, kind, cursor)?))
 }
 
 fn read_head(key: &str, kind: u8, cursor: &mut Cursor<'_>) -> Result<Head> {

@@ -65,7 +65,7 @@ impl Point {
     }
 
     /// Goes past a pack at `next`.
-    pub(super) fn pass(&mut self, sum: Sum) {
+    pub(crate) fn pass(&mut self, sum: Sum) {
         self.next = self.next.next();
         self.before = sum;
     }

@@ -3,12 +3,17 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`bucket`] | object stores, and what they answer to a put-if-absent |
+//! | [`cluster`] | a cluster's bucket, driven: the log written and followed, instances, journals |
+//! | [`config`] | `server.conf` and the environment |
 //! | [`disk`] | a `db` directory on this machine, as [`crate::wal::Files`] |
 //! | [`http`] | the same directory behind a web server |
 //! | [`index`] | `understudy-index.json`: the listing that a static server does not give |
+//! | [`metrics`] | what a node measures, and the server for it and for health checks |
 //! | [`outcome`] | exit codes, failures |
+//! | [`replica`] | a directory that follows a cluster's bucket |
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
+//! | [`ship`] | a database's log on its way into a bucket, beside QuestDB |
 //! | [`store`] | a database in QuestDB's own files, written by applying a log |
 //! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
 //! | [`cli`] | arguments, output, exit codes, one file per verb |
@@ -22,11 +27,16 @@
 
 pub mod bucket;
 pub mod cli;
+pub mod cluster;
+pub mod config;
 pub mod disk;
 pub mod export;
 pub mod http;
 pub mod index;
+pub mod metrics;
 pub mod outcome;
+pub mod replica;
 pub mod serve;
+pub mod ship;
 pub mod source;
 pub mod store;

@@ -6,7 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 /// Exit codes of the command, the same for every verb. They are a contract: `docs/cli.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Exit {
@@ -26,11 +26,34 @@ pub enum Exit {
     Suspended = 6,
     /// The log uses a format or version that this program does not know.
     Unsupported = 7,
+    /// Another process continues the history. Of `ship` alone, which exits with 4: its log can't be the damaged one.
+    Fenced = 8,
+}
+
+impl Exit {
+    /// What the process exits with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Fenced => Self::Damaged as u8,
+            other => other as u8,
+        }
+    }
+}
+
+impl Exit {
+    /// The one that counts of two, where several tables end differently.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let order =
+            [Self::Failed, Self::Damaged, Self::Unsupported, Self::Purged, Self::Diverged, Self::Suspended];
+        let place = |exit: Self| order.iter().position(|known| *known == exit).unwrap_or(order.len());
+        if place(other) < place(self) { other } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 

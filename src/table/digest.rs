@@ -50,10 +50,16 @@ impl Table {
     /// Of a table with partitions whose values were let go it means nothing: see
     /// [`is_whole`](Self::is_whole).
     pub fn digest(&self) -> Digest {
+        let filled = self.partitions.iter().filter(|(_, partition)| partition.rows > 0);
+        Self::digest_of(filled.map(|(&floor, partition)| (floor, self.partition_digest(partition))))
+    }
+
+    /// The digest of a table whose partitions have these floors and digests: in order of time, none without rows.
+    pub fn digest_of(partitions: impl IntoIterator<Item = (i64, Digest)>) -> Digest {
         let mut fold = Fold(u128::from(DIGEST_VERSION));
-        for (&floor, partition) in self.partitions.iter().filter(|(_, partition)| partition.rows > 0) {
+        for (floor, digest) in partitions {
             fold.word(floor as u64);
-            fold.wide(self.partition_digest(partition).0);
+            fold.wide(digest.0);
         }
         Digest(fold.0)
     }

@@ -41,11 +41,13 @@ pub use error::{Error, Result};
 pub use event::{BindValue, Change, ColumnSpec, DataEvent, Event, SqlEvent, TxnKind, TxnRecord};
 pub use event_batch::read_events;
 pub use event_decode::{RawEvent, read_event, read_raw_event};
+#[cfg(feature = "ledger")]
 pub(crate) use files::names_in;
 pub use files::{Files, MemoryFiles};
 pub use layout::{Layout, LayoutField, LayoutFile, LayoutOptions, RawValue};
 pub use meta::{MetaColumn, SequencerMeta};
 pub use path::{REPLICA_MARK, SegmentId, is_replicas_own};
+#[cfg(feature = "ledger")]
 pub(crate) use pieces::concat;
 pub use pieces::{Noted, Piece, PieceFiles};
 pub use purge::{Cause, Survey};

@@ -45,6 +45,11 @@ impl<'a> Noted<'a> {
         Self { files, read: RefCell::new(BTreeMap::new()) }
     }
 
+    /// The files behind it: what is read of them is not noted.
+    pub fn inner(&self) -> &'a dyn Files {
+        self.files
+    }
+
     /// What was read: by path and offset, without overlaps; pieces that meet are one.
     pub fn pieces(self) -> Vec<Piece> {
         let mut pieces = Vec::new();

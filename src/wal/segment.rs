@@ -59,7 +59,8 @@ pub fn read_transaction_with(
 }
 
 /// Asks for all that [`read_transaction`] will need, as far as is known now, and checks nothing: for bytes
-/// that arrive long before they are read.
+/// that arrive long before they are read. Answers the event of a transaction that is neither rows nor a change
+/// of the structure.
 ///
 /// # Errors
 /// Those of [`read_transaction`] that come before values are looked at; [`Error::Pending`] where
@@ -69,11 +70,15 @@ pub fn ask_transaction(
     table_dir: &str,
     record: &TxnRecord,
     metas: &mut SegmentMetas,
-) -> Result<()> {
-    if let Head::Rows(event, meta) = head(files, table_dir, record, metas)? {
-        bytes_of(files, table_dir, record, &event, &meta)?;
+) -> Result<Option<Event>> {
+    match head(files, table_dir, record, metas)? {
+        Head::Rows(event, meta) => {
+            bytes_of(files, table_dir, record, &event, &meta)?;
+            Ok(None)
+        }
+        Head::Whole(Transaction::Event(event)) => Ok(Some(event)),
+        Head::Whole(_) => Ok(None),
     }
-    Ok(())
 }
 
 /// What a transaction is, before its rows are read.

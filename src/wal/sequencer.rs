@@ -1,5 +1,6 @@
 use super::cursor::{Cursor, Gather};
 use super::{Error, Files, Result, SegmentId, TxnKind, TxnRecord};
+#[cfg(feature = "ledger")]
 use bytes::Bytes;
 use std::ops::RangeInclusive;
 
@@ -68,12 +69,14 @@ impl SequencerLog {
     }
 
     /// A log of which only a part is there, as a reader of that part needs it: see [`header`](Self::header).
+    #[cfg(feature = "ledger")]
     pub(crate) fn laid_out(table_dir: &str, part_size: u32, max_txn: u64, created_us: i64) -> Self {
         let version = if part_size == 0 { LogVersion::V1 } else { LogVersion::V2 { part_size } };
         Self { table_dir: table_dir.into(), version, max_txn, created_us }
     }
 
     /// The log's main file, and the header in it.
+    #[cfg(feature = "ledger")]
     pub(crate) fn header(&self) -> (String, Bytes) {
         let (format, part_size) = match self.version {
             LogVersion::V1 => (0i32, 0),

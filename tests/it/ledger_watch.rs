@@ -1,6 +1,6 @@
 //! A bucket that is watched reads as the database that it was made of, whatever memory there is for its objects.
 
-use crate::cluster::{Bucket, Plan};
+use crate::cluster_made::{Bucket, Plan};
 use crate::common::{Recording, csv, recording, recordings};
 use bytes::Bytes;
 use std::cell::RefCell;

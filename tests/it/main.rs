@@ -16,8 +16,10 @@ mod applied;
 mod blocks;
 #[cfg(feature = "native")]
 mod cli;
-#[path = "../common/cluster.rs"]
+#[cfg(feature = "native")]
 mod cluster;
+#[path = "../common/cluster.rs"]
+mod cluster_made;
 mod convert;
 mod crashes;
 #[path = "../common/crashing.rs"]
@@ -31,6 +33,10 @@ mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
 mod recordings;
+#[cfg(feature = "native")]
+mod replica;
+#[cfg(feature = "native")]
+mod shipping;
 #[path = "../common/sim_disk.rs"]
 mod sim_disk;
 mod sql;

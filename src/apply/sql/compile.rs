@@ -58,6 +58,11 @@ impl CompiledFilter {
         self.root.holds(cell)
     }
 
+    /// Whether there may be rows for which [`matches`](Self::matches) can't tell.
+    pub fn may_doubt(&self) -> bool {
+        self.root.may_doubt()
+    }
+
     /// Writer indexes of the columns that the condition reads.
     pub fn columns(&self) -> Vec<usize> {
         let mut columns = Vec::new();
@@ -78,6 +83,14 @@ impl Node {
             Self::Rounded { column, op, rhs, doubt } => {
                 test::holds_rounded(*op, cell(*column), *rhs).ok_or(doubt)
             }
+        }
+    }
+
+    fn may_doubt(&self) -> bool {
+        match self {
+            Self::Always(_) | Self::Column { .. } => false,
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(Self::may_doubt),
+            Self::Rounded { .. } => true,
         }
     }
 

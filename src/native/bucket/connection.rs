@@ -384,23 +384,7 @@ fn unknown(key: &str, scheme: &str, keys: &[&str]) -> String {
 }
 
 fn nearest<'k>(key: &str, keys: &[&'k str]) -> &'k str {
-    keys.iter().copied().min_by_key(|known| edits(key, known)).unwrap_or_default()
-}
-
-/// How many letters have to be put in, taken out or replaced to make `b` of `a`.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    keys.iter().copied().min_by_key(|known| strsim::levenshtein(key, known)).unwrap_or_default()
 }
 
 const SCHEMES: &[(&str, &[&str])] = &[

@@ -6,6 +6,7 @@
 //! | [`limits`] | `replication.requests.*`: how many requests, how often, how long |
 //! | [`answer`] | what a store can say to a request |
 //! | [`store`] | a [`Bucket`]: keys checked, requests limited, repeated and timed out |
+//! | [`observe`] | what those who measure are told of every try |
 //! | `open` | a connection string becomes a client |
 //! | `remote` | the stores that `object_store` speaks to, and what their answers mean |
 //! | [`fs`] | a directory, ours: nothing is ever renamed over an object |
@@ -37,6 +38,7 @@ pub mod answer;
 pub mod connection;
 pub mod fs;
 pub mod limits;
+pub mod observe;
 mod open;
 pub mod probe;
 mod remote;
@@ -46,6 +48,7 @@ mod watch;
 pub use answer::{GetAnswer, PutAnswer, Trouble, TroubleKind};
 pub use connection::{Connection, Malformed};
 pub use limits::RequestLimits;
+pub use observe::Observe;
 pub use open::{OpenError, open};
 pub use probe::{ProbeError, probe};
 pub use store::Bucket;

@@ -2,11 +2,13 @@
 
 use super::answer::{GetAnswer, PutAnswer, Trouble, TroubleKind};
 use super::limits::RequestLimits;
+use super::observe::{Answer, Observe, Op, Outcome, Tried};
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Longest key, in bytes. S3 takes 1024; the rest is for the root that stands before it.
@@ -36,6 +38,7 @@ struct Inner {
     limits: RequestLimits,
     all: Semaphore,
     repeated: Semaphore,
+    observer: OnceLock<Arc<dyn Observe>>,
 }
 
 /// What a kind of store does: one try each, without patience.
@@ -74,7 +77,16 @@ impl Bucket {
     pub(super) fn new(place: String, store: Box<dyn Store>, limits: RequestLimits) -> Self {
         let all = Semaphore::new(limits.parallel_max());
         let repeated = Semaphore::new(limits.batch_slow_max.max(1));
-        Self { inner: Arc::new(Inner { place, store, limits, all, repeated }) }
+        let observer = OnceLock::new();
+        Self { inner: Arc::new(Inner { place, store, limits, all, repeated, observer }) }
+    }
+
+    /// Tells this one of every try from now on, also of clones. Only the first is taken.
+    #[must_use]
+    pub fn observed(self, observer: Arc<dyn Observe>) -> Self {
+        // A second observer would count what the first has counted.
+        let _ = self.inner.observer.set(observer);
+        self
     }
 
     /// Puts an object where none is: the one operation that decides anything.
@@ -126,7 +138,7 @@ impl Bucket {
     pub async fn head(&self, key: &str) -> GetAnswer<u64> {
         let inner = &*self.inner;
         let head = || inner.limits.within(0, inner.store.head(key));
-        self.patiently(key, head).await.into()
+        self.patiently(Op::Head, 0, key, head).await.into()
     }
 
     /// Removes an object; no error if nothing is there.
@@ -136,7 +148,7 @@ impl Bucket {
     /// What went wrong; the object may be gone all the same.
     pub async fn delete(&self, key: &str) -> Result<(), Trouble> {
         let inner = &*self.inner;
-        self.patiently(key, || inner.limits.within(0, inner.store.delete(key))).await
+        self.patiently(Op::Delete, 0, key, || inner.limits.within(0, inner.store.delete(key))).await
     }
 
     /// Where this is, without credentials.
@@ -151,18 +163,30 @@ impl Bucket {
         }
         let inner = &*self.inner;
         let put = || inner.limits.within(size, inner.store.put(key, bytes.clone(), mode));
-        self.patiently(key, put).await
+        let op = match mode {
+            Mode::IfAbsent => Op::PutIfAbsent,
+            Mode::Overwrite => Op::Put,
+        };
+        self.patiently(op, size, key, put).await
     }
 
     async fn read(&self, key: &str, range: Option<Range<u64>>) -> GetAnswer {
         let inner = &*self.inner;
         // The store itself watches the time: only it learns how many bytes there are.
-        self.patiently(key, || inner.store.get(key, range.clone(), &inner.limits)).await.into()
+        self.patiently(Op::Get, 0, key, || inner.store.get(key, range.clone(), &inner.limits)).await.into()
     }
 
     /// Tries until there is an answer that another try would not change, or there have been enough.
-    async fn patiently<T, F>(&self, key: &str, request: impl Fn() -> F) -> Result<T, Trouble>
+    /// `sends` is the object's bytes if it is one that is sent.
+    async fn patiently<T, F>(
+        &self,
+        op: Op,
+        sends: u64,
+        key: &str,
+        request: impl Fn() -> F,
+    ) -> Result<T, Trouble>
     where
+        T: Answer,
         F: Future<Output = Result<T, Trouble>>,
     {
         check(key)?;
@@ -171,7 +195,10 @@ impl Bucket {
         loop {
             let answer = {
                 let _turn = inner.turn(tries).await;
-                request().await
+                let begun = Instant::now();
+                let answer = request().await;
+                inner.tell(op, sends, begun, &answer);
+                answer
             };
             tries += 1;
             let Err(mut trouble) = answer else { return answer };
@@ -194,6 +221,15 @@ impl fmt::Debug for Bucket {
 }
 
 impl Inner {
+    /// Tells the observer, if there is one.
+    fn tell<T: Answer>(&self, op: Op, sends: u64, begun: Instant, answer: &Result<T, Trouble>) {
+        let Some(observer) = self.observer.get() else { return };
+        let outcome = Outcome::of(answer);
+        let sent = if outcome == Outcome::Ok { sends } else { 0 };
+        let received = answer.as_ref().map_or(0, Answer::bytes);
+        observer.answered(Tried { op, outcome, took: begun.elapsed(), bytes: sent + received });
+    }
+
     /// Waits for a turn. Tries after the first also wait for one of the few turns that a store in
     /// trouble is given.
     async fn turn(&self, tries: u32) -> (Option<SemaphorePermit<'_>>, Option<SemaphorePermit<'_>>) {
@@ -305,6 +341,40 @@ mod tests {
         let answers = vec![Err(Trouble::refused("403")), Err(Trouble::unsettled("reset"))];
         let answer = run(async { bucket(answers).put_if_absent("a", Bytes::new()).await });
         assert!(matches!(answer, PutAnswer::Refused(Trouble { may_land: true, tries: 2, .. })), "{answer:?}");
+    }
+
+    #[test]
+    fn every_try_is_observed() {
+        #[derive(Default)]
+        struct Seen(Mutex<Vec<(Op, Outcome, u64)>>);
+        impl Observe for Seen {
+            fn answered(&self, tried: Tried) {
+                assert!(tried.took < Duration::from_secs(60));
+                self.0.lock().expect("not poisoned").push((tried.op, tried.outcome, tried.bytes));
+            }
+        }
+        let seen = Arc::new(Seen::default());
+        let slow = Err(Trouble::new(TroubleKind::SlowDown, "503"));
+        let answers = vec![Ok(Put::Taken), slow, Ok(Put::Stored)];
+        let bucket = bucket(answers).observed(seen.clone()).observed(Arc::new(Seen::default()));
+        run(async {
+            assert_eq!(bucket.put("a", Bytes::from_static(b"four")).await, Ok(()));
+            let twice = bucket.clone().put_if_absent("a", Bytes::from_static(b"four")).await;
+            assert_eq!(twice, PutAnswer::Taken);
+            assert_eq!(bucket.get("a").await, GetAnswer::NotFound);
+            assert_eq!(bucket.delete("a").await, Ok(()));
+            // Never sent.
+            assert!(bucket.delete("..").await.is_err());
+        });
+        let seen = seen.0.lock().expect("not poisoned").clone();
+        let wanted = [
+            (Op::Put, Outcome::Ok, 4),
+            (Op::PutIfAbsent, Outcome::SlowDown, 0),
+            (Op::PutIfAbsent, Outcome::Taken, 0),
+            (Op::Get, Outcome::Absent, 0),
+            (Op::Delete, Outcome::Ok, 0),
+        ];
+        assert_eq!(seen, wanted);
     }
 
     #[test]

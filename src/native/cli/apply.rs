@@ -34,12 +34,12 @@ pub(super) fn run(out: &Out, args: &Apply) -> Result<Exit> {
             .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
             .unwrap_or(1),
         memory: args.memory_limit,
-        commit_mode: commit_mode(args.commit_mode, &dir),
+        commit_mode: args.commit_mode.map(commit_mode).or_else(|| configured(&dir)).unwrap_or_default(),
         adopt: args.adopt,
     };
     let mut replication = Replication::new(Arc::new(disk), &source, options)?;
     let stop = Arc::new(AtomicBool::new(false));
-    listen(stop.clone());
+    listen(stop.clone(), || {});
     let begun = Instant::now();
     let applied = apply(out, args, &source, &mut replication, &stop, &dir);
     save_status(&dir, &replication);
@@ -138,16 +138,15 @@ pub(super) fn held(held: Held) -> Failure {
     }
 }
 
-/// As asked for, else as `server.conf` beside the directory says.
-fn commit_mode(asked: Option<Commit>, dir: &Path) -> CommitMode {
+pub(super) fn commit_mode(asked: Commit) -> CommitMode {
     match asked {
-        Some(Commit::Nosync) => CommitMode::NoSync,
-        Some(Commit::Async) => CommitMode::Async,
-        Some(Commit::Sync) => CommitMode::Sync,
-        None => configured(dir).unwrap_or_default(),
+        Commit::Nosync => CommitMode::NoSync,
+        Commit::Async => CommitMode::Async,
+        Commit::Sync => CommitMode::Sync,
     }
 }
 
+/// As `server.conf` beside the directory says.
 fn configured(dir: &Path) -> Option<CommitMode> {
     let text = std::fs::read_to_string(dir.parent()?.join("conf/server.conf")).ok()?;
     let line = text.lines().rev().find_map(|line| line.trim().strip_prefix("cairo.commit.mode"))?;
@@ -159,7 +158,7 @@ fn configured(dir: &Path) -> Option<CommitMode> {
 }
 
 /// Has SIGTERM and Ctrl-C end the work after the blocks that are under way.
-fn listen(stop: Arc<AtomicBool>) {
+pub(super) fn listen(stop: Arc<AtomicBool>, then: impl FnOnce() + Send + 'static) {
     let wait = move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
@@ -176,6 +175,7 @@ fn listen(stop: Arc<AtomicBool>) {
             let _ = tokio::signal::ctrl_c().await;
         });
         stop.store(true, Ordering::Relaxed);
+        then();
     };
     // Without it, the program ends as programs do.
     let _ = std::thread::Builder::new().name("signals".into()).spawn(wait);
@@ -186,7 +186,7 @@ fn report(out: &Out, args: &Apply, replication: &Replication, took: Duration) ->
     let mut exit = Exit::Ok;
     let mut rows = 0;
     for worker in replication.workers() {
-        exit = worse(exit, ended(worker));
+        exit = exit.worse(ended(worker));
         rows += worker.rows();
         let token = worker.token();
         if let Some(text) = trouble(worker) {
@@ -237,14 +237,6 @@ fn ended(worker: &Worker) -> Exit {
         (None, Standing::Suspended { .. }) => Exit::Suspended,
         _ => Exit::Ok,
     }
-}
-
-/// The one that counts of two.
-pub(super) fn worse(a: Exit, b: Exit) -> Exit {
-    let order =
-        [Exit::Failed, Exit::Damaged, Exit::Unsupported, Exit::Purged, Exit::Diverged, Exit::Suspended];
-    let place = |exit: Exit| order.iter().position(|other| *other == exit).unwrap_or(order.len());
-    if place(b) < place(a) { b } else { a }
 }
 
 fn trouble(worker: &Worker) -> Option<String> {

@@ -2,7 +2,6 @@
 
 use crate::native::export::Format;
 use clap::{Args, Parser, Subcommand};
-use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,7 +11,7 @@ Exit codes:
   1  could not be done: source unreachable, output not writable, no such table
   2  wrong usage
   3  rows that the result needs were purged by QuestDB
-  4  the log is damaged
+  4  the log is damaged; of `ship`: another process continues the history
   5  the result diverged: a statement in the log can't be executed exactly; two databases differ
   6  the table is suspended, as it is on the server
   7  the log uses a format or version that this program does not know";
@@ -39,6 +38,8 @@ pub(super) struct Global {
     /// Show no progress
     #[arg(long, global = true)]
     pub(super) no_progress: bool,
+    #[command(flatten)]
+    pub(super) log: super::log::LogArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,9 +51,16 @@ pub(super) enum Verb {
     Serve(Serve),
     Index(Index),
     Apply(Apply),
+    Replica(super::replica::ReplicaArgs),
+    Run(super::replica::RunArgs),
     Status(Status),
+    Ls(Ls),
+    Node(Node),
     Repair(Repair),
-    Generate(Generate),
+    Ship(super::ship::Ship),
+    Divergent(super::divergent::Divergent),
+    Doctor(super::doctor::Doctor),
+    Generate(super::generate::Generate),
 }
 
 /// Replay tables to a moment and print their rows
@@ -100,11 +108,12 @@ Examples:
   understudy inspect db                  the tables
   understudy inspect db trades           its columns, segments and first transactions
   understudy inspect db trades 98311     one transaction down to its bytes
-  understudy inspect db trades --from 98000 --limit 0 --json")]
+  understudy inspect db trades --from 98000 --limit 0 --json
+  understudy inspect 's3::bucket=b;root=r;' log/1-0123456789abcdef0123456789abcdef/00000000/0000000000000007.pack")]
 pub(super) struct Inspect {
-    /// A QuestDB `db` directory, or an http(s) URL of one
+    /// A QuestDB `db` directory, an http(s) URL of one, or a store's connection string
     pub(super) source: String,
-    /// Table by name or directory
+    /// Table by name or directory; of a store the key of an object
     pub(super) table: Option<String>,
     /// Transaction number
     pub(super) txn: Option<u64>,
@@ -128,10 +137,14 @@ pub(super) struct Inspect {
 #[command(after_help = "\
 Examples:
   understudy verify /var/lib/questdb/db
-  understudy verify https://example.org/db --table trades --json")]
+  understudy verify https://example.org/db --table trades --json
+  understudy verify 's3::bucket=b;root=r;' --deep     the log of a bucket, with all copies of tables")]
 pub(super) struct Verify {
-    /// A QuestDB `db` directory, or an http(s) URL of one
+    /// A QuestDB `db` directory, an http(s) URL of one, or a store's connection string
     pub(super) source: String,
+    /// Of a store: read the copies of tables, too, to their last byte
+    #[arg(long)]
+    pub(super) deep: bool,
     /// Table by name or directory, may be repeated
     #[arg(long, short, value_name = "TABLE")]
     pub(super) table: Vec<String>,
@@ -240,16 +253,73 @@ pub(super) struct Apply {
     pub(super) adopt: bool,
 }
 
-/// Show how far each table of a directory is, and what keeps it from going on
+/// Show how a cluster is, or how far each table of a directory is
+///
+/// Of a STORE: its instances, how far each is behind, what keeps tables from going on, and whether all have converged; all of
+/// it from the bucket, where each instance writes what it does (every 10 s while there is work, once a minute while not). Of a
+/// directory: each table, what keeps it from going on, and the command that would repair it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  understudy status /srv/replica/db
+  understudy status 's3::bucket=b;root=r;'
+  understudy status 'fs::root=/mnt/cluster;' --watch
   understudy status /srv/replica/db --json
-Exits as `apply` does: 0 when all tables are well, 5 when one diverged, 6 when one is suspended.")]
+Exits 0 when all is well, 5 when a table differs, diverged or stopped, 6 when one is suspended.")]
 pub(super) struct Status {
-    /// Directory that `understudy apply` writes
-    pub(super) dir: PathBuf,
+    /// A store's connection string, or a directory that `understudy apply` or `replica` writes
+    #[arg(value_name = "STORE|DIR", required_unless_present = "to")]
+    pub(super) target: Option<String>,
+    /// The same
+    #[arg(long, value_name = "STORE", conflicts_with = "target")]
+    pub(super) to: Option<String>,
+    /// Look again every two seconds
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// Instances that were not heard of for so long are gone
+    #[arg(long, value_name = "HOURS", default_value_t = 24)]
+    pub(super) gone_after: u64,
+}
+
+/// List what is in a cluster's bucket: terms, instances, packs
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy ls 's3::bucket=b;root=r;'            the newest 20 objects of the log
+  understudy ls 'fs::root=/mnt/cluster;' --from 0 --limit 0 --json")]
+pub(super) struct Ls {
+    /// A store's connection string
+    pub(super) store: String,
+    /// First number to list
+    #[arg(long, value_name = "N")]
+    pub(super) from: Option<u64>,
+    /// Numbers to list, 0 for all
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: u64,
+}
+
+/// List the instances of a cluster, or retire one
+#[derive(Debug, Args)]
+pub(super) struct Node {
+    #[command(subcommand)]
+    pub(super) what: NodeVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum NodeVerb {
+    /// List all that were ever registered
+    List {
+        /// A store's connection string
+        #[arg(long, value_name = "STORE")]
+        to: String,
+    },
+    /// Retire one: it is no longer waited for
+    Remove {
+        /// Its name
+        name: String,
+        /// A store's connection string
+        #[arg(long, value_name = "STORE")]
+        to: String,
+    },
 }
 
 /// Get a table going again that can't go on
@@ -285,27 +355,6 @@ pub(super) enum Commit {
     Async,
     /// Every transaction that is reported as applied
     Sync,
-}
-
-/// Write files for other programs
-#[derive(Debug, Args)]
-pub(super) struct Generate {
-    #[command(subcommand)]
-    pub(super) what: Artifact,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Artifact {
-    /// Completions for a shell
-    #[command(after_help = "\
-Examples:
-  understudy generate completions bash > ~/.local/share/bash-completion/completions/understudy
-  understudy generate completions zsh > ~/.zfunc/_understudy
-  understudy generate completions fish > ~/.config/fish/completions/understudy.fish")]
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
 }
 
 #[cfg(test)]

@@ -4,14 +4,21 @@
 
 mod apply;
 mod args;
+mod bucket;
 mod diff;
+mod divergent;
+mod doctor;
+mod generate;
 mod index;
 mod inspect;
+mod log;
 mod out;
 mod progress;
 mod repair;
 mod replay;
+mod replica;
 mod serve;
+mod ship;
 mod size;
 mod status;
 mod tables;
@@ -19,8 +26,8 @@ mod verify;
 mod when;
 
 use super::outcome::{Exit, Result};
-use args::{Artifact, Cli, Global, Verb};
-use clap::{CommandFactory, Parser};
+use args::{Cli, Global, NodeVerb, Verb};
+use clap::Parser;
 use out::Out;
 use std::panic;
 use std::process::ExitCode;
@@ -36,6 +43,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    log::start(cli.global.log, cli.global.quiet);
     let out = Out::new(cli.global);
     // The hook has told what happened.
     let done = panic::catch_unwind(|| run(&out, cli.verb)).unwrap_or(Ok(Exit::Failed));
@@ -54,16 +62,19 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Serve(args) => serve::run(out, args),
         Verb::Index(args) => index::run(out, &args),
         Verb::Apply(args) => apply::run(out, &args),
+        Verb::Replica(args) => replica::run(out, &args),
+        Verb::Run(args) => replica::run_role(out, &args),
         Verb::Status(args) => status::run(out, &args),
-        Verb::Repair(args) => repair::run(out, &args),
-        Verb::Generate(args) => match args.what {
-            Artifact::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut Cli::command(), "understudy", &mut script);
-                out.raw(&script)?;
-                Ok(Exit::Ok)
-            }
+        Verb::Ls(args) => bucket::ls::run(out, &args.store, args.from, args.limit),
+        Verb::Node(args) => match args.what {
+            NodeVerb::List { to } => bucket::node::list(out, &to),
+            NodeVerb::Remove { name, to } => bucket::node::remove(out, &to, &name),
         },
+        Verb::Repair(args) => repair::run(out, &args),
+        Verb::Ship(args) => ship::run(out, args),
+        Verb::Divergent(args) => divergent::run(out, &args),
+        Verb::Doctor(args) => doctor::run(out, &args),
+        Verb::Generate(args) => generate::run(out, &args),
     }
 }
 

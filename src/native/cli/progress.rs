@@ -30,6 +30,14 @@ impl Progress {
         Self { out, what: what.into(), unit, total, terminal, started: now, told: now, bar: None }
     }
 
+    /// There is more to do than was known.
+    pub(super) fn expect(&mut self, total: u64) {
+        self.total = self.total.max(total);
+        if let Some(bar) = &self.bar {
+            bar.set_length(self.total);
+        }
+    }
+
     /// Tells how much is done.
     pub(super) fn set(&mut self, done: u64) {
         if !self.out.progress || self.started.elapsed() < PATIENCE {

@@ -2,6 +2,7 @@
 
 use super::apply::{STATUS, target};
 use super::args::Status;
+use super::bucket::{self, is_store};
 use super::out::Out;
 use super::progress::grouped;
 use crate::native::outcome::{Exit, Failure, Result, exit_of};
@@ -12,9 +13,25 @@ use crate::wal::TableToken;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) fn run(out: &Out, args: &Status) -> Result<Exit> {
-    let dir = target(&args.dir);
+    let named = args.target.as_deref().or(args.to.as_deref()).unwrap_or_default();
+    if is_store(named) || args.to.is_some() {
+        let gone_after = Duration::from_secs(args.gone_after.saturating_mul(3600));
+        return bucket::status::run(out, named, args.watch, gone_after);
+    }
+    loop {
+        let exit = of_directory(out, Path::new(named))?;
+        if !args.watch {
+            return Ok(exit);
+        }
+        std::thread::sleep(Duration::from_secs(2));
+    }
+}
+
+fn of_directory(out: &Out, named: &Path) -> Result<Exit> {
+    let dir = target(named);
     let disk =
         RealDisk::open(&dir).map_err(|error| Failure::failed(format!("{}: {error}", dir.display())))?;
     let disk: Arc<dyn Disk> = Arc::new(disk);
@@ -23,8 +40,8 @@ pub(super) fn run(out: &Out, args: &Status) -> Result<Exit> {
     let mut exit = Exit::Ok;
     let mut tables = Vec::new();
     for token in database.tables() {
-        let (told, ended, text) = of(&disk, token, &last, &args.dir);
-        exit = super::apply::worse(exit, ended);
+        let (told, ended, text) = of(&disk, token, &last, named);
+        exit = exit.worse(ended);
         out.text(text)?;
         tables.push(told);
     }
@@ -35,7 +52,7 @@ pub(super) fn run(out: &Out, args: &Status) -> Result<Exit> {
         tables.len(),
         if running { "open in a running QuestDB or Understudy" } else { "not open in any program" }
     ))?;
-    out.json(&json!({ "dir": args.dir, "result": exit, "running": running, "tables": tables }))?;
+    out.json(&json!({ "dir": named, "result": exit, "running": running, "tables": tables }))?;
     Ok(exit)
 }
 

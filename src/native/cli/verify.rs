@@ -1,6 +1,7 @@
 //! `understudy verify`
 
 use super::args::Verify;
+use super::bucket;
 use super::out::Out;
 use super::progress::{Progress, grouped};
 use super::tables::{self, clean, extend, pairs, ranges};
@@ -12,6 +13,9 @@ use serde::Serialize;
 use std::ops::RangeInclusive;
 
 pub(super) fn run(out: &Out, args: &Verify) -> Result<Exit> {
+    if bucket::is_store(&args.source) {
+        return bucket::verify::run(out, &args.source, args.deep);
+    }
     let source = Source::open(&args.source)?;
     let all = tables::all(&source)?;
     let chosen: Vec<&TableToken> = if args.table.is_empty() {
@@ -172,7 +176,7 @@ pub(super) fn severity(exit: Exit) -> u8 {
         Exit::Diverged => 2,
         Exit::Purged => 3,
         Exit::Unsupported => 4,
-        Exit::Damaged => 5,
+        Exit::Damaged | Exit::Fenced => 5,
         Exit::Failed => 6,
         Exit::Usage => 7,
     }

@@ -11,6 +11,7 @@ mod columns;
 mod create;
 mod database;
 mod disk;
+mod fed;
 pub mod lock;
 mod log;
 mod other;
@@ -28,6 +29,7 @@ mod worker;
 
 pub use database::Database;
 pub use disk::{Disk, DiskFile, DiskReader, Open, RealDisk};
+pub use plain_views::view_files;
 pub use repair::STUCK;
 pub use run::{Replication, ReplicationOptions};
 pub use table::{CommitMode, FileTable};

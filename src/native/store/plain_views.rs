@@ -37,9 +37,29 @@ pub(super) fn take_over(disk: &dyn Disk, source: &dyn Files, token: &TableToken,
     let dir = &token.dir;
     check_dir_name(dir)?;
     let (theirs, ours) = (state(source, dir)?, state(&DiskReader(disk), dir));
-    let (applied, sequenced) = theirs;
-    if applied != sequenced || ours.as_ref() == Ok(&theirs) {
-        return Ok(ours.is_ok());
+    if ours.as_ref() == Ok(&theirs) {
+        return Ok(true);
+    }
+    let Some((_, contents)) = view_files(source, dir)? else { return Ok(ours.is_ok()) };
+    disk.create_dir(&format!("{dir}/txn_seq"))?;
+    for (file, content) in contents {
+        replace_file(disk, &format!("{dir}/{file}"), &content, sync)?;
+    }
+    if sync {
+        disk.sync_dir("")?;
+    }
+    Ok(true)
+}
+
+/// A view's last transaction, and its files by name; `None` while the server is about to change them.
+///
+/// # Errors
+/// What reading answers.
+pub fn view_files(source: &dyn Files, dir: &str) -> Result<Option<(u64, Vec<(&'static str, Bytes)>)>> {
+    let before = state(source, dir)?;
+    let (applied, sequenced) = before;
+    if applied != sequenced {
+        return Ok(None);
     }
     let mut contents: Vec<(&str, Bytes)> = Vec::new();
     for file in FILES {
@@ -49,17 +69,7 @@ pub(super) fn take_over(disk: &dyn Disk, source: &dyn Files, token: &TableToken,
             Err(error) => return Err(error),
         }
     }
-    if state(source, dir)? != theirs {
-        return Ok(ours.is_ok());
-    }
-    disk.create_dir(&format!("{dir}/txn_seq"))?;
-    for (file, content) in contents {
-        replace_file(disk, &format!("{dir}/{file}"), &content, sync)?;
-    }
-    if sync {
-        disk.sync_dir("")?;
-    }
-    Ok(true)
+    Ok((state(source, dir)? == before).then_some((applied, contents)))
 }
 
 /// The last transaction that is applied, and the last one of the log.

@@ -8,6 +8,7 @@ use super::worker::{Step, Worker};
 use crate::apply::backlog::BatchLimits;
 use crate::table::Standing;
 use crate::wal::{Files, Registry, Result, SequencerLog, TableKind, TableToken};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -30,11 +31,19 @@ pub struct ReplicationOptions {
 /// Applies a database's log to a directory, many tables at a time.
 #[derive(Debug)]
 pub struct Replication {
-    disk: Arc<dyn Disk>,
-    database: Database,
-    workers: Vec<Worker>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) database: Database,
+    pub(super) workers: Vec<Worker>,
+    /// Where each directory's worker is.
+    pub(super) places: BTreeMap<String, usize>,
+    /// Workers that have something to do, if a driver tells.
+    pub(super) awake: Option<BTreeSet<usize>>,
+    /// Workers of tables whose name another one still has.
+    pub(super) unentered: BTreeSet<usize>,
+    /// Directories that somebody else is at.
+    pub(super) held_back: BTreeSet<String>,
     pool: rayon::ThreadPool,
-    options: ReplicationOptions,
+    pub(super) options: ReplicationOptions,
     /// The source's registry as last seen.
     known: Vec<TableToken>,
     looked: Option<Instant>,
@@ -72,6 +81,10 @@ impl Replication {
             disk,
             database,
             workers: Vec::new(),
+            places: BTreeMap::new(),
+            awake: None,
+            unentered: BTreeSet::new(),
+            held_back: BTreeSet::new(),
             pool,
             options,
             known: Vec::new(),
@@ -99,15 +112,23 @@ impl Replication {
     /// What writing the registry answers. What keeps a single table from going on is the table's
     /// [`failure`](Worker::failure).
     pub fn round(&mut self, source: &(dyn Files + Sync), stop: &AtomicBool) -> Result<bool> {
-        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+        let due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
+        if due && self.awake.is_none() {
             // A registry that is just being written is looked at again.
             let _ = self.look(source);
         }
         let limits = self.limits();
         let tables = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
-        let rest = REST.saturating_mul(tables).min(LONGEST_REST);
+        let rest = match self.awake {
+            None => REST.saturating_mul(tables).min(LONGEST_REST),
+            // Until there is news of it.
+            Some(_) => Duration::MAX,
+        };
+        let awake = self.awake.clone();
+        let takes_part = |index: &usize| awake.as_ref().is_none_or(|awake| awake.contains(index));
+        let workers = self.workers.iter_mut().enumerate().filter(|(index, _)| takes_part(index));
         let turns = Turns {
-            workers: self.workers.iter_mut().map(Mutex::new).collect(),
+            workers: workers.map(|(_, worker)| Mutex::new(worker)).collect(),
             next: AtomicUsize::new(self.next),
             any: AtomicBool::new(false),
             quiet: AtomicBool::new(false),
@@ -122,6 +143,7 @@ impl Replication {
         self.next = turns.next.into_inner();
         let any = turns.any.into_inner() || !turns.quiet.into_inner();
         self.enter()?;
+        self.let_rest();
         self.close_some();
         Ok(any)
     }
@@ -140,7 +162,7 @@ impl Replication {
     }
 
     /// Looks for tables that are new, renamed or dropped.
-    fn look(&mut self, source: &dyn Files) -> Result<()> {
+    pub(super) fn look(&mut self, source: &dyn Files) -> Result<()> {
         self.looked = Some(Instant::now());
         let tables = Registry::read(source)?.tables;
         self.take_views(source, &tables)?;
@@ -150,7 +172,7 @@ impl Replication {
         for token in &tables {
             let wanted = matches!(token.kind, TableKind::Wal | TableKind::MatView) && !token.is_system();
             let chosen = self.is_chosen(token);
-            let known = self.workers.iter().any(|worker| worker.token().dir == token.dir);
+            let known = self.places.contains_key(&token.dir) || self.held_back.contains(&token.dir);
             // One that was dropped before we ever saw it is of no use to anybody.
             let gone = token.dropped && self.database.find(&token.dir).is_none();
             if wanted && chosen && !known && !gone {
@@ -159,11 +181,20 @@ impl Replication {
                 if let Ok(log) = SequencerLog::open(source, &token.dir) {
                     worker.expect(log.max_txn);
                 }
-                self.workers.push(worker);
+                self.add(worker);
             }
         }
         self.known = tables;
         Ok(())
+    }
+
+    pub(super) fn add(&mut self, worker: Worker) {
+        let place = self.workers.len();
+        self.places.insert(worker.token().dir.clone(), place);
+        self.workers.push(worker);
+        if let Some(awake) = &mut self.awake {
+            awake.insert(place);
+        }
     }
 
     fn is_chosen(&self, token: &TableToken) -> bool {
@@ -189,7 +220,8 @@ impl Replication {
                 continue;
             }
             // One that can't be read now is looked at again.
-            if take_over(&*self.disk, source, token, sync).is_ok_and(|there| there) {
+            let there = take_over(&*self.disk, source, token, sync).is_ok_and(|there| there);
+            if there || self.database.find(&token.dir).is_some() {
                 self.database.enter(token)?;
             }
         }
@@ -198,7 +230,13 @@ impl Replication {
 
     /// Brings the registry in line with the tables.
     fn enter(&mut self) -> Result<()> {
-        for worker in &mut self.workers {
+        let places: Vec<usize> = match &self.awake {
+            None => (0..self.workers.len()).collect(),
+            Some(awake) => awake.union(&self.unentered).copied().collect(),
+        };
+        self.unentered.clear();
+        for place in places {
+            let Some(worker) = self.workers.get_mut(place) else { continue };
             if let Standing::Dropped { .. } = worker.standing() {
                 if self.database.find(&worker.token().dir).is_some() {
                     self.database.remove(&worker.token().dir);
@@ -206,8 +244,13 @@ impl Replication {
                 }
                 worker.remove_files()?;
             } else if worker.is_made() && worker.entered.as_ref() != Some(worker.token()) {
+                let waits = self.awake.is_some() && self.database.is_taken_for_now(worker.token());
                 match self.database.enter(worker.token()) {
                     Ok(()) => worker.entered = Some(worker.token().clone()),
+                    // Of the table that has the name, what renames or drops it is still to come.
+                    Err(_) if waits => {
+                        self.unentered.insert(place);
+                    }
                     Err(error) => worker.fail(error),
                 }
             }

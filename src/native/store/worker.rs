@@ -129,6 +129,13 @@ impl Worker {
         self.max_txn = self.max_txn.max(max_txn);
     }
 
+    /// Tries again what failed.
+    pub(super) fn retry(&mut self) {
+        self.table = None;
+        self.records.clear();
+        self.failure = None;
+    }
+
     /// Whether the table's directory has been made.
     pub(super) fn is_made(&self) -> bool {
         self.made

@@ -4,6 +4,7 @@ mod table;
 mod txn;
 
 use super::args::Inspect;
+use super::bucket;
 use super::out::Out;
 use super::progress::grouped;
 use super::tables::{self, clean};
@@ -16,6 +17,9 @@ use crate::wal::{TableKind, TableToken};
 use serde_json::{Value, json};
 
 pub(super) fn run(out: &Out, args: &Inspect) -> Result<Exit> {
+    if bucket::is_store(&args.source) {
+        return bucket::object::run(out, &args.source, args.table.as_deref());
+    }
     let source = Source::open(&args.source)?;
     let all = tables::all(&source)?;
     match (&args.table, args.txn) {

@@ -1,0 +1,146 @@
+//! Where the log ends, found with few requests and without reading it.
+
+use super::blobs::get_document;
+use super::{log_failure, trouble_failure};
+use crate::ledger::{Boundary, Cluster, Head, HeadHint, Key, Kind, Manifest, Place, Span};
+use crate::native::bucket::{Bucket, GetAnswer};
+use crate::native::outcome::Failure;
+
+/// Bytes at the beginning of an object that say what it is.
+const HEAD_BYTES: u64 = 128;
+/// How far above a seal its writer's late packs may lie: more than any window.
+const STRAGGLERS: u64 = 16;
+
+/// The log's terms, and its newest object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEnd {
+    /// All terms, the last one open: which number lies where.
+    pub terms: Vec<Span>,
+    /// The newest object; `None` while there is none.
+    pub last: Option<Place>,
+    /// When it was written, by its writer's clock, microseconds since 1970.
+    pub committed_us: i64,
+    /// The newest snapshot that the search came by.
+    pub snapshot: Option<u64>,
+}
+
+impl LogEnd {
+    /// The place of a number.
+    pub fn place(&self, n: u64) -> Option<Place> {
+        let span = self.terms.iter().rfind(|span| span.first <= n)?;
+        Some(Place { dir: span.directory, n })
+    }
+}
+
+/// Looks where the log ends. What it answers is as good as what the store showed: for people, never a reason to act.
+///
+/// # Errors
+/// What the store answers.
+pub async fn log_end(bucket: &Bucket, cluster: &Cluster) -> Result<LogEnd, Failure> {
+    let (mut terms, mut at, snapshot) = begin(bucket, cluster).await?;
+    let mut last = at.n.checked_sub(1).and_then(|n| {
+        let span = terms.iter().rfind(|span| span.first <= n)?;
+        Some(Place { dir: span.directory, n })
+    });
+    let mut committed_us = 0;
+    loop {
+        let end = first_missing(bucket, at).await?;
+        let Some(newest) = end.checked_sub(1).filter(|newest| *newest >= at.n) else { break };
+        let from = at.n.max(newest.saturating_sub(STRAGGLERS));
+        let mut sealed = None;
+        for n in from..=newest {
+            let place = Place { dir: at.dir, n };
+            let Some(head) = head_at(bucket, place).await? else { continue };
+            (last, committed_us) = (Some(place), head.1);
+            if let Kind::Seal { next } = head.0 {
+                sealed = Some((n, next));
+                break;
+            }
+        }
+        let Some((n, next)) = sealed else { break };
+        if let Some(span) = terms.last_mut() {
+            span.seal = Some(n);
+        }
+        at = Place { dir: next, n: n + 1 };
+        terms.push(Span { directory: next, first: n + 1, seal: None });
+    }
+    if committed_us == 0
+        && let Some(place) = last
+        && let Some((_, committed)) = head_at(bucket, place).await?
+    {
+        committed_us = committed;
+    }
+    Ok(LogEnd { terms, last, committed_us, snapshot })
+}
+
+/// A place in the log to begin at, with the terms before it: behind the newest snapshot that a hint names, else at the start.
+async fn begin(bucket: &Bucket, cluster: &Cluster) -> Result<(Vec<Span>, Place, Option<u64>), Failure> {
+    let hint = get_document::<HeadHint>(bucket, Key::Head).await.ok().flatten();
+    let mut known = hint.and_then(|hint| hint.snapshot);
+    if known.is_none() {
+        known = newest_boundary(bucket).await?.map(|record| record.snapshot);
+    }
+    if let Some(n) = known
+        && let Some(manifest) = get_document::<Manifest>(bucket, Key::Snapshot(n)).await?
+    {
+        return Ok((manifest.terms.clone(), manifest.place(), known));
+    }
+    let first = Span { directory: cluster.directory, first: 0, seal: None };
+    Ok((vec![first], Place { dir: cluster.directory, n: 0 }, None))
+}
+
+async fn newest_boundary(bucket: &Bucket) -> Result<Option<Boundary>, Failure> {
+    let mut newest = None;
+    let mut k = 0;
+    while let Some(record) = get_document::<Boundary>(bucket, Key::Clean(k)).await? {
+        newest = Some(record);
+        k += 1;
+    }
+    Ok(newest)
+}
+
+/// The first number of the directory that is not there, from `at` on.
+async fn first_missing(bucket: &Bucket, at: Place) -> Result<u64, Failure> {
+    let there = async |n: u64| size_of(bucket, Place { dir: at.dir, n }).await.map(|size| size.is_some());
+    let (mut low, mut step) = (at.n, 1);
+    let mut high = loop {
+        let probe = low + step - 1;
+        if !there(probe).await? {
+            break probe;
+        }
+        low = probe + 1;
+        step *= 2;
+    };
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if there(middle).await? { low = middle + 1 } else { high = middle }
+    }
+    Ok(low)
+}
+
+/// The length of an object, if it is there.
+///
+/// # Errors
+/// What the store answers.
+pub async fn size_of(bucket: &Bucket, place: Place) -> Result<Option<u64>, Failure> {
+    match bucket.head(&place.to_string()).await {
+        GetAnswer::Found(bytes) => Ok(Some(bytes)),
+        GetAnswer::NotFound => Ok(None),
+        GetAnswer::Failed(trouble) => Err(trouble_failure(&trouble)),
+    }
+}
+
+/// What an object is, and when it was written; `None` if it is not there.
+///
+/// # Errors
+/// What the store answers, and an object that is none.
+pub async fn head_at(bucket: &Bucket, place: Place) -> Result<Option<(Kind, i64)>, Failure> {
+    match bucket.get_range(&place.to_string(), 0..HEAD_BYTES).await {
+        GetAnswer::Found(bytes) => {
+            let head = Head::peek(place, &bytes).map_err(|error| log_failure(&error))?;
+            Ok(Some((head.kind, head.committed_us)))
+        }
+        GetAnswer::NotFound => Ok(None),
+        GetAnswer::Failed(trouble) => Err(trouble_failure(&trouble)),
+    }
+}

@@ -1,0 +1,231 @@
+//! From what was set to typed values.
+
+use super::given::{Given, Settings};
+use super::setting::{Preset, Setting, Support, Takes};
+use super::table::SETTINGS;
+use super::{
+    Config, ConfigError, Metrics, Node, Primary, Problem, Replica, Role, Ship, Snapshot, Warning, value,
+};
+use crate::native::bucket::connection::Secret;
+use crate::native::bucket::{Connection, RequestLimits};
+use crate::native::store::CommitMode;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The configuration, or all that is wrong with it.
+pub(super) fn config(settings: Settings) -> Result<Config, ConfigError> {
+    let mut reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
+    reader.check_support();
+    let config = reader.config();
+    let Reader { mut settings, problems, warnings } = reader;
+    settings.problems.extend(problems);
+    settings.warnings.extend(warnings);
+    if settings.problems.is_empty() {
+        Ok(Config { warnings: settings.warnings, ..config })
+    } else {
+        Err(ConfigError { problems: settings.problems })
+    }
+}
+
+struct Reader {
+    settings: Settings,
+    problems: Vec<Problem>,
+    warnings: Vec<Warning>,
+}
+
+impl Reader {
+    fn config(&mut self) -> Config {
+        Config {
+            role: match self.word("replication.role") {
+                "primary" => Role::Primary,
+                "replica" => Role::Replica,
+                "primary-catchup-uploads" => Role::CatchupUploads,
+                _ => Role::None,
+            },
+            object_store: self.store("replication.object.store"),
+            requests: self.requests(),
+            primary: Primary {
+                window: self.time("replication.primary.throttle.window.duration"),
+                compression_level: self.number("replication.primary.compression.level").unwrap_or(1) as i32,
+                compression_threads: self
+                    .number("replication.primary.compression.threads")
+                    .map_or_else(half_of_the_cores, |threads| threads as usize),
+            },
+            replica: Replica { poll_interval: self.time("replication.replica.poll.interval") },
+            node: Node {
+                name: self.text("understudy.node.name").unwrap_or_else(machine),
+                gone_after: self.time("understudy.node.gone.after"),
+            },
+            snapshot: Snapshot {
+                interval: self.time("understudy.snapshot.interval"),
+                bytes: self.size("understudy.snapshot.bytes"),
+            },
+            ship: Ship {
+                disk_limit: self.size("understudy.ship.disk.limit"),
+                digest_rate: self.size("understudy.ship.digest.rate"),
+                bind: self.address("understudy.ship.http.bind.to"),
+            },
+            digest: self.word("understudy.digest") == "on",
+            signing_key: self.signing_key(),
+            trusted_keys: self.public_keys("understudy.trusted.keys"),
+            on_fence: self.text("understudy.on.fence"),
+            failover: self.word("understudy.failover") == "on",
+            metrics: self.metrics(),
+            commit_mode: match self.word("cairo.commit.mode") {
+                "sync" => CommitMode::Sync,
+                "async" => CommitMode::Async,
+                _ => CommitMode::NoSync,
+            },
+            wal_purge_interval: self.time("cairo.wal.purge.interval"),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// What is set and does nothing, or asks for what is not done.
+    fn check_support(&mut self) {
+        for (setting, given) in self.settings.iter() {
+            let origin = given.origin.clone();
+            match setting.support {
+                Support::Honoured => {}
+                Support::NoEffect(why) => {
+                    let what = format!("{} has no effect: {why}", setting.key);
+                    self.warnings.push(Warning { origin, what });
+                }
+                Support::Only(value, why) if !given.value.eq_ignore_ascii_case(value) => {
+                    let what = format!("{} can only be {value}: {why}", setting.key);
+                    self.problems.push(Problem { origin, what });
+                }
+                Support::Only(..) => {}
+                Support::NotYet(why) => {
+                    let what = format!("{} is not supported: {why}; remove it", setting.key);
+                    self.problems.push(Problem { origin, what });
+                }
+            }
+        }
+    }
+
+    fn metrics(&mut self) -> Metrics {
+        let older = self.settings.get("http.min.bind.to").is_some();
+        let newer = self.settings.get("http.min.net.bind.to").is_some();
+        let key = if older && !newer { "http.min.bind.to" } else { "http.min.net.bind.to" };
+        Metrics {
+            server: self.word("http.min.enabled") == "true",
+            bind: self.address(key),
+            enabled: self.word("metrics.enabled") == "true",
+            per_table: self.word("replication.metrics.per.table") == "true",
+        }
+    }
+
+    fn requests(&mut self) -> RequestLimits {
+        const PREFIX: &str = "replication.requests.";
+        let mut limits = RequestLimits::default();
+        for setting in SETTINGS {
+            let Some(name) = setting.key.strip_prefix(PREFIX) else { continue };
+            let Some(given) = self.settings.get(setting.key) else { continue };
+            if let Err(error) = limits.set(name, &given.value) {
+                let origin = given.origin.clone();
+                self.problems.push(Problem { origin, what: error.to_string() });
+            }
+        }
+        limits
+    }
+
+    /// One of the words that the key takes, in its own spelling.
+    fn word(&mut self, key: &'static str) -> &'static str {
+        let Some(Setting { takes: Takes::OneOf(words), default, .. }) = Setting::find(key) else { return "" };
+        let preset = if let Preset::Value(word) = default { word } else { "" };
+        let found = |text: &str| words.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
+        self.parsed(key, found).unwrap_or(preset)
+    }
+
+    fn time(&mut self, key: &'static str) -> Duration {
+        let above_zero = |text: &str| value::time(text).filter(|time| !time.is_zero());
+        self.parsed(key, above_zero).or_else(|| above_zero(preset(key))).unwrap_or(Duration::MAX)
+    }
+
+    fn size(&mut self, key: &'static str) -> u64 {
+        let above_zero = |text: &str| value::size(text).ok().filter(|size| *size > 0);
+        self.parsed(key, above_zero).or_else(|| above_zero(preset(key))).unwrap_or(u64::MAX)
+    }
+
+    fn number(&mut self, key: &'static str) -> Option<u64> {
+        let Some(Setting { takes: Takes::Number(from, to), .. }) = Setting::find(key) else { return None };
+        let number = |text: &str| text.parse().ok().filter(|number| (*from..=*to).contains(number));
+        self.parsed(key, number).or_else(|| number(preset(key)))
+    }
+
+    fn address(&mut self, key: &'static str) -> SocketAddr {
+        let address = |text: &str| text.parse().ok();
+        let fallback = || address(preset(key)).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        self.parsed(key, address).unwrap_or_else(fallback)
+    }
+
+    /// A name or a command.
+    fn text(&mut self, key: &'static str) -> Option<String> {
+        let max = if Setting::find(key).is_some_and(|one| one.takes == Takes::Name) { 128 } else { 4096 };
+        self.parsed(key, |text| {
+            let fits = !text.is_empty() && text.chars().count() <= max && !text.chars().any(char::is_control);
+            fits.then(|| text.to_owned())
+        })
+    }
+
+    fn store(&mut self, key: &'static str) -> Option<Connection> {
+        let given = self.settings.get(key)?;
+        match given.value.parse() {
+            Ok(store) => Some(store),
+            Err(error) => {
+                let origin = given.origin.clone();
+                self.problems.push(Problem { origin, what: format!("{key}: {error}") });
+                None
+            }
+        }
+    }
+
+    fn signing_key(&mut self) -> Option<Secret> {
+        self.parsed("understudy.signing.key", |text| value::key(text).map(|_| Secret::from(text)))
+    }
+
+    fn public_keys(&mut self, key: &'static str) -> Vec<[u8; 32]> {
+        let keys = |text: &str| text.split(',').map(|one| value::key(one.trim())).collect::<Option<Vec<_>>>();
+        self.parsed(key, keys).unwrap_or_default()
+    }
+
+    /// The value of a key that is set, or a note of what it takes. A secret is not repeated.
+    fn parsed<T>(&mut self, key: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let setting = Setting::find(key)?;
+        let Given { value, origin } = self.settings.get(key)?;
+        let parsed = parse(value);
+        if parsed.is_none() {
+            let mut what = format!("{key} takes {}", setting.takes);
+            if !setting.is_secret() {
+                what.push_str(&format!(", not '{value}'"));
+            }
+            if value.contains(" #") {
+                what.push_str("; a comment needs a line of its own");
+            }
+            self.problems.push(Problem { origin: origin.clone(), what });
+        }
+        parsed
+    }
+}
+
+/// The default of a key, as it would be written.
+fn preset(key: &str) -> &'static str {
+    match Setting::find(key).map(|setting| setting.default) {
+        Some(Preset::Value(text)) => text,
+        _ => "",
+    }
+}
+
+fn half_of_the_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
+}
+
+/// The name of this machine.
+fn machine() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    if name.is_empty() { "localhost".into() } else { name.chars().take(128).collect() }
+}

@@ -1,0 +1,471 @@
+//! The replica as a whole: what comes from the log is taken, applied and written down.
+
+use super::bases::{Done, Job, Jobs, Means};
+use super::home::Home;
+use super::report::Report;
+use super::start::{Start, newest_snapshot, start};
+use super::stream::{Event, Ready, Stream};
+use super::tables::{Outcome, Tables};
+use crate::ledger::{Cluster, Loaded, Manifest, Note, Point, Reader};
+use crate::native::bucket::Bucket;
+use crate::native::cluster::{FollowOptions, JournalWriter, now_us};
+use crate::native::outcome::{Exit, Failure, Result};
+use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+/// How often the place is written down while packs come.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// Packs that are laid out at a time: each table's part of the log is laid out anew with each of them.
+const LAID_OUT: usize = 256;
+/// Bytes of packs that are fetched before there is room for them.
+const AHEAD_BYTES: u64 = 64 << 20;
+/// Threads for requests.
+const REQUESTERS: usize = 2;
+
+/// How a [`Replica`] goes about it.
+#[derive(Debug, Clone)]
+pub struct ReplicaOptions {
+    /// A QuestDB root; made where there is none.
+    pub dir: PathBuf,
+    /// The verb, for others who want the directory.
+    pub verb: &'static str,
+    /// The instance's name in the cluster.
+    pub name: String,
+    /// Threads that apply.
+    pub threads: usize,
+    /// Bytes of packs that are held until they are applied; rows on their way take as much again.
+    pub memory: u64,
+    /// What survives a loss of power.
+    pub commit_mode: CommitMode,
+    /// How often the log is asked for more.
+    pub poll: Duration,
+    /// Compare with the primary's digests.
+    pub digest: bool,
+    /// Public keys of which one must have signed each pack; none: any pack is taken.
+    pub trusted: Vec<[u8; 32]>,
+}
+
+/// A directory that follows a bucket. Dropped without [`finish`](Self::finish), it is as if it had been killed.
+pub struct Replica {
+    options: ReplicaOptions,
+    jobs: Jobs,
+    stream: Option<Stream>,
+    tables: Tables,
+    home: Home,
+    cluster: Cluster,
+    bucket: Bucket,
+    journal: JournalWriter,
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+    /// Packs for which there was no room yet.
+    waiting: VecDeque<Box<Ready>>,
+    /// When packs were made that are not settled, with their numbers.
+    ages: VecDeque<(u64, i64)>,
+    snapshot: Option<Snapshot>,
+    /// All that is in the log has come.
+    caught_up: bool,
+    /// Tables being compared.
+    comparing: usize,
+    saved: Instant,
+    unsaved: bool,
+    said: Vec<String>,
+    stop: Arc<AtomicBool>,
+    runtime: Option<Runtime>,
+}
+
+/// A snapshot on its way.
+#[derive(Debug)]
+struct Snapshot {
+    manifest: Manifest,
+    missing: bool,
+    /// The stream waits for it; else it begins behind it.
+    asked: bool,
+}
+
+/// Has a waiting [`Replica::step`] return.
+#[derive(Debug, Clone)]
+pub struct Waker {
+    sender: Sender<Event>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Waker {
+    /// Ends the step at hand: the block under way is finished, and no other one is begun.
+    pub fn stop(&self) {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        // A replica that is gone needs no waking.
+        let _ = self.sender.send(Event::Wake);
+    }
+}
+
+impl Replica {
+    /// Joins the bucket's cluster and takes up what the directory has.
+    ///
+    /// # Errors
+    /// A directory that another program has open, that belongs to another cluster, or to another history than the bucket's; what
+    /// reading and writing answer.
+    pub fn start(bucket: Bucket, options: ReplicaOptions) -> Result<Self> {
+        let home = Home::open(&options.dir, options.verb)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(REQUESTERS)
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed(format!("no threads: {error}")))?;
+        let Start { cluster, node, place, notices } =
+            runtime.block_on(start(&bucket, &home, &options.name))?;
+        let disk = RealDisk::open(home.db())
+            .map_err(|error| Failure::failed(format!("{}: {error}", home.db().display())))?;
+        let applying = ReplicationOptions {
+            tables: Vec::new(),
+            threads: options.threads,
+            memory: options.memory,
+            commit_mode: options.commit_mode,
+            adopt: false,
+        };
+        let point = place.point();
+        let tables = Tables::open(Arc::new(disk), applying, point.clone(), place.tables)?;
+        let (sender, events) = channel();
+        let means = Means {
+            bucket: bucket.clone(),
+            handle: runtime.handle().clone(),
+            disk: tables.disk().clone(),
+            commit_mode: options.commit_mode,
+        };
+        let done = sender.clone();
+        let jobs = Jobs::new(means, move |what| {
+            // A replica that is gone wants to know nothing.
+            let _ = done.send(Event::Done(what));
+        });
+        let journal = {
+            let _inside = runtime.enter();
+            JournalWriter::start(bucket.clone(), cluster.cluster, node, &options.name)
+        };
+        journal.note(Note::Started {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            role: "replica".to_owned(),
+        });
+        for worker in tables.workers() {
+            journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
+        }
+        let mut replica = Self {
+            options,
+            jobs,
+            stream: None,
+            tables,
+            home,
+            cluster,
+            bucket,
+            journal,
+            events,
+            sender,
+            waiting: VecDeque::new(),
+            ages: VecDeque::new(),
+            snapshot: None,
+            caught_up: false,
+            comparing: 0,
+            saved: Instant::now(),
+            unsaved: true,
+            said: notices,
+            stop: Arc::default(),
+            runtime: Some(runtime),
+        };
+        replica.begin(point)?;
+        Ok(replica)
+    }
+
+    /// Does what there is to do, and waits for at most this long if there is nothing.
+    ///
+    /// # Errors
+    /// When the log or the directory can't be gone on with. What keeps a single table from going on is told by
+    /// [`report`](Self::report).
+    pub fn step(&mut self, wait: Duration) -> Result<()> {
+        let idle = !self.has_room() || self.waiting.is_empty();
+        self.hear(if idle { self.patience(wait) } else { Duration::ZERO })?;
+        self.take_waiting()?;
+        let stop = self.stop.clone();
+        while self.tables.round(&stop)? {
+            self.tell()?;
+            self.hear(Duration::ZERO)?;
+            if self.stop.load(std::sync::atomic::Ordering::Relaxed) || !self.waiting.is_empty() {
+                break;
+            }
+        }
+        self.tell()?;
+        self.end_snapshot()?;
+        if self.saved.elapsed() >= SAVE_EVERY {
+            self.save(false)?;
+        }
+        Ok(())
+    }
+
+    /// Whether all that is in the log is applied, as far as it can be now.
+    pub fn is_level(&self) -> bool {
+        let done = self.tables.is_settled() || self.tables.waits_for_better_times();
+        self.caught_up && self.waiting.is_empty() && self.snapshot.is_none() && self.comparing == 0 && done
+    }
+
+    /// What people should hear of since the last time.
+    pub fn said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// Transactions that are applied, and that came.
+    pub fn progress(&self) -> (u64, u64) {
+        self.tables.progress()
+    }
+
+    /// Ends the step at hand, from another thread.
+    pub fn waker(&self) -> Waker {
+        Waker { sender: self.sender.clone(), stop: self.stop.clone() }
+    }
+
+    /// How it stands.
+    pub fn report(&self) -> Report {
+        let tables = self.tables.report();
+        let going = tables.iter().filter(|table| table.error.is_none());
+        let lag_txns = going.map(|table| table.transactions.saturating_sub(table.applied)).sum();
+        let waiting: u64 = self.waiting.iter().map(|ready| ready.bytes).sum();
+        Report {
+            result: tables.iter().fold(Exit::Ok, |worst, table| worst.worse(table.result)),
+            next: self.tables.point().next.n,
+            level: self.is_level(),
+            lag_bytes: self.tables.held() + waiting,
+            lag_txns,
+            lag: self.lag(),
+            tables,
+        }
+    }
+
+    /// How old the oldest pack is that is not applied.
+    pub fn lag(&self) -> Duration {
+        let Some((_, committed_us)) = self.ages.front() else { return Duration::ZERO };
+        Duration::from_micros(u64::try_from(now_us().saturating_sub(*committed_us)).unwrap_or(0))
+    }
+
+    /// Where its requests run.
+    pub(super) fn runtime(&self) -> Option<&Runtime> {
+        self.runtime.as_ref()
+    }
+
+    /// Writes down how far it is, tells the others why it ends, and lets the directory go.
+    ///
+    /// # Errors
+    /// What writing answers.
+    pub fn finish(mut self, why: &str) -> Result<()> {
+        self.stream = None;
+        self.tell()?;
+        self.save(true)?;
+        self.journal.note(Note::Stopped { why: why.to_owned() });
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(self.journal.clone().close());
+        }
+        Ok(())
+    }
+
+    /// Begins to follow the log: from the newest snapshot in a new directory, else where it stopped.
+    fn begin(&mut self, point: Point) -> Result<()> {
+        self.save(true)?;
+        let new = point.next.n == 0;
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let hinted = if new { runtime.block_on(newest_snapshot(&self.bucket, &self.cluster)) } else { None };
+        match hinted {
+            Some(manifest) => self.load(manifest, false),
+            None => {
+                self.follow(Reader::new(point));
+                Ok(())
+            }
+        }
+    }
+
+    fn follow(&mut self, reader: Reader) {
+        let Some(runtime) = &self.runtime else { return };
+        let options = FollowOptions {
+            poll: self.options.poll,
+            ahead_bytes: AHEAD_BYTES.min(self.options.memory),
+            trusted: self.options.trusted.clone(),
+        };
+        let stream =
+            Stream::start(runtime.handle(), self.bucket.clone(), reader, options, self.sender.clone());
+        self.stream = Some(stream);
+    }
+
+    fn load(&mut self, manifest: Manifest, asked: bool) -> Result<()> {
+        let ahead = "has what the log no longer has";
+        self.said.push(format!(
+            "taking {} tables from snapshot {}{}",
+            manifest.parts.len(),
+            manifest.n,
+            if asked { format!(", which {ahead}") } else { String::new() }
+        ));
+        self.waiting.clear();
+        self.ages.clear();
+        self.tables.load(&manifest)?;
+        self.snapshot = Some(Snapshot { manifest, missing: false, asked });
+        self.tell()
+    }
+
+    /// Goes on behind a snapshot whose tables have all come, or don't come.
+    fn end_snapshot(&mut self) -> Result<()> {
+        if self.tables.is_loading() {
+            return Ok(());
+        }
+        let Some(Snapshot { manifest, missing, asked }) = self.snapshot.take() else { return Ok(()) };
+        if missing {
+            self.said.push(format!("a part of snapshot {} is missing", manifest.n));
+        }
+        match (&self.stream, missing) {
+            (Some(stream), true) if asked => stream.loaded(Loaded::Missing),
+            (Some(stream), false) if asked => stream.loaded(Loaded::Done),
+            // A hint that led nowhere: all of the log is there, or its boundary names another snapshot.
+            (_, true) => self.follow(Reader::of(&self.cluster)),
+            (_, false) => self.follow(Reader::new(Point::behind(&manifest))),
+        }
+        self.save(true)
+    }
+
+    /// How long there is nothing to do.
+    fn patience(&self, wait: Duration) -> Duration {
+        let now = Instant::now();
+        let due = self.tables.due().map_or(wait, |due| due.saturating_duration_since(now));
+        let save = if self.unsaved || self.tables.is_changed() {
+            SAVE_EVERY.saturating_sub(self.saved.elapsed())
+        } else {
+            wait
+        };
+        let settled = if self.tables.is_busy() { Duration::ZERO } else { wait };
+        wait.min(due).min(save).min(settled)
+    }
+
+    /// Takes in what was told, waiting for it if nothing is there.
+    fn hear(&mut self, wait: Duration) -> Result<()> {
+        let first = match self.events.recv_timeout(wait) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Ok(()),
+        };
+        self.handle(first)?;
+        while let Ok(event) = self.events.try_recv() {
+            self.handle(event)?;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Pack(ready) => {
+                self.caught_up = false;
+                self.journal.note(Note::Reached { n: ready.n, bytes: ready.bytes });
+                self.ages.push_back((ready.n, ready.committed_us));
+                self.waiting.push_back(ready);
+            }
+            Event::Term(point) => self.tables.term(*point),
+            Event::CaughtUp => self.caught_up = true,
+            Event::Load(manifest) => self.load(*manifest, true)?,
+            Event::Trouble(why) => self.said.push(why),
+            Event::Stopped(failure) => {
+                let text = failure.message.clone();
+                self.journal.note(Note::Error { table: None, text });
+                return Err(failure);
+            }
+            Event::Done(Done::Trouble(job, failure)) => {
+                self.said.push(format!("{}: {}; it is tried again", job.dir, failure.message));
+            }
+            Event::Done(Done::Copied(job, copied)) => {
+                let purged = copied.as_ref().is_err_and(|failure| failure.exit == Exit::Purged);
+                if let Some(snapshot) = &mut self.snapshot {
+                    snapshot.missing |= purged && snapshot.manifest.n == job.n;
+                }
+                self.tables.copied(&job, copied)?;
+            }
+            Event::Done(Done::Compared(job, equal)) => {
+                self.comparing = self.comparing.saturating_sub(1);
+                self.tables.compared(&job, equal);
+            }
+            Event::Wake => {}
+        }
+        Ok(())
+    }
+
+    fn has_room(&self) -> bool {
+        self.snapshot.is_none()
+            && self.tables.held() < self.options.memory
+            && self.tables.unsettled() < LAID_OUT
+    }
+
+    fn take_waiting(&mut self) -> Result<()> {
+        while self.has_room()
+            && let Some(ready) = self.waiting.pop_front()
+        {
+            if let Some(stream) = &self.stream {
+                stream.took(&ready);
+            }
+            self.tables.take(ready.n, &ready.pack, &ready.blobs, ready.point)?;
+        }
+        Ok(())
+    }
+
+    /// Passes on what came of it.
+    fn tell(&mut self) -> Result<()> {
+        let outcomes = self.tables.outcomes();
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Load(_))) {
+            self.save(true)?;
+        }
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Note(note) => {
+                    self.said.extend(told(&note));
+                    self.journal.note(note);
+                }
+                Outcome::Applied(dir, seq_txn) => self.journal.applied(&dir, seq_txn),
+                Outcome::Load(job) => self.jobs.push(Job::Copy(job)),
+                Outcome::Compare(job) if self.options.digest => {
+                    self.comparing += 1;
+                    self.jobs.push(Job::Compare(job));
+                }
+                Outcome::Compare(_) => {}
+            }
+        }
+        let next = self.tables.point().next.n;
+        while self.ages.front().is_some_and(|(n, _)| *n < next) {
+            self.ages.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Writes the place down, if it is another one. `sync`: before anything else is done.
+    fn save(&mut self, sync: bool) -> Result<()> {
+        self.saved = Instant::now();
+        let Some(place) = self.tables.changed() else { return Ok(()) };
+        self.unsaved = false;
+        self.home.write_place(&place, sync || self.options.commit_mode == CommitMode::Sync)
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.jobs.end();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What people are told of a note.
+fn told(note: &Note) -> Option<String> {
+    match note {
+        Note::Error { table, text } => Some(match table {
+            Some(table) => format!("{table}: {text}"),
+            None => text.clone(),
+        }),
+        Note::Recovered { table: Some(table) } => Some(format!("{table}: goes on again")),
+        Note::Base { table, seq_txn, why } => {
+            Some(format!("{table}: taken from a copy as of transaction {seq_txn} ({why})"))
+        }
+        _ => None,
+    }
+}

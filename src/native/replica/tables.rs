@@ -1,0 +1,610 @@
+//! The tables of a replica: what packs bring is laid out, applied, and settled, in this order. Knows no bucket.
+
+use super::kept::{KeptBase, KeptPlace, KeptTable, Stopped};
+use crate::ledger::{Key, Manifest, Mirror, News, Note, Pack, Point, Sum, Token};
+use crate::native::outcome::{Exit, Result, exit_of};
+use crate::native::store::{Database, Disk, DiskReader, Replication, ReplicationOptions, Worker};
+use crate::table::{Digest, Standing};
+use crate::wal::{Applied, Error, Piece, TableKind, TableToken};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// The shortest and the longest pause before a table that failed for want of room, say, is tried again.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// All tables, and the packs that are not settled yet.
+pub(super) struct Tables {
+    disk: Arc<dyn Disk>,
+    mirror: Mirror,
+    replication: Replication,
+    /// What is remembered of tables.
+    pub(super) kept: BTreeMap<String, KeptTable>,
+    /// Packs that came, oldest first, until all that they brought is done with.
+    taken: VecDeque<Taken>,
+    /// Behind all that is settled.
+    point: Point,
+    /// Copies on their way, by directory; with the next one for the same table.
+    loading: BTreeMap<String, Loading>,
+    /// Tables with something to do.
+    busy: BTreeSet<String>,
+    /// The last transaction told of.
+    told: BTreeMap<String, u64>,
+    /// Tables that will be tried again.
+    failing: BTreeMap<String, Failing>,
+    diverged: BTreeSet<String>,
+    /// Digests to compare with, once a table is there.
+    digests: BTreeMap<String, Vec<(u64, Digest)>>,
+    outcomes: Vec<Outcome>,
+    /// `kept` or `point` changed since they were written down.
+    dirty: bool,
+}
+
+/// What comes of taking and applying packs, for the driver.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// To be written into the journal.
+    Note(Note),
+    /// A table moved.
+    Applied(String, u64),
+    /// A table's files are to be fetched. What is kept has to be written down first.
+    Load(BaseJob),
+    /// A table is to be compared with a digest.
+    Compare(DigestJob),
+}
+
+/// A copy to be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BaseJob {
+    /// The table's directory.
+    pub(super) dir: String,
+    /// The object or snapshot that names it.
+    pub(super) n: u64,
+    /// The blob that lists its files.
+    pub(super) manifest: Sum,
+    /// Why.
+    pub(super) why: String,
+}
+
+/// A digest to compare with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DigestJob {
+    pub(super) token: TableToken,
+    pub(super) seq_txn: u64,
+    pub(super) digest: Digest,
+}
+
+/// A copy that was taken.
+#[derive(Debug)]
+pub(super) struct Copied {
+    pub(super) token: TableToken,
+    pub(super) seq_txn: u64,
+    /// A view's files, which are laid out as they came.
+    pub(super) view: Vec<Piece>,
+}
+
+/// A pack that came.
+#[derive(Debug)]
+struct Taken {
+    n: u64,
+    /// Behind it.
+    point: Point,
+    /// Tables with the last transaction that it brought.
+    needs: Vec<(String, u64)>,
+}
+
+#[derive(Debug)]
+struct Loading {
+    next: Option<BaseJob>,
+    /// Dropped meanwhile.
+    drop: bool,
+    /// The table had stopped.
+    recovers: bool,
+}
+
+#[derive(Debug)]
+struct Failing {
+    text: String,
+    at: Instant,
+    pause: Duration,
+}
+
+impl Tables {
+    /// The tables of a directory as they are.
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        options: ReplicationOptions,
+        point: Point,
+        kept: BTreeMap<String, KeptTable>,
+    ) -> Result<Self> {
+        let mut mirror = Mirror::default();
+        let mut troubles = Vec::new();
+        let mut known = Vec::new();
+        let unfinished = |dir: &str| {
+            let base = kept.get(dir).and_then(|table| table.base.as_ref());
+            base.is_some_and(|base| !base.done)
+        };
+        let database = Database::open(disk.clone())?;
+        for token in database.tables().iter().filter(|token| token.kind != TableKind::Plain) {
+            match Applied::read(&DiskReader(&*disk), &token.dir) {
+                Ok(applied) => known.push((token_of(token), applied.seq_txn)),
+                // It is begun again.
+                Err(_) if unfinished(&token.dir) => {}
+                Err(error) => troubles.push((token.dir.clone(), error)),
+            }
+        }
+        let busy = known.iter().map(|(token, _)| token.dir.clone()).collect();
+        let told = known.iter().map(|(token, seq_txn)| (token.dir.clone(), *seq_txn)).collect();
+        mirror.know_all(known);
+        let mut replication = Replication::new(disk.clone(), mirror.files(), options)?;
+        replication.feed();
+        let mut tables = Self {
+            disk,
+            mirror,
+            replication,
+            kept,
+            taken: VecDeque::new(),
+            point,
+            loading: BTreeMap::new(),
+            busy,
+            told,
+            failing: BTreeMap::new(),
+            diverged: BTreeSet::new(),
+            digests: BTreeMap::new(),
+            outcomes: Vec::new(),
+            dirty: true,
+        };
+        for (dir, table) in &tables.kept {
+            if table.base.as_ref().is_some_and(|base| !base.done) {
+                tables.replication.hold_back(dir);
+            } else if let Some(stopped) = &table.stopped {
+                tables.replication.stop(dir, halted(dir, stopped));
+            }
+        }
+        for (dir, error) in troubles {
+            tables.halt(&dir, exit_of(&error), &error.to_string());
+        }
+        Ok(tables)
+    }
+
+    /// Takes the pack of number `n`; `point` is behind it.
+    pub(super) fn take(
+        &mut self,
+        n: u64,
+        pack: &Pack,
+        blobs: &BTreeMap<Sum, Bytes>,
+        point: Point,
+    ) -> Result<()> {
+        let key = point.last().map_or(Key::Head, |place| place.key());
+        let pack = self.fit(n, pack);
+        let news = self.mirror.take(key, &pack, blobs).map_err(|error| super::log_failure(&error))?;
+        let mut taken = Taken { n, point, needs: Vec::new() };
+        let mut registry = false;
+        for news in news {
+            match news {
+                News::Transactions { dir, last } => {
+                    registry |= self.replication.worker(&dir).is_none();
+                    self.replication.wake(&dir, last);
+                    self.busy.insert(dir.clone());
+                    taken.needs.push((dir, last));
+                }
+                News::Base { token, manifest, why, .. } => {
+                    self.take_from(BaseJob { dir: token.dir, n, manifest, why });
+                }
+                News::Dropped { dir } => self.drop_table(&dir, n)?,
+                News::Renamed { .. } => registry = true,
+                News::Digests { dir, digests } => {
+                    self.digests.entry(dir.clone()).or_default().extend(digests);
+                    self.busy.insert(dir);
+                }
+                News::Broken { dir, why } => self.halt(&dir, Exit::Damaged, &why),
+            }
+        }
+        self.taken.push_back(taken);
+        if registry {
+            self.replication.registry_changed(self.mirror.files())?;
+        }
+        Ok(())
+    }
+
+    /// Takes a snapshot in place of what there is: its tables are copied, others removed.
+    pub(super) fn load(&mut self, manifest: &Manifest) -> Result<()> {
+        let n = manifest.n;
+        self.taken.clear();
+        self.digests.clear();
+        let there: Vec<String> = self.replicated().map(|token| token.dir.clone()).collect();
+        for dir in there.iter().filter(|dir| manifest.parts.iter().all(|part| part.name != **dir)) {
+            self.drop_table(dir, n)?;
+        }
+        for part in &manifest.parts {
+            let base = self.kept.get(&part.name).and_then(|table| table.base.as_ref());
+            let same = base.is_some_and(|base| base.n == n && base.sum == part.sum && base.done);
+            if !same {
+                let why = format!("snapshot {n}");
+                self.take_from(BaseJob { dir: part.name.clone(), n, manifest: part.sum, why });
+            }
+        }
+        self.taken.push_back(Taken { n, point: Point::behind(manifest), needs: Vec::new() });
+        Ok(())
+    }
+
+    /// A copy has come, or can't be had: [`Exit::Purged`] if it isn't there.
+    pub(super) fn copied(&mut self, job: &BaseJob, copied: Result<Copied>) -> Result<()> {
+        let Some(loading) = self.loading.remove(&job.dir) else { return Ok(()) };
+        if loading.drop {
+            return self.drop_table(&job.dir, job.n);
+        }
+        if let Some(next) = loading.next {
+            self.take_from(next);
+            return Ok(());
+        }
+        let copied = match copied {
+            Ok(copied) => copied,
+            Err(failure) => {
+                let text = format!("its copy can't be taken: {}", failure.message);
+                self.halt(&job.dir, failure.exit, &text);
+                return Ok(());
+            }
+        };
+        let dir = &job.dir;
+        let table = self.kept.entry(dir.clone()).or_default();
+        table.base = Some(KeptBase { n: job.n, sum: job.manifest, done: true });
+        let recovered = loading.recovers | self.diverged.remove(dir) | self.failing.remove(dir).is_some();
+        self.dirty = true;
+        self.mirror.know(&token_of(&copied.token), copied.seq_txn);
+        self.replication.let_go(&copied.token);
+        if copied.token.kind == TableKind::View {
+            self.mirror.add_view(dir, copied.view);
+            self.replication.registry_changed(self.mirror.files())?;
+        } else {
+            self.replication.wake(dir, self.mirror.last(dir).unwrap_or(0));
+            self.busy.insert(dir.clone());
+        }
+        let (table, seq_txn, why) = (dir.clone(), copied.seq_txn, job.why.clone());
+        self.outcomes.push(Outcome::Note(Note::Base { table, seq_txn, why }));
+        if recovered {
+            self.outcomes.push(Outcome::Note(Note::Recovered { table: Some(dir.clone()) }));
+        }
+        Ok(())
+    }
+
+    /// What came of a comparison: `None` if the table moved meanwhile.
+    pub(super) fn compared(&mut self, job: &DigestJob, equal: Option<bool>) {
+        if equal != Some(false) {
+            return;
+        }
+        let text = format!(
+            "after transaction {} its rows are not those of the primary (the digest there is {})",
+            job.seq_txn, job.digest
+        );
+        self.halt(&job.token.dir, Exit::Diverged, &text);
+    }
+
+    /// Applies for a while; answers whether there is more to do.
+    pub(super) fn round(&mut self, stop: &AtomicBool) -> Result<bool> {
+        self.retry();
+        if self.busy.is_empty() {
+            self.settle();
+            return Ok(false);
+        }
+        let any = self.replication.round(self.mirror.files(), stop)?;
+        for dir in self.busy.clone() {
+            self.look_at(&dir);
+        }
+        self.settle();
+        Ok(any)
+    }
+
+    /// What came of it since the last time.
+    pub(super) fn outcomes(&mut self) -> Vec<Outcome> {
+        std::mem::take(&mut self.outcomes)
+    }
+
+    /// What is to be written down, if it changed.
+    pub(super) fn changed(&mut self) -> Option<KeptPlace> {
+        if !std::mem::take(&mut self.dirty) {
+            return None;
+        }
+        let point = self.point.next.n;
+        let told = |table: &mut KeptTable| {
+            table.dropped = table.dropped.filter(|n| *n >= point);
+            !table.is_empty()
+        };
+        self.kept.retain(|_, table| told(table));
+        Some(KeptPlace::new(&self.point, self.kept.clone()))
+    }
+
+    /// Behind all that is settled.
+    pub(super) fn point(&self) -> &Point {
+        &self.point
+    }
+
+    /// Whether all that was taken is applied.
+    pub(super) fn is_settled(&self) -> bool {
+        self.taken.is_empty() && self.loading.is_empty()
+    }
+
+    /// Whether all that is left are tables that failed, and are tried again later.
+    pub(super) fn waits_for_better_times(&self) -> bool {
+        self.loading.is_empty() && self.busy.is_empty() && !self.failing.is_empty()
+    }
+
+    /// Whether there is something to apply.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.busy.is_empty()
+    }
+
+    /// Packs that are not settled.
+    pub(super) fn unsettled(&self) -> usize {
+        self.taken.len()
+    }
+
+    /// Whether there is something to write down.
+    pub(super) fn is_changed(&self) -> bool {
+        self.dirty
+    }
+
+    /// The last transaction of a table that was told of, or that it was opened with.
+    pub(super) fn applied(&self, dir: &str) -> u64 {
+        self.told.get(dir).copied().unwrap_or(0)
+    }
+
+    /// A new term begins: the log goes on here.
+    pub(super) fn term(&mut self, point: Point) {
+        let n = point.next.n.saturating_sub(1);
+        self.taken.push_back(Taken { n, point, needs: Vec::new() });
+    }
+
+    /// Whether a snapshot's tables are on their way.
+    pub(super) fn is_loading(&self) -> bool {
+        !self.loading.is_empty()
+    }
+
+    /// Bytes of packs that are not applied yet.
+    pub(super) fn held(&self) -> u64 {
+        self.mirror.held()
+    }
+
+    /// Transactions applied, and known in all.
+    pub(super) fn progress(&self) -> (u64, u64) {
+        self.replication.progress()
+    }
+
+    pub(super) fn workers(&self) -> &[Worker] {
+        self.replication.workers()
+    }
+
+    /// Why a table doesn't go on, if so.
+    pub(super) fn trouble(&self, dir: &str) -> Option<Stopped> {
+        let stopped = self.kept.get(dir).and_then(|table| table.stopped.clone());
+        let failing = || {
+            let failing = self.failing.get(dir)?;
+            Some(Stopped { exit: Exit::Failed, text: failing.text.clone() })
+        };
+        let diverged = || match self.replication.worker(dir)?.standing() {
+            Standing::Diverged { seq_txn, reason, .. } => {
+                let text = format!("diverged at transaction {seq_txn}: {reason}; a copy of it will follow");
+                Some(Stopped { exit: Exit::Diverged, text })
+            }
+            _ => None,
+        };
+        let nameless = || {
+            let text = "another table has its name; it is entered once that one is renamed or dropped";
+            let waits = self.replication.waits_for_name(dir);
+            waits.then(|| Stopped { exit: Exit::Failed, text: text.to_owned() })
+        };
+        stopped.or_else(failing).or_else(diverged).or_else(nameless)
+    }
+
+    /// Directories of tables that can't go on, also of those that are not there.
+    pub(super) fn troubled(&self) -> BTreeSet<String> {
+        let stopped = self.kept.iter().filter(|(_, table)| table.stopped.is_some()).map(|(dir, _)| dir);
+        stopped.chain(self.failing.keys()).chain(&self.diverged).cloned().collect()
+    }
+
+    /// When a table is to be tried again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.failing.values().map(|failing| failing.at).min()
+    }
+
+    fn replicated(&self) -> impl Iterator<Item = &TableToken> {
+        self.replication.registered().iter().filter(|token| token.kind != TableKind::Plain)
+    }
+
+    /// Has a table taken from a copy. Nothing but that is done to it until it has come.
+    fn take_from(&mut self, job: BaseJob) {
+        self.busy.remove(&job.dir);
+        self.digests.remove(&job.dir);
+        if let Some(loading) = self.loading.get_mut(&job.dir) {
+            loading.drop = false;
+            loading.next = Some(job);
+            return;
+        }
+        self.replication.hold_back(&job.dir);
+        let table = self.kept.entry(job.dir.clone()).or_default();
+        table.dropped = None;
+        table.base = Some(KeptBase { n: job.n, sum: job.manifest, done: false });
+        // What follows the copy is taken while it is on its way.
+        let recovers = table.stopped.take().is_some();
+        self.dirty = true;
+        self.loading.insert(job.dir.clone(), Loading { next: None, drop: false, recovers });
+        self.outcomes.push(Outcome::Load(job));
+    }
+
+    fn drop_table(&mut self, dir: &str, n: u64) -> Result<()> {
+        if let Some(loading) = self.loading.get_mut(dir) {
+            loading.drop = true;
+            return Ok(());
+        }
+        self.kept.insert(dir.to_owned(), KeptTable { dropped: Some(n), ..KeptTable::default() });
+        self.dirty = true;
+        self.busy.remove(dir);
+        self.told.remove(dir);
+        self.failing.remove(dir);
+        self.diverged.remove(dir);
+        self.digests.remove(dir);
+        self.mirror.forget(dir);
+        self.replication.drop_table(dir)?;
+        Ok(())
+    }
+
+    /// Takes nothing more of a table until a copy comes.
+    pub(super) fn halt(&mut self, dir: &str, exit: Exit, what: &str) {
+        let name = self.replicated().find(|token| token.dir == dir).map_or(dir, |token| &token.name);
+        let text =
+            format!("{what}; it stops here until a copy comes: `understudy ship --rebase {name}` sends one");
+        let stopped = Stopped { exit, text: text.clone() };
+        if exit != Exit::Suspended {
+            self.replication.stop(dir, halted(dir, &stopped));
+        }
+        self.kept.entry(dir.to_owned()).or_default().stopped = Some(stopped);
+        self.mirror.applied(dir, u64::MAX);
+        self.busy.remove(dir);
+        self.failing.remove(dir);
+        self.digests.remove(dir);
+        self.dirty = true;
+        self.outcomes.push(Outcome::Note(Note::Error { table: Some(dir.to_owned()), text }));
+    }
+
+    /// Sees how far a table has come.
+    fn look_at(&mut self, dir: &str) {
+        let Some(worker) = self.replication.worker(dir) else {
+            self.busy.remove(dir);
+            return;
+        };
+        let applied = self.replication.applied(dir).unwrap_or(0);
+        let (failure, standing) = (worker.failure().cloned(), worker.standing().clone());
+        let token = worker.token().clone();
+        if self.told.get(dir).is_none_or(|told| *told < applied) {
+            self.told.insert(dir.to_owned(), applied);
+            self.mirror.applied(dir, applied);
+            self.outcomes.push(Outcome::Applied(dir.to_owned(), applied));
+            if self.failing.remove(dir).is_some() {
+                self.outcomes.push(Outcome::Note(Note::Recovered { table: Some(dir.to_owned()) }));
+            }
+        }
+        match (failure, standing) {
+            (Some(Error::Io { file, message }), _) => self.failed(dir, &format!("{file}: {message}")),
+            (Some(error), _) => {
+                let what = format!("stopped after transaction {applied}: {error}");
+                self.halt(dir, exit_of(&error), &what);
+            }
+            (None, Standing::Suspended { seq_txn, reason }) => {
+                self.halt(dir, Exit::Suspended, &format!("suspended at transaction {seq_txn}: {reason}"));
+            }
+            (None, Standing::Diverged { seq_txn, reason, .. }) => {
+                self.digests.remove(dir);
+                if self.diverged.insert(dir.to_owned()) {
+                    let text = format!(
+                        "diverged at transaction {seq_txn}: {reason}. The primary's shipper sends a copy of it"
+                    );
+                    self.outcomes.push(Outcome::Note(Note::Error { table: Some(dir.to_owned()), text }));
+                }
+            }
+            _ => {}
+        }
+        self.compare(&token, applied);
+        let level = self.mirror.last(dir).is_none_or(|last| applied >= last);
+        if level && self.replication.applied(dir).is_some() {
+            self.busy.remove(dir);
+        }
+    }
+
+    /// Has a table compared that is exactly where a digest is of.
+    fn compare(&mut self, token: &TableToken, applied: u64) {
+        let Some(digests) = self.digests.get_mut(&token.dir) else { return };
+        digests.retain(|(seq_txn, _)| *seq_txn >= applied);
+        if let Some(at) = digests.iter().position(|(seq_txn, _)| *seq_txn == applied) {
+            let (seq_txn, digest) = digests.swap_remove(at);
+            self.outcomes.push(Outcome::Compare(DigestJob { token: token.clone(), seq_txn, digest }));
+        }
+        if digests.is_empty() {
+            self.digests.remove(&token.dir);
+        }
+    }
+
+    /// A failure that may pass: the table is tried again after a while.
+    fn failed(&mut self, dir: &str, text: &str) {
+        let before = self.failing.get(dir).map(|failing| failing.pause);
+        let pause = before.map_or(RETRY.0, |pause| (pause * 2).min(RETRY.1));
+        let failing = Failing { text: text.to_owned(), at: Instant::now() + pause, pause };
+        self.failing.insert(dir.to_owned(), failing);
+        self.busy.remove(dir);
+        if before.is_none() {
+            let text = format!("{text}; it is tried again");
+            self.outcomes.push(Outcome::Note(Note::Error { table: Some(dir.to_owned()), text }));
+        }
+    }
+
+    fn retry(&mut self) {
+        let now = Instant::now();
+        let due = self.failing.iter_mut().filter(|(_, failing)| failing.at <= now);
+        for (dir, failing) in due {
+            failing.at = now + failing.pause;
+            self.replication.retry(dir);
+            self.busy.insert(dir.clone());
+        }
+    }
+
+    /// Steps over packs of which all is done.
+    fn settle(&mut self) {
+        while let Some(first) = self.taken.front_mut() {
+            let (n, mut needs) = (first.n, std::mem::take(&mut first.needs));
+            needs.retain(|(dir, seq_txn)| !self.is_done(n, dir, *seq_txn));
+            if !needs.is_empty() || self.is_copying(n) {
+                if let Some(first) = self.taken.front_mut() {
+                    first.needs = needs;
+                }
+                return;
+            }
+            let Some(first) = self.taken.pop_front() else { return };
+            self.point = first.point;
+            self.dirty = true;
+        }
+    }
+
+    /// Whether a copy that the object `n` names is on its way.
+    fn is_copying(&self, n: u64) -> bool {
+        let of = |dir: &String| self.kept.get(dir).and_then(|table| table.base.as_ref());
+        self.loading.keys().filter_map(of).any(|base| base.n <= n)
+    }
+
+    fn is_done(&self, n: u64, dir: &str, seq_txn: u64) -> bool {
+        if self.loading.contains_key(dir) {
+            return false;
+        }
+        let kept = self.kept.get(dir);
+        let superseded = kept.and_then(|table| table.base.as_ref()).is_some_and(|base| base.n > n);
+        let stopped = kept.is_some_and(|table| table.stopped.is_some());
+        superseded
+            || stopped
+            || self.replication.worker(dir).is_none()
+            || self.replication.applied(dir).is_some_and(|applied| applied >= seq_txn)
+    }
+
+    /// The disk, for those who make a table anew.
+    pub(super) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// Whether this is a table without a WAL, which is none of the cluster's.
+    pub(super) fn is_own(&self, dir: &str) -> bool {
+        let mut registered = self.replication.registered().iter();
+        registered.any(|token| token.dir == dir && token.kind == TableKind::Plain)
+    }
+
+    /// Whether anything of this table has come, or is there.
+    pub(super) fn is_known(&self, dir: &str) -> bool {
+        self.mirror.last(dir).is_some()
+    }
+}
+
+fn halted(dir: &str, stopped: &Stopped) -> Error {
+    Error::Io { file: dir.into(), message: stopped.text.as_str().into() }
+}
+
+fn token_of(token: &TableToken) -> Token {
+    Token { dir: token.dir.clone(), id: token.id, name: token.name.clone(), kind: token.kind }
+}

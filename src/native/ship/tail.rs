@@ -1,0 +1,149 @@
+//! The head of a table's sequencer log, looked at again and again: one `pread` each time.
+//!
+//! The server writes it through a memory map, which tells nobody.
+
+use cap_std::fs::{Dir, File};
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+/// Where the number of transactions is, behind the format.
+const AT: u64 = 4;
+/// How often it is made sure that the file is still the one at its path.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// How often a log is looked at, by how long ago something came.
+const RHYTHM: [(Duration, Duration); 3] = [
+    (Duration::from_secs(1), Duration::from_millis(5)),
+    (Duration::from_secs(60), Duration::from_millis(50)),
+    (Duration::MAX, Duration::from_millis(950)),
+];
+
+/// A log that is followed.
+#[derive(Debug)]
+pub(super) struct Tail {
+    path: String,
+    file: Option<File>,
+    checked: Instant,
+    changed: Option<Instant>,
+    max_txn: u64,
+}
+
+/// What a look found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Nothing new.
+    Same,
+    /// The number of transactions now.
+    Moved(u64),
+    /// There are fewer transactions than there were: it is another log.
+    Back(u64),
+    /// There is none (any more).
+    Gone,
+}
+
+impl Tail {
+    /// Of a table's directory; nothing is opened yet.
+    pub(super) fn new(dir: &str, now: Instant) -> Self {
+        let path = format!("{dir}/txn_seq/_txnlog");
+        Self { path, file: None, checked: now, changed: None, max_txn: 0 }
+    }
+
+    /// Reads the number of transactions.
+    pub(super) fn look(&mut self, db: &Dir, now: Instant) -> io::Result<Look> {
+        if now.duration_since(self.checked) >= CHECK_EVERY {
+            self.checked = now;
+            self.drop_deleted();
+        }
+        if self.file.is_none() {
+            match db.open(&self.path) {
+                Ok(file) => self.file = Some(file),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Look::Gone),
+                Err(error) => return Err(error),
+            }
+        }
+        let Some(file) = &self.file else { return Ok(Look::Gone) };
+        let mut number = [0; 8];
+        read_at(file, &mut number, AT)?;
+        let max_txn = u64::from_le_bytes(number);
+        if max_txn == self.max_txn {
+            return Ok(Look::Same);
+        }
+        self.changed = Some(now);
+        let before = std::mem::replace(&mut self.max_txn, max_txn);
+        Ok(if max_txn < before { Look::Back(max_txn) } else { Look::Moved(max_txn) })
+    }
+
+    /// How long until the next look.
+    pub(super) fn pause(&self, now: Instant) -> Duration {
+        let since = self.changed.map_or(Duration::MAX, |changed| now.duration_since(changed));
+        RHYTHM.iter().find(|(until, _)| since <= *until).map_or(CHECK_EVERY, |(_, pause)| *pause)
+    }
+
+    /// Closes the file; the next look opens it again.
+    pub(super) fn close(&mut self) {
+        self.file = None;
+    }
+
+    #[cfg(unix)]
+    fn drop_deleted(&mut self) {
+        use cap_std::fs::MetadataExt;
+        let deleted = |file: &File| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
+        if self.file.as_ref().is_some_and(deleted) {
+            self.file = None;
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn drop_deleted(&mut self) {
+        self.file = None;
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    cap_std::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    let got = std::os::windows::fs::FileExt::seek_read(file, bytes, at)?;
+    if got == bytes.len() { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn sees_a_log_grow_and_another_take_its_place() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("t~1/txn_seq/_txnlog");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let db = Dir::open_ambient_dir(root.path(), cap_std::ambient_authority()).unwrap();
+        let begun = Instant::now();
+        let mut tail = Tail::new("t~1", begun);
+        let mut look = |seconds| tail.look(&db, begun + Duration::from_secs(seconds)).unwrap();
+        let log = |max: u64| [vec![0; 4], max.to_le_bytes().to_vec()].concat();
+        assert_eq!(look(0), Look::Gone);
+        fs::write(&path, log(3)).unwrap();
+        assert_eq!((look(0), look(0)), (Look::Moved(3), Look::Same));
+        fs::write(&path, log(4)).unwrap();
+        assert_eq!(look(0), Look::Moved(4));
+        fs::write(root.path().join("new"), log(2)).unwrap();
+        fs::rename(root.path().join("new"), &path).unwrap();
+        assert_eq!(look(5), Look::Back(2));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(look(10), Look::Gone);
+    }
+
+    #[test]
+    fn a_quiet_log_is_looked_at_less_often() {
+        let begun = Instant::now();
+        let mut tail = Tail::new("t~1", begun);
+        assert_eq!(tail.pause(begun), Duration::from_millis(950));
+        tail.changed = Some(begun);
+        assert_eq!(tail.pause(begun), Duration::from_millis(5));
+        assert_eq!(tail.pause(begun + Duration::from_secs(30)), Duration::from_millis(50));
+        assert_eq!(tail.pause(begun + Duration::from_secs(300)), Duration::from_millis(950));
+    }
+}
