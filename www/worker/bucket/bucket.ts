@@ -145,7 +145,17 @@ export class BucketReplay {
 
   overview(): Overview {
     const overview = this.#open_().overview();
-    return { ...overview, problems: [...this.#problems(), ...overview.problems] };
+    const problems = overview.problems.map((told) => this.#inBucket(told));
+    return { ...overview, problems: [...this.#problems(), ...problems] };
+  }
+
+  /** Where a log begins with a copy nothing was purged by the server. */
+  #inBucket(told: Problem): Problem {
+    if (told.severity !== "note" || told.table === null || !told.message.includes("purged")) return told;
+    const copies = this.#objects.flatMap((object) => object.tables).filter((news) => news.dir === told.table);
+    const copy = copies.findLast((news) => news.what === "base");
+    const why = copy?.what === "base" ? `as of transaction ${copy.last} (${copy.why})` : "in a snapshot";
+    return { ...told, message: `the table begins with a copy ${why}`, advice: null };
   }
 
   /** Looks for what has come since; the engine reads the logs again only if there is something. */
