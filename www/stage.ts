@@ -3,15 +3,13 @@
  * always for the newest wish.
  */
 import type { Overview, Progress, RowsText, TableInfo, Timeline } from "../pkg/types.js";
-import type { Engine } from "./engine/client.js";
-import { detailOf } from "./engine/client.js";
+import { detailOf, type Engine } from "./engine/client.js";
 import type { Opening } from "./engine/source.js";
 import { memoryDefault } from "./engine/source.js";
 import type { Command, Fact } from "./model/command.js";
 import { opsOf } from "./model/cluster/ops.js";
 import { historyOf } from "./model/history.js";
-import type { Condition, RowsWindow, Shown } from "./model/shown.js";
-import { NOTHING } from "./model/shown.js";
+import { type Condition, NOTHING, type RowsWindow, type Shown } from "./model/shown.js";
 import { isCovered, rowToShow } from "./model/rows.js";
 import { reduce } from "./model/reduce.js";
 import type { State } from "./model/state.js";

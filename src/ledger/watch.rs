@@ -13,7 +13,6 @@ use std::collections::VecDeque;
 pub struct Watch {
     reader: Reader,
     catalog: Catalog,
-    memory: u64,
     /// Copies to be read before the log goes on, each with the table's directory.
     copies: VecDeque<(Sum, String)>,
     /// The reader waits for a snapshot, which consists of these copies.
@@ -71,7 +70,6 @@ impl Watch {
         Self {
             reader: Reader::new(point),
             catalog: Catalog::new(memory),
-            memory,
             copies: VecDeque::new(),
             loading: false,
             begins_at,
@@ -122,7 +120,7 @@ impl Watch {
             Some(Event::Missing) => self.idle = true,
             Some(Event::Load(manifest)) => {
                 // What was known so far may not be what the snapshot stands for.
-                self.catalog = Catalog::new(self.memory);
+                self.catalog.clear();
                 self.copies = copies_of(&manifest.parts);
                 (self.loading, self.begins_at) = (true, manifest.place().n);
                 self.loaded();

@@ -1,9 +1,9 @@
 /** A cluster's bucket: its tables as the engine natively gives them, its instances, what can be wrong with it. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Page } from "@playwright/test";
 import { BUCKETS, DIST, expect, expectedOf, open, ROOT, settled, test } from "./site.js";
@@ -172,6 +172,26 @@ test("nginx serves a bucket", async ({ page, home }) => {
     server.kill();
     rmSync(prefix, { recursive: true, force: true });
   }
+});
+
+test("an S3 store gives a bucket, and refuses a private one", async ({ page, home }) => {
+  const stores = process.env["UNDERSTUDY_STORES"] ?? "";
+  test.skip(stores === "", "UNDERSTUDY_STORES is not set: scripts/stores.sh start seaweedfs");
+  const published = execFileSync(
+    "python3",
+    [
+      join(ROOT, "tests/stores/servers.py"),
+      "publish",
+      dirname(stores),
+      join(BUCKETS, "plain"),
+      new URL(home).origin,
+    ],
+    { encoding: "utf8" },
+  );
+  const [open_ = "", private_ = ""] = published.trim().split("\n");
+  await compare(page, home, open_, ["trades"]);
+  await page.goto(`${home}?src=${encodeURIComponent(private_)}`);
+  await expect(page.getByRole("alert")).toContainText("the bucket is private");
 });
 
 test("a log that goes on is followed", async ({ page, home }) => {

@@ -137,6 +137,30 @@ fn a_copy_that_is_missing_breaks_its_table_alone() {
     assert!(broken[0].1.contains("not in the bucket"), "{broken:?}");
 }
 
+#[test]
+fn one_that_the_cleaner_overtook_goes_on_behind_the_snapshot() {
+    let recording = recording("trading_day");
+    let bucket = Bucket::of(&recording, Plan { cleaned: true, ..PLAIN });
+    let whole = Bucket::of(&recording, PLAIN);
+    let mut state = State::of(&whole, 1 << 20);
+    // Half of the log was there, then the rest was cleaned.
+    for n in 5..bucket.point.next.n {
+        state.objects.remove(&Place { dir: bucket.point.next.dir, n }.key().to_string());
+    }
+    assert!(state.follow().is_none());
+    let before = state.watch.catalog_mut().changes().len();
+    assert!(before > 10 && state.watch.point().next.n == 5);
+    state.objects = bucket.objects.clone();
+    state.watch.again(true);
+    assert!(state.follow().is_none());
+    assert_eq!(state.watch.point(), &bucket.point);
+    let gone = state.watch.catalog_mut().changes().into_iter().filter(|(_, there)| !there).count();
+    assert!(gone > 10, "{gone} files went");
+    let watched = Watched { state: RefCell::new(state) };
+    let token = named(&watched, "trades");
+    assert_eq!(play(&watched, &token, u64::MAX), play(&recording.files, &token, u64::MAX));
+}
+
 /// Leaves buckets below `UNDERSTUDY_BUCKETS` for the browser's tests, with what each table holds at some transactions.
 #[test]
 fn buckets_for_the_page() {

@@ -76,6 +76,10 @@ impl Extents {
         }
     }
 
+    pub(super) fn clear(&mut self) {
+        self.changed.extend(std::mem::take(&mut self.files).into_keys());
+    }
+
     pub(super) fn remove(&mut self, path: &str) {
         if self.files.remove(path).is_some() {
             self.changed.insert(path.to_owned());

@@ -55,6 +55,16 @@ impl Catalog {
         }
     }
 
+    /// Forgets all, as what a snapshot stands for takes its place.
+    pub fn clear(&mut self) {
+        self.files.clear();
+        self.tables.clear();
+        self.passed.clear();
+        self.sums.clear();
+        self.lost.clear();
+        self.wanted.clear();
+    }
+
     /// Takes the next pack of the history. Answers the copies that are to be handed in by [`base`](Self::base) before
     /// the next one.
     ///

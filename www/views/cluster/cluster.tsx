@@ -2,7 +2,7 @@
 import type { Cluster } from "../../../pkg/types.js";
 import type { Cell, Lane, Moment, Place } from "../../model/cluster/moment.js";
 import { clock, count, counted, day, isoUs, span } from "../../model/format.js";
-import { Icon } from "../bits.js";
+import { Fingerprint, Icon } from "../bits.js";
 import { useDispatch, useSnapshot } from "../hooks.js";
 import { CostDial } from "./cost.js";
 import { useMoment } from "./moment.js";
@@ -59,6 +59,7 @@ export function VerdictLine({ moment }: { moment: Moment }) {
 }
 
 function Lanes({ moment }: { moment: Moment }) {
+  const name = useSnapshot((s) => s.shown.table?.name ?? "the table");
   if (moment.lanes.length === 0)
     return <p class="note">No instance has registered itself in this bucket (nodes/ is empty).</p>;
   return (
@@ -74,6 +75,7 @@ function Lanes({ moment }: { moment: Moment }) {
           <th scope="col" class="num">
             Lag
           </th>
+          <th scope="col">Digest of {name}</th>
           <th scope="col">Last word</th>
         </tr>
       </thead>
@@ -88,6 +90,8 @@ function Lanes({ moment }: { moment: Moment }) {
 
 function LaneRow({ lane }: { lane: Lane }) {
   const known = lane.cells.some((cell) => cell.applied !== null);
+  const dir = useSnapshot((s) => s.state.table);
+  const digest = lane.cells.find((cell) => cell.dir === dir)?.digest ?? null;
   return (
     <tr class={`lane lane-${lane.life}`}>
       <th scope="row">
@@ -104,6 +108,19 @@ function LaneRow({ lane }: { lane: Lane }) {
       </td>
       <td class="num">{known ? counted(lane.lagTxns, "txn") : "not known"}</td>
       <td class="num">{known ? (lane.lagUs > 0 ? span(lane.lagUs) : "none") : ""}</td>
+      <td>
+        {digest === null ? (
+          <span class="quiet">none yet</span>
+        ) : (
+          <>
+            <Fingerprint digest={digest.digest} />
+            <span class="mono" title={digest.digest}>
+              {digest.digest.slice(0, 8)}
+            </span>{" "}
+            <span class="quiet">after txn {count(digest.seqTxn)}</span>
+          </>
+        )}
+      </td>
       <td>{lane.silentUs === null ? "none yet" : `${span(lane.silentUs)} ago`}</td>
     </tr>
   );

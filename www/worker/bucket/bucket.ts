@@ -22,6 +22,8 @@ import { failure, Store } from "./store.js";
 const AHEAD = 6;
 /** The boundary is looked at every minute or so (rule R2). */
 const BOUNDARY_MS = 60_000;
+/** Instances write at most each ten seconds. */
+const JOURNALS_MS = 5_000;
 const MEMORY_DEFAULT = 512 * 1024 * 1024;
 
 type Step = { get: string } | { idle: true } | { stopped: string; kind: "damaged" | "usage" };
@@ -37,6 +39,7 @@ export class BucketReplay {
   #replay: Replay | null = null;
   #memory: number;
   #lookedMs = performance.now();
+  #journalsMs = performance.now();
   #beginsAt = -1;
   /** Why the log can't be read on, if it can't. */
   #stopped: Problem | null = null;
@@ -142,7 +145,17 @@ export class BucketReplay {
 
   overview(): Overview {
     const overview = this.#open_().overview();
-    return { ...overview, problems: [...this.#problems(), ...overview.problems] };
+    const problems = overview.problems.map((told) => this.#inBucket(told));
+    return { ...overview, problems: [...this.#problems(), ...problems] };
+  }
+
+  /** Where a log begins with a copy nothing was purged by the server. */
+  #inBucket(told: Problem): Problem {
+    if (told.severity !== "note" || told.table === null || !told.message.includes("purged")) return told;
+    const copies = this.#objects.flatMap((object) => object.tables).filter((news) => news.dir === told.table);
+    const copy = copies.findLast((news) => news.what === "base");
+    const why = copy?.what === "base" ? `as of transaction ${copy.last} (${copy.why})` : "in a snapshot";
+    return { ...told, message: `the table begins with a copy ${why}`, advice: null };
   }
 
   /** Looks for what has come since; the engine reads the logs again only if there is something. */
@@ -151,7 +164,9 @@ export class BucketReplay {
     const boundary = performance.now() - this.#lookedMs > BOUNDARY_MS;
     if (boundary) this.#lookedMs = performance.now();
     this.#ledger.again(boundary);
-    const [news] = await Promise.all([this.#follow(-1), this.#journals.refresh()]);
+    const journals = performance.now() - this.#journalsMs > JOURNALS_MS;
+    if (journals) this.#journalsMs = performance.now();
+    const [news] = await Promise.all([this.#follow(-1), journals ? this.#journals.refresh() : false]);
     if (news) await replay.refresh();
     return this.overview();
   }
