@@ -25,3 +25,6 @@ export interface FailureFields {
   file?: string;
   offset?: number;
 }
+
+/** What to call the database at an address: the last part of its path that says something. */
+export function titleOf(url: string): string;

@@ -118,7 +118,8 @@ export class Replay {
   }
 }
 
-function titleOf(url) {
+/** What to call the database at an address. */
+export function titleOf(url) {
   const parts = new URL(url).pathname.split("/").filter((part) => part !== "" && part !== "db");
   return parts.length > 0 ? decodeURIComponent(parts[parts.length - 1]) : new URL(url).host;
 }

@@ -7,8 +7,11 @@
 
 /** Where a database directory is read from. */
 export type Source =
-  /** An http(s) URL of a `db` directory behind any static server. */
-  | { kind: "url"; url: string }
+  /**
+   * An http(s) URL of a `db` directory behind any static server. The page also takes that of a cluster's bucket;
+   * `from` is the number in its log to begin at, or before.
+   */
+  | { kind: "url"; url: string; from?: number }
   /** Files dropped or picked: path relative to the `db` directory -> file. */
   | { kind: "files"; name: string; files: Map<string, Blob> };
 
@@ -234,6 +237,78 @@ export interface BytesView {
   fields: ByteField[];
   truncated: boolean;
 }
+
+/** A cluster as its bucket tells it. Times are by the clocks of whoever wrote them. */
+export interface Cluster {
+  /** 32 hex digits. */
+  id: string;
+  /** The first number of the log whose object was read; what came before is in a snapshot. */
+  beginsAt: number;
+  /** The number that the log has not reached yet. */
+  next: number;
+  terms: { term: number; writer: string; first: number; seal: number | null }[];
+  objects: LogObject[];
+  instances: Instance[];
+  /** Tables of which something is missing, by directory, with the reason. */
+  broken: [dir: string, why: string][];
+  /** Bytes of objects at hand, and objects that were let go for want of memory. */
+  held: number;
+  letGo: number;
+}
+
+/** An object of the log: a pack, or the seal that ends a term. */
+export interface LogObject {
+  n: number;
+  term: number;
+  /** The next term's writer, of a seal. */
+  seal: string | null;
+  committedUs: number;
+  bytes: number;
+  blobs: number;
+  blobBytes: number;
+  /** Who shall be the next primary. */
+  handover: string | null;
+  tables: TableNews[];
+}
+
+export type TableNews =
+  | { dir: string; what: "transactions"; first: number; last: number }
+  | { dir: string; what: "created" }
+  | { dir: string; what: "renamed"; to: string }
+  | { dir: string; what: "dropped" }
+  | { dir: string; what: "base"; last: number; why: string }
+  | { dir: string; what: "digests"; digests: [seqTxn: number, digest: string][] };
+
+/** A member of the cluster, by what it wrote of itself. */
+export interface Instance {
+  node: number;
+  name: string;
+  /** E.g. `shipper`, `replica`. */
+  kind: string;
+  /** In order of time. */
+  entries: JournalEntry[];
+  /** What of its journal could not be read. */
+  trouble: string | null;
+}
+
+/** As it stands in the journal: `docs/format.md`. */
+export type JournalEntry = { at_us: number } & (
+  | { what: "started"; version: string; role: string }
+  | { what: "stopped"; why: string }
+  | { what: "role"; role: string }
+  | { what: "reached"; n: number; bytes: number }
+  | { what: "applied"; tables: Record<string, number> }
+  | { what: "digests"; tables: Record<string, [seqTxn: number, digest: string]> }
+  | { what: "base"; table: string; seq_txn: number; why: string }
+  | { what: "snapshot"; n: number }
+  | { what: "partitions"; table: string; partitions: string[] }
+  | { what: "error"; table?: string; text: string }
+  | { what: "recovered"; table?: string }
+  | { what: "not_replicated"; tables: Record<string, string> }
+  | { what: "fenced"; n: number; lost: Record<string, [number, number]> }
+  | { what: "removed" }
+  | { what: "unknown" }
+);
 
 /** A database directory opened for replay. Runs in the worker; every call is answered in order. */
 export declare class Replay {

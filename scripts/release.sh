@@ -7,4 +7,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 "$root/scripts/wasm.sh" size
 say "building the command (profile release)"
 (cd "$root" && cargo build --release --bin understudy)
-ls -l "$target_dir/release/understudy" "$root"/pkg/understudy_bg.wasm >&2
+ls -l "$target_dir/release/understudy" "$root"/pkg/*_bg.wasm >&2

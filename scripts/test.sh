@@ -35,6 +35,7 @@ part_lint() {
   # The pure rooms alone, as other crates may use them; and the browser's drivers.
   cargo clippy --lib --no-default-features -- -D warnings
   cargo clippy --lib --no-default-features --features web -- -D warnings
+  cargo clippy --lib --no-default-features --features web-ledger -- -D warnings
 }
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }
@@ -76,7 +77,18 @@ part_page() {
 
 part_e2e() {
   [ -f tests/e2e/playwright.config.ts ] || skip "there are no browser tests yet"
-  UNDERSTUDY_BIN=$target_dir/debug/understudy npm run --silent e2e
+  # Buckets as a shipper and replicas leave them, with what their tables must hold.
+  rm -rf "$target_dir/e2e-buckets"
+  UNDERSTUDY_BUCKETS=$target_dir/e2e-buckets cargo test --test it buckets_for_the_page
+  have nginx || apt_install nginx-light || say "no nginx: the test with it is skipped"
+  local stores=
+  if scripts/stores.sh setup seaweedfs; then
+    scripts/stores.sh start seaweedfs
+    trap 'scripts/stores.sh stop' EXIT
+    stores=$target_dir/stores/stores.json
+  fi
+  UNDERSTUDY_BIN=$target_dir/debug/understudy UNDERSTUDY_BUCKETS=$target_dir/e2e-buckets UNDERSTUDY_STORES=$stores \
+    npm run --silent e2e
 }
 
 part_live() {
@@ -176,7 +188,7 @@ remark() {
   case $1 in
     skipped) sed -n 's/^skipped: //p' "$logs_dir/$2.log" | tail -n 1 ;;
     FAILED) echo "see $logs_dir/$2.log" ;;
-    ok) [ "$2" != size ] || tail -n 1 "$logs_dir/size.log" ;;
+    ok) [ "$2" != size ] || paste -sd ';' "$logs_dir/size.log" ;;
   esac
 }
 

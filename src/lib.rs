@@ -12,7 +12,7 @@
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
-//! | `web` | drivers for a browser tab: fetch, bindings (feature `web`) |
+//! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`) |
 //!
 //! Everything but `native` and `web` is pure: it takes bytes, events and `now`, and
 //! returns state and actions. No clock, thread, file, socket or random source.
@@ -28,5 +28,5 @@ pub mod replay;
 pub mod table;
 pub mod wal;
 // Clippy looks at it on any machine: not every compiler for wasm32 brings one along.
-#[cfg(all(feature = "web", any(target_arch = "wasm32", clippy)))]
+#[cfg(all(any(feature = "web", feature = "web-ledger"), any(target_arch = "wasm32", clippy)))]
 pub mod web;

@@ -92,26 +92,37 @@ async function indexRecordings() {
   }
 }
 
-/** The worker's script and the module beside it. */
+/** The worker's script and the modules beside it. */
 async function buildWorker() {
   if (double) {
     const made = await esbuild.build({ ...common, entryPoints: ["www/test/double/worker.ts"] });
     return outputOf(made, "www/test/double/worker.ts");
   }
-  const wasm = join(root, "pkg/understudy_bg.wasm");
-  if (!existsSync(wasm)) {
-    console.error("pkg/understudy_bg.wasm is missing: build the module first (make wasm)");
-    process.exit(1);
-  }
-  const bytes = await readFile(wasm);
-  const name = `understudy-${createHash("sha256").update(bytes).digest("hex").slice(0, 8)}.wasm`;
-  await writeFile(join(assets, name), bytes);
+  const engine = await copyModule("understudy");
+  const ledger = await copyModule("understudy_ledger");
   const made = await esbuild.build({
     ...common,
     entryPoints: ["www/worker/worker.ts"],
-    define: { __WASM_FILE__: JSON.stringify(name), __WASM_BYTES__: String(bytes.length) },
+    define: {
+      __WASM_FILE__: JSON.stringify(engine.file),
+      __WASM_BYTES__: String(engine.bytes),
+      __LEDGER_FILE__: JSON.stringify(ledger.file),
+      __LEDGER_BYTES__: String(ledger.bytes),
+    },
   });
   return outputOf(made, "www/worker/worker.ts");
+}
+
+async function copyModule(name) {
+  const wasm = join(root, `pkg/${name}_bg.wasm`);
+  if (!existsSync(wasm)) {
+    console.error(`pkg/${name}_bg.wasm is missing: build the modules first (make wasm)`);
+    process.exit(1);
+  }
+  const bytes = await readFile(wasm);
+  const file = `${name.replace("_", "-")}-${createHash("sha256").update(bytes).digest("hex").slice(0, 8)}.wasm`;
+  await writeFile(join(assets, file), bytes);
+  return { file, bytes: bytes.length };
 }
 
 function outputOf(result, entry) {

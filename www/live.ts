@@ -19,7 +19,9 @@ export function bindLive(stage: Stage): void {
 /** Reads the logs again. What can't be read ends the following, and says so. */
 export async function lookAgain(stage: Stage): Promise<void> {
   try {
-    stage.dispatch({ fact: "refreshed", overview: await stage.engine.call("refresh", []) });
+    const overview = await stage.engine.call("refresh", []);
+    if (stage.shown.cluster) await stage.readCluster();
+    stage.dispatch({ fact: "refreshed", overview });
   } catch (error) {
     const { kind, message } = detailOf(error);
     const { overview } = stage.state;

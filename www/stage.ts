@@ -2,25 +2,22 @@
  * Brings what is wanted (the state) and what is shown (the engine's answers) together: one call at a time,
  * always for the newest wish.
  */
-import type { Overview, Progress, RowsText, TableInfo } from "../pkg/types.js";
-import type { Engine } from "./engine/client.js";
-import { detailOf } from "./engine/client.js";
+import type { Overview, Progress, RowsText, TableInfo, Timeline } from "../pkg/types.js";
+import { detailOf, type Engine } from "./engine/client.js";
 import type { Opening } from "./engine/source.js";
 import { memoryDefault } from "./engine/source.js";
 import type { Command, Fact } from "./model/command.js";
+import { opsOf } from "./model/cluster/ops.js";
 import { historyOf } from "./model/history.js";
-import type { Condition, RowsWindow, Shown } from "./model/shown.js";
-import { NOTHING } from "./model/shown.js";
-import { rowToShow } from "./model/rows.js";
+import { type Condition, NOTHING, type RowsWindow, type Shown } from "./model/shown.js";
+import { isCovered, rowToShow } from "./model/rows.js";
 import { reduce } from "./model/reduce.js";
 import type { State } from "./model/state.js";
-import { START } from "./model/state.js";
+import { START, unreadTable } from "./model/state.js";
 import type { EngineError } from "./worker/protocol.js";
 
 const ROWS_AROUND = 6;
-/** Logs longer than this in all are read only for the table on show. */
 const ACCOUNT_MS_MIN = 500;
-const AHEAD_TXNS_MAX = 200_000;
 
 export class Stage {
   state: State = START;
@@ -205,6 +202,7 @@ export class Stage {
   async #advance(): Promise<boolean> {
     const { table: dir, txn } = this.state;
     const info = this.state.overview?.tables.find((t) => t.dir === dir);
+    if (this.shown.cluster === undefined) return this.readCluster();
     if (dir === null || !info) return false;
     const read = this.state.histories.get(dir)?.kind.length ?? -1;
     if (read < info.txnCount && !this.#hasFailed(dir, null)) return this.#readLog(info);
@@ -213,15 +211,24 @@ export class Stage {
     return this.#readRows(dir);
   }
 
+  /** Asks for what the bucket tells of the cluster; a trap is told elsewhere. */
+  async readCluster(): Promise<boolean> {
+    this.#show({ cluster: await this.engine.call("cluster", []).catch(() => null) });
+    return true;
+  }
+
   async #readLog(info: TableInfo): Promise<boolean> {
     if (this.shown.busySince === null) this.#show({ busySince: performance.now() });
     try {
-      const timeline = await this.engine.call("timeline", [info.dir]);
-      this.dispatch({ fact: "history", history: historyOf(timeline) });
+      this.#takeLog(await this.engine.call("timeline", [info.dir]));
       return true;
     } catch (error) {
       return this.#failedCall(info.dir, null, error);
     }
+  }
+
+  #takeLog(timeline: Timeline): void {
+    this.dispatch({ fact: "history", history: historyOf(timeline, opsOf(this.shown.cluster, timeline)) });
   }
 
   async #seek({ dir, appliedTxn }: TableInfo, txn: number): Promise<boolean> {
@@ -255,9 +262,7 @@ export class Stage {
     const { rows, table } = this.shown;
     if (!table || this.#hasFailed(dir, table.seqTxn)) return false;
     const { first, count } = this.#window;
-    const last = Math.min(first + count, table.rows);
-    const covered =
-      rows && rows.first <= Math.min(first, table.rows) && rows.first + rows.rows.length >= last;
+    const covered = isCovered(rows, this.#window, table.rows);
     const asking = `${dir} ${table.seqTxn} ${first} ${count}`;
     if (covered || asking === this.#rowsAsked) return false;
     this.#rowsAsked = asking;
@@ -277,16 +282,11 @@ export class Stage {
 
   /** Other tables' logs, one by one, while nothing else is to do and they are few. */
   async #readAhead(): Promise<void> {
-    const tables = this.state.overview?.tables ?? [];
-    if (tables.reduce((sum, t) => sum + t.txnCount, 0) > AHEAD_TXNS_MAX) return;
-    const next = tables.find(
-      (t) => t.txnCount > 0 && !this.state.histories.has(t.dir) && !this.#unread.has(t.dir),
-    );
+    const next = unreadTable(this.state, this.#unread);
     if (next && !this.#pumping && this.state.playing === 0) {
       this.#unread.add(next.dir);
       try {
-        const timeline = await this.engine.call("timeline", [next.dir]);
-        this.dispatch({ fact: "history", history: historyOf(timeline) });
+        this.#takeLog(await this.engine.call("timeline", [next.dir]));
       } catch {
         // It is said when the table is chosen.
       }

@@ -364,6 +364,73 @@ pub struct Request {
 
 document!(Request, 64 << 10);
 
+/// `divergent/{dir}/{k}.json`: what a writer had committed that the history does not contain, since another process
+/// continued it. The rows are in the writer's own database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Divergent {
+    /// The version, 1.
+    pub format: u32,
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The writer's directory.
+    pub directory: Dir,
+    /// The number at which it was sealed.
+    pub n: u64,
+    /// The instance's name.
+    pub name: String,
+    /// Where its database is.
+    pub database: String,
+    /// When this was written, by its clock, microseconds since 1970.
+    pub written_us: i64,
+    /// What is not in the history, by table.
+    pub tables: Vec<DivergentTable>,
+}
+
+/// Transactions of a table that the history does not contain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DivergentTable {
+    /// The table's directory.
+    pub directory: String,
+    /// Its name.
+    pub name: String,
+    /// The first one's `seqTxn`.
+    pub first: u64,
+    /// The last one's, when this was written.
+    pub last: u64,
+    /// Rows in them, if they could be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// When the first and the last one were committed, microseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed_us: Option<(i64, i64)>,
+}
+
+impl Divergent {
+    /// A report.
+    pub fn new(
+        cluster: ClusterId,
+        sealed: Place,
+        name: &str,
+        database: &str,
+        written_us: i64,
+        tables: Vec<DivergentTable>,
+    ) -> Self {
+        let (name, database) = (name.to_owned(), database.to_owned());
+        Self {
+            format: FORMAT,
+            cluster,
+            directory: sealed.dir,
+            n: sealed.n,
+            name,
+            database,
+            written_us,
+            tables,
+        }
+    }
+}
+
+document!(Divergent, 16 << 20);
+
 #[cfg(test)]
 #[path = "json_tests.rs"]
 mod tests;

@@ -14,6 +14,7 @@
 mod action;
 mod base;
 mod block;
+mod catalog;
 mod claimant;
 mod cleaner;
 mod codec;
@@ -34,11 +35,13 @@ mod reader;
 mod rules;
 #[cfg(feature = "signing")]
 mod signing;
+mod watch;
 mod writer;
 
 pub use action::{Action, Condition, GetAnswer, Pause, PutAnswer, Refused, Unsettled};
 pub use base::{BUNDLE_BYTES_MAX, Base, BaseFiles, BaseKind, Bundle, BundlePiece};
 pub use block::{BLOB_BYTES_MAX, BLOCK_INLINE_MAX, BLOCK_RAW_MAX, BLOCK_STORED_MAX, Block, Held};
+pub use catalog::{Catalog, Happened, Passed};
 pub use claimant::{Claimant, Progress};
 pub use cleaner::Cleaner;
 pub use codec::{Codec, ZSTD_WINDOW_MAX};
@@ -47,8 +50,8 @@ pub use founder::{Founded, Founder};
 pub use identity::{ClusterId, Dir, ParseError, Sum, Term, WriterId};
 pub use journal::{JOURNAL_ROLLUP, Journal, JournalEntry, Note};
 pub use json::{
-    Boundary, Cluster, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry, Manifest, Node, Parent,
-    Part, Request, Span,
+    Boundary, Cluster, Divergent, DivergentTable, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry,
+    Manifest, Node, Parent, Part, Request, Span,
 };
 pub use mirror::{Mirror, News};
 pub use object::{Head, Kind, OBJECT_BYTES_MAX, Object, Sign};
@@ -63,4 +66,5 @@ pub use reader::{Event, Loaded, Reader};
 pub use rules::Rules;
 #[cfg(feature = "signing")]
 pub use signing::{Signer, verify};
+pub use watch::{Step, Watch};
 pub use writer::{Status, WINDOW, Writer};

@@ -73,6 +73,13 @@ pub enum Key {
     },
     /// `requests/{k:08}.json`: an operator's wish.
     Request(u64),
+    /// `divergent/{dir}/{k:08}.json`: what a writer had that the history does not contain.
+    Divergent {
+        /// The term's directory.
+        dir: Dir,
+        /// 0, 1, 2 ...
+        k: u64,
+    },
     /// `head.json`: a hint where the log ends.
     Head,
 }
@@ -94,6 +101,7 @@ impl fmt::Display for Key {
             Self::Node(i) => write!(f, "nodes/{i:04}.json"),
             Self::Journal { node, k } => write!(f, "nodes/{node:04}/{k:08}.journal"),
             Self::Request(k) => write!(f, "requests/{k:08}.json"),
+            Self::Divergent { dir, k } => write!(f, "divergent/{dir}/{k:08}.json"),
             Self::Head => f.write_str("head.json"),
         }
     }
@@ -130,6 +138,10 @@ fn in_folder(folder: &str, rest: &str) -> Option<Key> {
         "snapshots" => numbered(rest, 16).map(Key::Snapshot),
         "index" => numbered(rest, 8).map(Key::Index),
         "requests" => numbered(rest, 8).map(Key::Request),
+        "divergent" => {
+            let (dir, name) = rest.split_once('/')?;
+            Some(Key::Divergent { dir: dir.parse().ok()?, k: numbered(name, 8)? })
+        }
         "nodes" => match rest.split_once('/') {
             None => Some(Key::Node(u32::try_from(numbered(rest, 4)?).ok()?)),
             Some((node, name)) => Some(Key::Journal {
@@ -169,6 +181,7 @@ mod tests {
             Key::Node(5),
             Key::Journal { node: 12_345, k: 6 },
             Key::Request(7),
+            Key::Divergent { dir, k: 8 },
             Key::Head,
         ];
         for key in keys {

@@ -6,6 +6,13 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 /// Signs objects with a secret key.
 pub struct Signer(SigningKey);
 
+/// The secret key is not shown.
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").finish_non_exhaustive()
+    }
+}
+
 impl Signer {
     /// A signer with this secret key: 32 random bytes.
     ///

@@ -42,16 +42,6 @@ pub struct Engine {
     clock: Cell<u64>,
 }
 
-/// Called once when the module has loaded: a panic then says where it happened, on the console and to
-/// the worker, which finds the text in the global `understudyPanic` after the trap.
-#[wasm_bindgen(start)]
-pub(super) fn start() {
-    std::panic::set_hook(Box::new(|panic| {
-        console_error_panic_hook::hook(panic);
-        set(js_sys::global().unchecked_ref(), "understudyPanic", &panic.to_string().into());
-    }));
-}
-
 #[wasm_bindgen]
 impl Engine {
     /// Opens a directory behind a web server.

@@ -45,6 +45,18 @@ impl Failure {
         Self { kind, message: message.into(), url: None, status: None, file: None, offset: None }
     }
 
+    /// What JavaScript threw that says itself of which kind it is.
+    pub(super) fn thrown(thrown: &JsValue) -> Option<Self> {
+        let text = |name: &str| js_sys::Reflect::get(thrown, &name.into()).ok()?.as_string();
+        let kind = match text("kind")?.as_str() {
+            "network" => FailureKind::Network,
+            "missing" => FailureKind::Missing,
+            "damaged" => FailureKind::Damaged,
+            _ => return None,
+        };
+        Some(Self { url: text("url"), ..Self::new(kind, text("message")?) })
+    }
+
     /// Names the address.
     #[must_use]
     pub fn at_url(mut self, url: &str) -> Self {

@@ -53,6 +53,8 @@ struct State {
     /// Counts the engine's attempts, so that nothing which the last one used is let go.
     attempt: u64,
     limit: usize,
+    /// Nothing is fetched but what was asked for.
+    exact: bool,
     ranges_honoured: Option<bool>,
     files_read: u32,
     bytes_read: u64,
@@ -121,7 +123,7 @@ impl WebFiles {
     /// Those of [`Origin::listing`].
     pub async fn open(origin: Origin, limit: usize) -> std::result::Result<Self, Failure> {
         let listing = origin.listing().await?;
-        let state = State { listing, limit, ..State::default() };
+        let state = State { listing, limit, exact: origin.is_exact(), ..State::default() };
         Ok(Self(Rc::new(Shared { origin, state: RefCell::new(state) })))
     }
 
@@ -350,6 +352,7 @@ impl State {
             let Some(file) = self.files.get_mut(&path) else { continue };
             let whole = match file.size {
                 Size::Absent => continue,
+                _ if self.exact => false,
                 Size::Known(size) => size <= SMALL || !ranges_work,
                 Size::Unknown => !ranges_work,
             };
@@ -358,7 +361,7 @@ impl State {
                 jobs.push(Job { path, range: None, expected });
                 continue;
             }
-            for range in file.aligned(want) {
+            for range in file.aligned(want, self.exact) {
                 let expected = (file.size != Size::Unknown).then_some(range.end - range.start);
                 jobs.push(Job { path: path.clone(), range: Some(range), expected });
             }
@@ -428,8 +431,8 @@ impl State {
 }
 
 impl File {
-    /// The missing parts of what is wanted, aligned, joined, and with what will be wanted next.
-    fn aligned(&mut self, want: Want) -> Vec<Range<u64>> {
+    /// The missing parts of what is wanted, joined; unless `exact`, aligned and with what will be wanted next.
+    fn aligned(&mut self, want: Want, exact: bool) -> Vec<Range<u64>> {
         let size = if let Size::Known(size) = self.size { size } else { u64::MAX };
         let mut wanted = want.ranges;
         if want.size && self.size == Size::Unknown && wanted.is_empty() {
@@ -443,6 +446,7 @@ impl File {
             let ahead = start.saturating_add(self.ahead);
             let end = range.end.max(ahead).checked_next_multiple_of(ALIGN).unwrap_or(u64::MAX).min(size);
             self.reached = end;
+            let (start, end) = if exact { (range.start, range.end) } else { (start, end) };
             match joined.last_mut() {
                 Some(last) if start <= last.end => last.end = last.end.max(end),
                 _ => joined.push(start..end),

@@ -16,8 +16,16 @@ use web_sys::{Blob, Url};
 pub enum Origin {
     /// A directory behind a web server.
     Web(WebOrigin),
-    /// Dropped or picked files by path.
-    Blobs(BTreeMap<String, Blob>),
+    /// Dropped or picked files, or a bucket's.
+    Blobs(Blobs),
+}
+
+/// Files by path: a `Map` of `Blob`s, looked at anew each time.
+#[derive(Debug)]
+pub struct Blobs {
+    map: js_sys::Map,
+    /// Only what is asked for may be read, see [`Origin::is_exact`].
+    exact: bool,
 }
 
 /// A directory behind a web server.
@@ -77,13 +85,19 @@ impl Origin {
         let usage = |message: &str| Failure::new(FailureKind::Usage, message);
         let map: &js_sys::Map =
             files.dyn_ref().ok_or_else(|| usage("`files` must be a Map of Blobs by path"))?;
-        let mut blobs = BTreeMap::new();
         let mut wrong = false;
-        map.for_each(&mut |blob, path| match (path.as_string(), blob.dyn_into::<Blob>()) {
-            (Some(path), Ok(blob)) => drop(blobs.insert(path, blob)),
-            _ => wrong = true,
-        });
-        if wrong { Err(usage("`files` must be a Map of Blobs by path")) } else { Ok(Self::Blobs(blobs)) }
+        map.for_each(&mut |blob, path| wrong |= !path.is_string() || !blob.is_instance_of::<Blob>());
+        if wrong {
+            return Err(usage("`files` must be a Map of Blobs by path"));
+        }
+        let exact = js_sys::Reflect::get(map, &"exact".into()).is_ok_and(|exact| exact.is_truthy());
+        Ok(Self::Blobs(Blobs { map: map.clone(), exact }))
+    }
+
+    /// True where files have holes, which nobody may take for zeros, and where each part has its price: then nothing
+    /// is read but what was asked for. A `Map` says so by the property `exact`.
+    pub fn is_exact(&self) -> bool {
+        matches!(self, Self::Blobs(Blobs { exact: true, .. }))
     }
 
     /// All files with their sizes, where that is known without asking for each.
@@ -94,8 +108,13 @@ impl Origin {
     pub async fn listing(&self) -> Result<Option<BTreeMap<String, u64>>, Failure> {
         let web = match self {
             Self::Blobs(blobs) => {
-                let sizes = blobs.iter().map(|(path, blob)| (path.clone(), blob.size() as u64));
-                return Ok(Some(gathered(sizes)));
+                let mut sizes = BTreeMap::new();
+                blobs.map.for_each(&mut |blob, path| {
+                    if let Some(path) = path.as_string() {
+                        sizes.insert(path, blob.unchecked_into::<Blob>().size() as u64);
+                    }
+                });
+                return Ok(Some(sizes));
             }
             Self::Web(web) => web,
         };
@@ -138,7 +157,7 @@ impl Origin {
         let Some(blob) = blobs.get(path) else { return Ok(Answer::Absent) };
         let total = blob.size() as u64;
         let read = match range {
-            None => blob_bytes(blob).await.map(Answer::Whole),
+            None => blob_bytes(&blob).await.map(Answer::Whole),
             Some(range) if range.start >= total && total > 0 => Ok(Answer::Beyond { total: Some(total) }),
             Some(range) => match blob.slice_with_f64_and_f64(range.start as f64, range.end as f64) {
                 Ok(slice) => blob_bytes(&slice).await.map(|bytes| Answer::Part { bytes, total: Some(total) }),
@@ -146,6 +165,9 @@ impl Origin {
             },
         };
         read.map_err(|thrown| {
+            if let Some(failure) = Failure::thrown(&thrown) {
+                return failure.in_file(path);
+            }
             let said = js::describe(&thrown);
             let message = format!(
                 "{path}: can't be read any more ({said}); it was changed or moved, drop the folder again"
@@ -171,6 +193,12 @@ impl Origin {
             Self::Web(web) => Some(&web.client),
             Self::Blobs(_) => None,
         }
+    }
+}
+
+impl Blobs {
+    fn get(&self, path: &str) -> Option<Blob> {
+        self.map.get(&path.into()).dyn_into().ok()
     }
 }
 

@@ -82,6 +82,25 @@ export async function settled(page: Page): Promise<void> {
   });
 }
 
+/** Buckets that `cargo test --test it buckets_for_the_page` left, and what their tables hold. */
+export const BUCKETS = process.env["UNDERSTUDY_BUCKETS"] ?? "";
+
+export interface Expected {
+  dir: string;
+  name: string;
+  last: number;
+  seqTxn: number;
+  digest: string;
+  rows: number;
+  /** The heading and the first rows, as QuestDB exports them. */
+  first: string[];
+}
+
+export function expectedOf(name: string): Expected[] {
+  const all = JSON.parse(readFileSync(join(BUCKETS, "expected.json"), "utf8")) as Expected[];
+  return all.filter((e) => e.name === name);
+}
+
 export function scrubber(page: Page) {
   return page.getByRole("slider", { name: "Moment in the history" });
 }

@@ -28,6 +28,7 @@ const PACE_BYTES = 8192;
  * @property {string} [base] path below which `dir` is served, with slashes at both ends
  * @property {boolean} [cors] whether pages of other origins may read
  * @property {boolean} [ranges] whether parts of files are given
+ * @property {number} [refuse] the status that every request gets
  * @property {boolean} [gzip] whether to compress what hosts compress
  * @property {number} [bytesPerSecond] all answers together go no faster
  */
@@ -48,10 +49,18 @@ export async function serveStatic(dir, options = {}) {
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
 export async function startStatic(dir, options = {}) {
-  const { port = 0, host = "127.0.0.1", cors = true, ranges = true, base = "/", gzip = false } = options;
+  const {
+    port = 0,
+    host = "127.0.0.1",
+    cors = true,
+    ranges = true,
+    base = "/",
+    gzip = false,
+    refuse = 0,
+  } = options;
   const pace = options.bytesPerSecond ? pacer(options.bytesPerSecond) : null;
   const server = createServer((request, response) => {
-    answer(dir, { cors, ranges, base, gzip, pace }, request, response).catch(() => {
+    answer(dir, { cors, ranges, base, gzip, pace, refuse }, request, response).catch(() => {
       if (!response.headersSent) response.writeHead(500);
       response.end();
     });
@@ -69,7 +78,7 @@ export async function startStatic(dir, options = {}) {
   return { url: `http://${host}:${at}${base}`, close };
 }
 
-async function answer(dir, { cors, ranges, base, gzip, pace }, request, response) {
+async function answer(dir, { cors, ranges, base, gzip, pace, refuse }, request, response) {
   // A page that goes away, or a directory that is removed under its feet, ends this answer alone.
   const send = (stream) =>
     pipeline([stream, ...(pace ? [pace()] : []), response]).catch(() => response.destroy());
@@ -78,6 +87,7 @@ async function answer(dir, { cors, ranges, base, gzip, pace }, request, response
     response.setHeader("Access-Control-Allow-Headers", "Range, If-Match");
     response.setHeader("Access-Control-Expose-Headers", "Content-Range, ETag, Accept-Ranges, Content-Length");
   }
+  if (refuse) return response.writeHead(refuse).end();
   if (request.method === "OPTIONS") return response.writeHead(204).end();
   let path = decodeURIComponent(new URL(request.url, "http://x").pathname);
   if (!path.startsWith(base)) return response.writeHead(404).end();

@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("replay", &["wal", "table", "columnar", "apply"]),
     ("ledger", &["wal", "table"]),
     ("native", &["wal", "table", "columnar", "apply", "replay", "ledger"]),
-    ("web", &["wal", "table", "columnar", "apply", "replay"]),
+    ("web", &["wal", "table", "columnar", "apply", "replay", "ledger"]),
 ];
 
 /// Rooms that drive the others, and may name what the pure ones may not.

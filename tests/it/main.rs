@@ -16,7 +16,10 @@ mod applied;
 mod blocks;
 #[cfg(feature = "native")]
 mod cli;
+#[cfg(feature = "native")]
 mod cluster;
+#[path = "../common/cluster.rs"]
+mod cluster_made;
 mod convert;
 mod crashes;
 #[path = "../common/crashing.rs"]
@@ -28,18 +31,18 @@ mod ledger_formats;
 #[cfg(feature = "ledger")]
 mod ledger_mirror;
 mod ledger_model;
+mod ledger_watch;
 mod recordings;
 #[cfg(feature = "native")]
 mod replica;
+#[cfg(feature = "native")]
+mod shipping;
 #[path = "../common/sim_disk.rs"]
 mod sim_disk;
 mod sql;
 mod store;
 mod table_check;
 mod table_files;
-#[cfg(feature = "native")]
-#[path = "../common/bucket.rs"]
-mod test_bucket;
 mod text;
 mod wal_hostile;
 mod wal_lazy;

@@ -3,6 +3,7 @@
 
     servers.py start TOOLS RUN STORE...   writes RUN/stores.json, which the tests read
     servers.py stop RUN
+    servers.py publish RUN DIR ORIGIN     DIR into a bucket of its own, which pages of ORIGIN may read without a key
 
 TOOLS is where scripts/stores.sh installed them. Each server gets free ports and a folder of its own
 under RUN. A server counts as started when a signed request of ours has been answered: a port that
@@ -29,6 +30,8 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 BUCKET = "contract"
+# What anybody may read.
+PUBLIC = "public"
 REGION = "us-east-1"
 S3_KEY, S3_SECRET = "understudy", "not-a-secret"
 # The account that every Azurite has; Azure's documentation prints the key.
@@ -46,6 +49,8 @@ def main():
         start(Path(rest[0]), Path(rest[1]), rest[2:])
     elif command == "stop":
         stop(Path(rest[0]))
+    elif command == "publish":
+        publish(Path(rest[0]), Path(rest[1]), rest[2])
     else:
         sys.exit(__doc__)
 
@@ -121,7 +126,8 @@ def seaweedfs(tools, folder):
     identity = {"name": "admin", "credentials": [{"accessKey": S3_KEY, "secretKey": S3_SECRET}],
                 "actions": ["Admin", "Read", "List", "Tagging", "Write"]}
     config = folder / "s3.json"
-    config.write_text(json.dumps({"identities": [identity]}))
+    everybody = {"name": "anonymous", "actions": [f"Read:{PUBLIC}"]}
+    config.write_text(json.dumps({"identities": [identity, everybody]}))
     data = folder / "data"
     data.mkdir()
     process = spawn(folder, [
@@ -139,13 +145,18 @@ def seaweedfs(tools, folder):
 
 
 def create_s3_bucket(port):
+    return s3(port, "PUT", f"/{BUCKET}", b"", (200, 409))
+
+
+def s3(port, method, path, body, statuses, query=""):
+    """A signed request; true if it was answered as it should be."""
     now = datetime.datetime.now(datetime.timezone.utc)
     stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
-    empty = hashlib.sha256(b"").hexdigest()
-    headers = {"host": f"{HOST}:{port}", "x-amz-content-sha256": empty, "x-amz-date": stamp}
+    digest = hashlib.sha256(body).hexdigest()
+    headers = {"host": f"{HOST}:{port}", "x-amz-content-sha256": digest, "x-amz-date": stamp}
     signed = ";".join(headers)
     canonical = "\n".join(
-        ["PUT", f"/{BUCKET}", "", *(f"{k}:{v}" for k, v in headers.items()), "", signed, empty])
+        [method, path, query, *(f"{k}:{v}" for k, v in headers.items()), "", signed, digest])
     scope = f"{day}/{REGION}/s3/aws4_request"
     to_sign = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
     key = ("AWS4" + S3_SECRET).encode()
@@ -154,7 +165,27 @@ def create_s3_bucket(port):
     signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
     headers["authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={S3_KEY}/{scope}, SignedHeaders={signed}, Signature={signature}")
-    return answered("PUT", f"http://{HOST}:{port}/{BUCKET}", headers, (200, 409))
+    if body:
+        headers["content-type"] = "application/octet-stream"
+    url = f"http://{HOST}:{port}{path}" + (f"?{query}" if query else "")
+    return answered(method, url, headers, statuses, body)
+
+
+def publish(run, folder, origin):
+    """Prints the address of the public bucket, then that of one with the same objects which is private."""
+    stores = json.loads((run / "stores.json").read_text())
+    port = next(store["port"] for store in stores if store["name"] == "seaweedfs")
+    cors = (f"<CORSConfiguration><CORSRule><AllowedOrigin>{origin}</AllowedOrigin>"
+            "<AllowedMethod>GET</AllowedMethod><AllowedMethod>HEAD</AllowedMethod><AllowedHeader>*</AllowedHeader>"
+            "<ExposeHeader>ETag</ExposeHeader></CORSRule></CORSConfiguration>").encode()
+    for bucket in (PUBLIC, BUCKET):
+        s3(port, "PUT", f"/{bucket}", b"", (200, 409))
+        s3(port, "PUT", f"/{bucket}", cors, (200,), "cors=")
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                key = path.relative_to(folder).as_posix()
+                s3(port, "PUT", f"/{bucket}/cluster/{key}", path.read_bytes(), (200,))
+        print(f"http://{HOST}:{port}/{bucket}/cluster/")
 
 
 def azurite(tools, folder):
@@ -207,8 +238,8 @@ def hdfs(tools, folder):
         lambda: "READY" in (folder / "log").read_text(errors="replace"))
 
 
-def answered(method, url, headers, statuses):
-    request = urllib.request.Request(url, method=method, headers=headers)
+def answered(method, url, headers, statuses, body=b""):
+    request = urllib.request.Request(url, data=body or None, method=method, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.status in statuses

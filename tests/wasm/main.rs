@@ -7,4 +7,5 @@ mod common;
 
 mod engine;
 mod extents;
+mod ledger;
 mod recordings;

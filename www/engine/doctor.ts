@@ -19,6 +19,8 @@ export interface Diagnosis {
 /** The first file of a database that every server must have. */
 const PROBE = "tables.d.0";
 const INDEX = "understudy-index.json";
+/** The one object that every cluster's bucket has. */
+const CLUSTER = "cluster.json";
 const TIMEOUT_MS = 10_000;
 
 /** An https page may not read http, except from this machine. */
@@ -53,10 +55,11 @@ export async function diagnose(source: string, page: string): Promise<Diagnosis>
   });
   if (reach === null)
     return { findings, missing: [], verdict: `${to.host} can’t be reached from this browser.` };
-  return examine(probe, at(to, INDEX), from, findings);
+  return examine(probe, [at(to, INDEX), at(to, CLUSTER)], from, findings);
 }
 
-async function examine(probe: string, index: string, page: URL, findings: Finding[]): Promise<Diagnosis> {
+/** `others` are looked at where the probe is not there. */
+async function examine(probe: string, others: string[], page: URL, findings: Finding[]): Promise<Diagnosis> {
   const missing: string[] = [];
   const plain = await tryFetch(probe, { cache: "no-store" });
   findings.push({
@@ -75,16 +78,22 @@ async function examine(probe: string, index: string, page: URL, findings: Findin
       verdict: "The server answers, but does not allow this page to read: its CORS rules need a line for it.",
     };
   }
-  const other = plain.ok ? null : await tryFetch(index, { cache: "no-store" });
-  const there = plain.ok || other?.ok === true;
+  let found = plain.ok ? probe : null;
+  let refused = plain.status === 403 || plain.status === 401;
+  for (const other of found === null ? others : []) {
+    const answer = await tryFetch(other, { cache: "no-store" });
+    if (answer?.ok) found ??= other;
+    refused ||= answer?.status === 403 || answer?.status === 401;
+  }
+  const there = found !== null;
   findings.push({
     ok: there,
-    what: "There is a QuestDB database",
+    what: "There is a QuestDB database, or a cluster’s bucket",
     detail: there
-      ? "the table registry is there"
-      : `${probe} gave ${plain.status}; the address must be that of the db directory`,
+      ? (found ?? "")
+      : `${probe} gave ${plain.status}; the address must be that of the db directory, or of the bucket’s root (the one with ${CLUSTER})`,
   });
-  const part = await tryFetch(plain.ok ? probe : index, {
+  const part = await tryFetch(found ?? probe, {
     headers: { Range: "bytes=0-7" },
     cache: "no-store",
   });
@@ -109,7 +118,9 @@ async function examine(probe: string, index: string, page: URL, findings: Findin
       detail: exposed ? "yes" : "not exposed",
     });
   const verdict = !there
-    ? "The server can be read, but there is no database at this address."
+    ? refused
+      ? "The server refuses to show what is at this address: it is private, or the path is wrong."
+      : "The server can be read, but there is no database at this address."
     : missing.length > 0
       ? "The server can be read in part; the headers below are missing."
       : "The server can be read: the fault lies elsewhere.";

@@ -26,7 +26,9 @@ export function openingOf(search: string, base: string): Opening {
     return { source: { kind: "url", url }, title: "A trading day", bundled: true, memory };
   }
   const url = directoryUrl(asked.trim(), base);
-  return { source: { kind: "url", url }, title: url, bundled: false, memory };
+  const from = query.get("from");
+  const number = from !== null && /^\d{1,15}$/.test(from) ? { from: Number(from) } : {};
+  return { source: { kind: "url", url, ...number }, title: url, bundled: false, memory };
 }
 
 /** A directory's address ends with a slash; a query (a signed address) is kept behind it. */

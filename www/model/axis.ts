@@ -1,11 +1,11 @@
 /**
- * Axes map what one scrubs by (a transaction's number, or a commit time) to 0 ... 1 along the whole
- * timeline. The axis of time is piece-wise linear: long silences are closed up.
+ * Axes map what one scrubs by (a transaction's number, a commit time, or an object of a cluster's log) to
+ * 0 ... 1 along the whole timeline. The axis of time is piece-wise linear: long silences are closed up.
  */
 import { upperBound } from "./history.js";
 
 export interface Axis {
-  kind: "txn" | "time";
+  kind: "txn" | "time" | "op";
   min: number;
   max: number;
   /** Closed silences, as places along the axis and in µs. */
@@ -40,6 +40,20 @@ export function txnAxis(txnCount: number): Axis {
     gaps: [],
     toUnit: (value) => clamp(value / max, 0, 1),
     fromUnit: (unit) => clamp(unit, 0, 1) * max,
+  };
+}
+
+/** From before the object `first` to after `last`. */
+export function opAxis(first: number, last: number): Axis {
+  const min = first - 1;
+  const max = Math.max(first, last);
+  return {
+    kind: "op",
+    min,
+    max,
+    gaps: [],
+    toUnit: (value) => clamp((value - min) / (max - min), 0, 1),
+    fromUnit: (unit) => min + clamp(unit, 0, 1) * (max - min),
   };
 }
 
@@ -131,7 +145,7 @@ export function ticks(axis: Axis, view: { from: number; to: number }, width: num
   const places = Math.max(2, Math.floor(width / every));
   const low = axis.fromUnit(view.from);
   const high = axis.fromUnit(view.to);
-  const step = axis.kind === "txn" ? roundTxns((high - low) / places) : roundTime((high - low) / places);
+  const step = axis.kind === "time" ? roundTime((high - low) / places) : roundTxns((high - low) / places);
   const found: number[] = [];
   let lastX = -Infinity;
   // With closed silences equal steps lie unequally; ask each place for a round value near it instead.

@@ -112,6 +112,10 @@ export const COMMANDS: readonly Entry[] = [
   entry("fit", "Timeline", "Show the whole timeline", ["0"], { do: "fit" }),
   entry("by-txn", "Timeline", "Timeline by transaction", [], { do: "axis", axis: "txn" }),
   entry("by-time", "Timeline", "Timeline by commit time", [], { do: "axis", axis: "time" }),
+  entry("by-op", "Timeline", "Timeline by store operation (of a cluster’s bucket)", [], {
+    do: "axis",
+    axis: "op",
+  }),
   entry("search", "Page", "Search tables, transactions, times and commands", ["/"], {
     do: "dialog",
     dialog: "palette",
@@ -120,6 +124,7 @@ export const COMMANDS: readonly Entry[] = [
   entry("log", "Page", "Show the log", [], { do: "tab", tab: "log" }),
   entry("schema", "Page", "Show the schema", [], { do: "tab", tab: "schema" }),
   entry("bytes", "Page", "Show the transaction’s bytes", [], { do: "tab", tab: "bytes" }),
+  entry("cluster", "Page", "Show the cluster (of a bucket)", [], { do: "tab", tab: "cluster" }),
   entry("text", "Page", "Show everything as text", [], { do: "tab", tab: "text" }),
   entry("real", "Page", "What is real here", [], { do: "dialog", dialog: "real" }),
   entry("open", "Page", "Open a database", [], { do: "dialog", dialog: "open" }),

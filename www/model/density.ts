@@ -1,7 +1,7 @@
 /** How much happened at each pixel of the timeline. */
 import type { Axis } from "./axis.js";
 import type { History } from "./history.js";
-import { txnAt } from "./history.js";
+import { txnAt, upperBound } from "./history.js";
 
 export interface View {
   from: number;
@@ -25,6 +25,11 @@ export function visible(history: History, axis: Axis, view: View): { first: numb
   const high = axis.fromUnit(view.to);
   if (axis.kind === "txn")
     return { first: Math.max(1, Math.floor(low)), last: Math.min(history.kind.length, Math.ceil(high)) };
+  if (axis.kind === "op" && history.ops)
+    return {
+      first: Math.max(1, upperBound(history.ops.at, low - 1)),
+      last: Math.min(history.kind.length, upperBound(history.ops.at, Math.ceil(high)) + 1),
+    };
   return {
     first: Math.max(1, txnAt(history, low - 1)),
     last: Math.min(history.kind.length, txnAt(history, high) + 1),
@@ -33,7 +38,9 @@ export function visible(history: History, axis: Axis, view: View): { first: numb
 
 /** Place of a transaction along the axis. */
 export function unitOf(history: History, axis: Axis, txn: number): number {
-  return axis.toUnit(axis.kind === "txn" ? txn : (history.times[Math.max(0, txn - 1)] ?? axis.min));
+  if (axis.kind === "txn") return axis.toUnit(txn);
+  const values = axis.kind === "op" ? history.ops?.at : history.times;
+  return axis.toUnit(values?.[Math.max(0, txn - 1)] ?? axis.min);
 }
 
 export function density(history: History, axis: Axis, view: View, width: number): Density {

@@ -5,17 +5,28 @@ import { isInteresting } from "./kinds.js";
 export interface History extends Timeline {
   /** Commit times that never go back: entry i is the latest commit time up to transaction i + 1. */
   times: Float64Array;
+  /** Where the log came in a cluster's bucket; else null. */
+  ops: Ops | null;
+}
+
+/** Which object of a cluster's log brought each transaction. */
+export interface Ops {
+  /** Entry i is the number of the object with transaction i + 1; ascending. */
+  at: Float64Array;
+  /** The numbers of all objects, of other tables too. */
+  first: number;
+  last: number;
 }
 
 /** A server's clock may go back between two commits; the axis of time must not. */
-export function historyOf(timeline: Timeline): History {
+export function historyOf(timeline: Timeline, ops: Ops | null = null): History {
   const times = new Float64Array(timeline.commitUs.length);
   let latest = -Infinity;
   for (let i = 0; i < times.length; i++) {
     latest = Math.max(latest, timeline.commitUs[i] ?? latest);
     times[i] = latest;
   }
-  return { ...timeline, times };
+  return { ...timeline, times, ops };
 }
 
 /** Number of transactions committed at or before `us`. */

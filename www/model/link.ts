@@ -4,8 +4,9 @@
  */
 import { isoUs, parseIso } from "./format.js";
 
-export type AxisKind = "txn" | "time";
-export const TABS = ["rows", "log", "schema", "bytes", "text"] as const;
+export type AxisKind = "txn" | "time" | "op";
+export const AXES = ["txn", "time", "op"] as const;
+export const TABS = ["rows", "log", "schema", "bytes", "cluster", "text"] as const;
 export type Tab = (typeof TABS)[number];
 export type Moment = { txn: number } | { us: number };
 
@@ -37,7 +38,7 @@ export function parseLink(fragment: string): Link {
     at: parseMoment(parts.get("t")),
     selected: partition || null,
     speed: Number.isFinite(speed) && speed >= SPEED_MIN && speed <= SPEED_MAX ? speed : null,
-    axis: axis === "txn" || axis === "time" ? axis : null,
+    axis: AXES.find((a) => a === axis) ?? null,
     tab: TABS.find((t) => t === tab) ?? null,
   };
 }
@@ -59,7 +60,7 @@ export function formatLink(link: Link): string {
   if (link.at) add("t", "txn" in link.at ? `txn:${link.at.txn}` : `time:${isoUs(link.at.us)}`);
   if (link.selected !== null) add("sel", link.selected);
   if (link.speed !== null && link.speed !== 1) add("speed", String(link.speed));
-  if (link.axis === "time") add("axis", link.axis);
+  if (link.axis !== null && link.axis !== "txn") add("axis", link.axis);
   if (link.tab !== null && link.tab !== "rows") add("tab", link.tab);
   return `#${parts.join("&")}`;
 }

@@ -4,6 +4,7 @@ import { clamp } from "./axis.js";
 import type { Command, Fact } from "./command.js";
 import { SPEEDS, TXN_PER_SECOND } from "./command.js";
 import type { History } from "./history.js";
+import { unitOf } from "./density.js";
 import { nextEvent, timeOf, txnAt } from "./history.js";
 import type { Link, Moment } from "./link.js";
 import { SPEED_MAX, SPEED_MIN } from "./link.js";
@@ -156,7 +157,7 @@ function toEvent(state: State, by: 1 | -1): State {
 function tick(state: State, ms: number): State {
   const history = historyNow(state);
   if (state.playing === 0 || !history) return state;
-  return state.axis === "txn" ? tickTxns(state, history, ms) : tickTime(state, history, ms);
+  return state.axis === "time" ? tickTime(state, history, ms) : tickTxns(state, history, ms);
 }
 
 function tickTxns(state: State, history: History, ms: number): State {
@@ -203,7 +204,8 @@ function nextSpeed(speed: number, by: 1 | -1): number {
 /** Where the playhead stands along the axis, 0 ... 1. */
 export function headUnit(state: State, history: History): number {
   const axis = axisFor(history, state.axis);
-  if (state.axis === "txn") return axis.toUnit(state.txn + state.part * state.playing);
+  if (axis.kind === "txn") return axis.toUnit(state.txn + state.part * state.playing);
+  if (axis.kind === "op") return unitOf(history, axis, state.txn) * Number(state.txn > 0);
   return state.txn === 0 ? 0 : axis.toUnit(state.us ?? axis.min);
 }
 

@@ -1,5 +1,5 @@
 /** Where to look among a table's rows. */
-import type { TableState } from "../../pkg/types.js";
+import type { RowsText, TableState } from "../../pkg/types.js";
 
 /** Rows kept above the first changed one. */
 const ROWS_ABOVE = 3;
@@ -15,4 +15,16 @@ export function rowToShow(table: TableState, selected: string | null): number | 
   if (!range) return null;
   const first = range[0] < to ? Math.max(range[0], from) : range[0];
   return Math.max(0, first - ROWS_ABOVE);
+}
+
+/** Whether these rows hold all that the window shows of a table of `total` rows. */
+export function isCovered(
+  rows: RowsText | null,
+  window: { first: number; count: number },
+  total: number,
+): boolean {
+  const last = Math.min(window.first + window.count, total);
+  return (
+    rows !== null && rows.first <= Math.min(window.first, total) && rows.first + rows.rows.length >= last
+  );
 }

@@ -1,5 +1,5 @@
 /** What the engine has answered, and how the page as a whole is doing. */
-import type { Fetched, Progress, RowsText, TableState } from "../../pkg/types.js";
+import type { Cluster, Fetched, Progress, RowsText, TableState } from "../../pkg/types.js";
 import type { Opening } from "../engine/source.js";
 import type { EngineError } from "../worker/protocol.js";
 import type { State } from "./state.js";
@@ -13,6 +13,8 @@ export interface Shown {
   before: TableState | null;
   rows: RowsText | null;
   fetched: Fetched | null;
+  /** Where the source is a cluster's bucket, else null; undefined while it was not asked. */
+  cluster: Cluster | null | undefined;
   /** Since when a call is under way, as `performance.now()`. */
   busySince: number | null;
   /** A call about this table and transaction failed; the rest of the page goes on. */
@@ -26,6 +28,7 @@ export const NOTHING: Shown = {
   before: null,
   rows: null,
   fetched: null,
+  cluster: undefined,
   busySince: null,
   failed: null,
 };

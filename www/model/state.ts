@@ -1,7 +1,7 @@
 /** What the page is showing, as plain data. Only `reduce` makes new ones. */
 import type { Overview, TableInfo } from "../../pkg/types.js";
 import type { Axis } from "./axis.js";
-import { timeAxis, txnAxis } from "./axis.js";
+import { opAxis, timeAxis, txnAxis } from "./axis.js";
 import type { View } from "./density.js";
 import type { History } from "./history.js";
 import type { AxisKind, Link, Moment, Tab } from "./link.js";
@@ -74,7 +74,14 @@ const axes = new WeakMap<History, Partial<Record<AxisKind, Axis>>>();
 export function axisFor(history: History, kind: AxisKind): Axis {
   let made = axes.get(history);
   if (!made) axes.set(history, (made = {}));
-  return (made[kind] ??= kind === "txn" ? txnAxis(history.kind.length) : timeAxis(history.times));
+  return (made[kind] ??= axisOf(history, kind));
+}
+
+/** Where there are no objects of a log to go by, transactions do. */
+function axisOf(history: History, kind: AxisKind): Axis {
+  if (kind === "time") return timeAxis(history.times);
+  const { ops } = history;
+  return kind === "op" && ops ? opAxis(ops.first, ops.last) : txnAxis(history.kind.length);
 }
 
 export function linkOf(state: State): Link {
@@ -90,4 +97,14 @@ export function linkOf(state: State): Link {
 
 function momentOf(state: State): Moment {
   return state.axis === "time" && state.us !== null ? { us: Math.round(state.us) } : { txn: state.txn };
+}
+
+/** Logs longer than this in all are read only for the table on show. */
+const AHEAD_TXNS_MAX = 200_000;
+
+/** A table whose log may be read ahead, of those that were not asked for. */
+export function unreadTable({ overview, histories }: State, asked: ReadonlySet<string>): TableInfo | null {
+  const tables = overview?.tables ?? [];
+  if (tables.reduce((sum, t) => sum + t.txnCount, 0) > AHEAD_TXNS_MAX) return null;
+  return tables.find((t) => t.txnCount > 0 && !histories.has(t.dir) && !asked.has(t.dir)) ?? null;
 }

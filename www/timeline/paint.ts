@@ -105,7 +105,7 @@ function paintTicks(g: CanvasRenderingContext2D, scene: Scene, palette: Palette,
     const x = ((axis.toUnit(value) - view.from) / (view.to - view.from)) * width;
     g.fillStyle = palette.line;
     g.fillRect(Math.round(x), 0, 1, height);
-    const label = axis.kind === "txn" ? count(value) : timeLabel(value, lastDay);
+    const label = axis.kind === "time" ? timeLabel(value, lastDay) : count(value);
     if (axis.kind === "time") lastDay = day(value);
     const length = g.measureText(label).width;
     if (x + 4 < clearFrom || x + 4 + length > width) continue;

@@ -6,7 +6,7 @@ import type { Command } from "../model/command.js";
 import { marks } from "../model/density.js";
 import { clock, count, spoken } from "../model/format.js";
 import type { History } from "../model/history.js";
-import { txnAt } from "../model/history.js";
+import { txnAt, upperBound } from "../model/history.js";
 import { kindOf, KIND_WORDS } from "../model/kinds.js";
 import { headUnit } from "../model/reduce.js";
 import { axisFor, historyNow, tableNow, viewNow } from "../model/state.js";
@@ -186,8 +186,16 @@ function commandAt(
   const mark = markAt(scene, history, x, y);
   if (mark) return { do: "toTxn", txn: mark.txn, passing };
   const value = scene.axis.fromUnit(unit);
-  if (scene.axis.kind === "txn") return { do: "toTxn", txn: Math.round(value), passing };
+  if (scene.axis.kind !== "time") return { do: "toTxn", txn: txnBy(scene, history, value), passing };
   return { do: "toTime", us: Math.round(value), passing };
+}
+
+/** The transaction after which the table stands at a value of the axis. */
+function txnBy({ axis }: Scene, history: History, value: number): number {
+  if (axis.kind === "time") return txnAt(history, value);
+  return axis.kind === "op" && history.ops
+    ? upperBound(history.ops.at, Math.round(value))
+    : Math.round(value);
 }
 
 function markAt(scene: Scene, history: History, x: number, y: number) {
@@ -207,9 +215,7 @@ function tellAt(scene: Scene, history: History, unit: number, x: number, y: numb
   const value = scene.axis.fromUnit(unit);
   const gap = scene.axis.gaps.find((g) => unit > g.unitFrom && unit < g.unitTo);
   if (gap && !mark) return `nothing from ${clock(gap.from)} to ${clock(gap.to)}`;
-  const txn =
-    mark?.txn ??
-    clamp(scene.axis.kind === "txn" ? Math.round(value) : txnAt(history, value), 0, history.kind.length);
+  const txn = mark?.txn ?? clamp(txnBy(scene, history, value), 0, history.kind.length);
   if (txn === 0) return "before the first transaction";
   const rows = history.rows[txn - 1] ?? -1;
   const what = KIND_WORDS[kindOf(history.kind[txn - 1])];

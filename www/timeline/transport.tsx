@@ -1,6 +1,8 @@
 /** Play, step, speed: the buttons above the timeline. */
 import { SPEEDS, TXN_PER_SECOND } from "../model/command.js";
 import { clock, count, day } from "../model/format.js";
+import type { AxisKind } from "../model/link.js";
+import { AXES } from "../model/link.js";
 import { historyNow } from "../model/state.js";
 import { CommandButton } from "../views/bits.js";
 import { useDispatch, useSnapshot } from "../views/hooks.js";
@@ -119,35 +121,33 @@ function Speed() {
         ))}
       </select>
       <span class="quiet speed-rate">
-        {axis === "txn" ? `${Number((speed * TXN_PER_SECOND).toPrecision(3))} txn/s` : "real time"}
+        {axis === "time" ? "real time" : `${Number((speed * TXN_PER_SECOND).toPrecision(3))} txn/s`}
       </span>
     </label>
   );
 }
 
+const AXIS_WORDS: Record<AxisKind, [less: string, more: string]> = {
+  txn: ["Txn", "Transaction"],
+  time: ["Time", "Commit time"],
+  op: ["Store", "Store operation"],
+};
+
 function AxisChoice() {
   const dispatch = useDispatch();
   const axis = useSnapshot((s) => s.state.axis);
+  const hasOps = useSnapshot((s) => (historyNow(s.state)?.ops ?? null) !== null);
   return (
     <div class="switch" role="group" aria-label="Timeline by">
-      {(["txn", "time"] as const).map((kind) => (
+      {AXES.filter((kind) => kind !== "op" || hasOps).map((kind) => (
         <button
           key={kind}
           type="button"
           aria-pressed={axis === kind}
           onClick={() => dispatch({ do: "axis", axis: kind })}
         >
-          {kind === "txn" ? (
-            <>
-              <span class="less">Txn</span>
-              <span class="more">Transaction</span>
-            </>
-          ) : (
-            <>
-              <span class="less">Time</span>
-              <span class="more">Commit time</span>
-            </>
-          )}
+          <span class="less">{AXIS_WORDS[kind][0]}</span>
+          <span class="more">{AXIS_WORDS[kind][1]}</span>
         </button>
       ))}
     </div>

@@ -75,7 +75,8 @@ function Doctor({ source }: { source: string }) {
       {cors ? (
         <>
           <p>
-            Missing: <code>{diagnosis.missing.join(", ")}</code>
+            Missing: <code>{diagnosis.missing.join(", ")}</code>. Give the store this rule; for another page’s
+            address <code>understudy generate cors</code> prints it.
           </p>
           {recipes(location.origin).map((r) => (
             <details key={r.store}>

@@ -3,12 +3,13 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ReadFile } from "../../pkg/types.js";
 import { gatherPick } from "../engine/files.js";
-import { BUNDLED, directoryUrl } from "../engine/source.js";
+import { directoryUrl } from "../engine/source.js";
 import { COMMANDS, keyWords } from "../model/command.js";
 import { count, counted, mebibytes, size } from "../model/format.js";
 import { CommandButton, Fact } from "./bits.js";
 import { useDispatch, useSnapshot, useStage } from "./hooks.js";
 import { Palette } from "./palette.js";
+import { Recorded } from "./recorded.js";
 import { openGathered } from "./drop.js";
 
 export function Dialogs() {
@@ -113,6 +114,7 @@ function Real() {
   const stage = useStage();
   const fetched = useSnapshot((s) => s.shown.fetched);
   const { source, bundled } = useSnapshot((s) => s.opening);
+  const isBucket = useSnapshot((s) => Boolean(s.shown.cluster));
   useEffect(() => {
     stage.account();
   }, [stage]);
@@ -160,7 +162,11 @@ function Real() {
         ) : null}
         <ReadFiles />
         {bundled ? <Recorded /> : null}
-        <Fact name="Modelled">nothing</Fact>
+        <Fact name="Modelled">
+          {isBucket
+            ? "nothing but cost and lag in the Cluster tab, which say so; lags of instances are by their own clocks"
+            : "nothing"}
+        </Fact>
         <Fact name="Digest">
           computed from the rows that the engine holds at this moment, never read from a file
         </Fact>
@@ -215,37 +221,6 @@ function ReadFiles() {
 
 const FILES_MAX = 1000;
 
-/** What the server itself said of its tables when the recording was made, beside what the replay has. */
-interface Recording {
-  questdb: string;
-  description: string;
-  tables: { name: string; seqTxn: number; rows: number }[];
-}
-
-function Recorded() {
-  const [recording, set] = useState<Recording | null>(null);
-  const table = useSnapshot((s) => s.shown.table);
-  useEffect(() => {
-    fetch(new URL(`${BUNDLED}recording.json`, document.baseURI))
-      .then((response) => response.json() as Promise<Recording>)
-      .then(set, () => undefined);
-  }, []);
-  if (!recording) return null;
-  const answer = recording.tables.find((t) => t.name === table?.name && t.seqTxn === table.seqTxn);
-  return (
-    <>
-      <Fact name="Recorded">
-        from QuestDB {recording.questdb}. {recording.description}
-      </Fact>
-      <Fact name="The server’s answer">
-        {answer && table
-          ? `${counted(answer.rows, "row")} in ${answer.name} at txn ${count(answer.seqTxn)}; the replay has ${count(table.rows)}`
-          : `known for the end of each table’s log: ${recording.tables.map((t) => `${t.name} ${counted(t.rows, "row")}`).join(", ")}`}
-      </Fact>
-    </>
-  );
-}
-
 function Open() {
   const stage = useStage();
   const dispatch = useDispatch();
@@ -276,7 +251,9 @@ function Open() {
   return (
     <Modal title="Open a database">
       <form onSubmit={submit} class="open-form">
-        <label for="open-src">Address of a QuestDB db directory on any static server or bucket</label>
+        <label for="open-src">
+          Address of a QuestDB db directory on any static server, or of a cluster’s bucket
+        </label>
         <div class="open-line">
           <input
             id="open-src"

@@ -1,6 +1,7 @@
 /** The page's head: what is open, and what can be done with it as a whole. */
 import { mebibytes, size } from "../model/format.js";
 import { CommandButton, CopyButton, Icon } from "./bits.js";
+import { ClusterChip } from "./cluster/cluster.js";
 import { useSnapshot, useDispatch } from "./hooks.js";
 
 export function Header({ onTheme }: { onTheme: () => void }) {
@@ -8,12 +9,14 @@ export function Header({ onTheme }: { onTheme: () => void }) {
   const title = useSnapshot((s) =>
     bundled ? s.opening.title : (s.state.overview?.title ?? s.opening.title),
   );
+  const isBucket = useSnapshot((s) => Boolean(s.shown.cluster));
   return (
     <header class="head">
       <p class="wordmark">Understudy</p>
       <p class="head-source" title={title}>
-        <span class="head-kind">{bundled ? "Recording" : "Database"}</span> {title}
+        <span class="head-kind">{bundled ? "Recording" : isBucket ? "Cluster" : "Database"}</span> {title}
       </p>
+      <ClusterChip />
       <RealChip />
       <nav class="head-tools" aria-label="Page">
         <CommandButton command={{ do: "dialog", dialog: "palette" }} label="Search" icon="search" keys="/" />

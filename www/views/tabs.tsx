@@ -2,6 +2,7 @@
 import type { Tab } from "../model/link.js";
 import { TABS } from "../model/link.js";
 import { Bytes } from "./bytes.js";
+import { ClusterTab } from "./cluster/cluster.js";
 import { useDispatch, useSnapshot } from "./hooks.js";
 import { Log } from "./log.js";
 import { Rows } from "./rows.js";
@@ -13,6 +14,7 @@ const NAMES: Record<Tab, string> = {
   log: "Log",
   schema: "Schema",
   bytes: "Bytes",
+  cluster: "Cluster",
   text: "As text",
 };
 const VIEWS: Record<Tab, () => preact.JSX.Element> = {
@@ -20,26 +22,29 @@ const VIEWS: Record<Tab, () => preact.JSX.Element> = {
   log: Log,
   schema: Schema,
   bytes: Bytes,
+  cluster: ClusterTab,
   text: AsText,
 };
 
 export function Tabs() {
   const dispatch = useDispatch();
   const tab = useSnapshot((s) => s.state.tab);
+  const isBucket = useSnapshot((s) => Boolean(s.shown.cluster));
+  const tabs = TABS.filter((t) => t !== "cluster" || isBucket || t === tab);
   const View = VIEWS[tab];
   const onKey = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (by === undefined || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     event.stopPropagation();
-    const next = TABS[(TABS.indexOf(tab) + by + TABS.length) % TABS.length] ?? tab;
+    const next = tabs[(tabs.indexOf(tab) + by + tabs.length) % tabs.length] ?? tab;
     dispatch({ do: "tab", tab: next });
     document.getElementById(`tab-${next}`)?.focus();
   };
   return (
     <section class="tabs" aria-label="Details">
       <div class="tablist" role="tablist" aria-label="Details" onKeyDown={onKey}>
-        {TABS.map((t) => (
+        {tabs.map((t) => (
           <button
             key={t}
             type="button"

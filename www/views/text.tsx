@@ -4,6 +4,8 @@ import type { History } from "../model/history.js";
 import { kindOf, KIND_WORDS, KINDS } from "../model/kinds.js";
 import { historyNow } from "../model/state.js";
 import { useSnapshot } from "./hooks.js";
+import { VerdictLine } from "./cluster/cluster.js";
+import { useMoment } from "./cluster/moment.js";
 import { PartitionTable } from "./partitions.js";
 import { SchemaTable } from "./schema.js";
 
@@ -15,6 +17,7 @@ export function AsText() {
   const history = useSnapshot((s) => historyNow(s.state));
   const txn = useSnapshot((s) => s.state.txn);
   const us = useSnapshot((s) => s.state.us);
+  const moment = useMoment();
   if (!table) return <p class="empty">Nothing to tell yet</p>;
   const what = table.transaction;
   return (
@@ -31,6 +34,18 @@ export function AsText() {
           {what.sql === null ? "" : ` SQL: ${what.sql}`}
         </p>
       ) : null}
+      {moment ? <VerdictLine moment={moment} /> : null}
+      {moment?.lanes.map((lane) => (
+        <p key={lane.node}>
+          Instance {lane.name} ({lane.role}, {lane.life}):{" "}
+          {lane.cells
+            .map(
+              (cell) => `${cell.name} ${cell.place}, txn ${cell.applied ?? "not known"} of ${cell.shipped}`,
+            )
+            .join("; ")}
+          .
+        </p>
+      ))}
       {history ? <Timeline history={history} txn={txn} /> : null}
       <PartitionTable table={table} caption />
       <SchemaTable table={table} before={before} caption />

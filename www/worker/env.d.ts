@@ -1,3 +1,5 @@
-/** Set by the build: the module's file name beside the worker's script, and its size in bytes uncompressed. */
+/** Set by the build: the modules' file names beside the worker's script, and their sizes in bytes uncompressed. */
 declare const __WASM_FILE__: string;
 declare const __WASM_BYTES__: number;
+declare const __LEDGER_FILE__: string;
+declare const __LEDGER_BYTES__: number;

@@ -4,9 +4,9 @@
  * The page sends `Request`; the worker answers each one, in order, with `Done` or `Failed` of the same
  * `id`. Between request and answer it may send any number of `Advance`. Nothing else is ever sent.
  */
-import type { Overview, Progress, Replay, Source } from "../../pkg/types.js";
+import type { Cluster, Overview, Progress, Replay, Source } from "../../pkg/types.js";
 
-/** The calls that the worker answers: those of `Replay`, and `open`, which must come first. */
+/** The calls that the worker answers: those of `Replay`, and `open`, which must come first, and `cluster`. */
 export type Calls = Pick<
   Replay,
   | "overview"
@@ -25,6 +25,8 @@ export type Calls = Pick<
 > & {
   /** Loads the module if need be, closes what was open, opens `source` and tells what is there. */
   open(source: Source, options: { memory?: number }): Promise<Overview>;
+  /** The cluster, where the source is its bucket. */
+  cluster(): Cluster | null;
 };
 
 export type Method = keyof Calls;

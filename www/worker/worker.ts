@@ -4,8 +4,11 @@
  * A trap leaves the module's memory in an unknown state, so nothing is called after one: every call
  * waiting is answered with it, and the page starts a new worker.
  */
-import { load, Replay } from "../../pkg/index.js";
-import type { Overview, Progress } from "../../pkg/types.js";
+import { load, Replay, titleOf } from "../../pkg/index.js";
+import { loadLedger } from "../../pkg/ledger.js";
+import type { OpenOptions, Overview, Progress, Source } from "../../pkg/types.js";
+import { BucketReplay } from "./bucket/bucket.js";
+import { findCluster } from "./bucket/find.js";
 import type { Args, EngineError, Method, Reply, Request } from "./protocol.js";
 
 /** The module says here what it panicked with, before it traps. */
@@ -13,8 +16,9 @@ declare global {
   var understudyPanic: string | undefined;
 }
 
-let replay: Replay | null = null;
+let replay: Replay | BucketReplay | null = null;
 let module: Promise<unknown> | null = null;
+let ledger: Promise<unknown> | null = null;
 let dead: EngineError | null = null;
 let last: Promise<void> = Promise.resolve();
 const waiting = new Set<number>();
@@ -49,6 +53,7 @@ async function perform(request: Request): Promise<unknown> {
   if (request.method === "open") return open(request.id, ...request.args);
   if (request.method === "close") return close();
   if (!replay) throw failure("usage", "nothing is open");
+  if (request.method === "cluster") return replay instanceof BucketReplay ? replay.cluster() : null;
   const calls = replay as unknown as Record<Method, (...args: unknown[]) => unknown>;
   return calls[request.method](...request.args);
 }
@@ -56,14 +61,36 @@ async function perform(request: Request): Promise<unknown> {
 async function open(id: number, ...[source, options]: Args<"open">): Promise<Overview> {
   const onProgress = (progress: Progress) => post({ id, progress });
   close();
-  module ??= loadModule(onProgress).catch((error: unknown) => {
-    module = null;
+  module ??= loading(loadModule(__WASM_FILE__, __WASM_BYTES__, load, onProgress), () => (module = null));
+  await module;
+  replay = await openSource(source, { ...options, onProgress });
+  return replay.overview();
+}
+
+async function openSource(source: Source, options: OpenOptions): Promise<Replay | BucketReplay> {
+  if (source.kind !== "url") return Replay.open(source, options);
+  const found = await findCluster(source.url);
+  if (found.is === "other") {
+    return Replay.open(source, options).catch((error: unknown) => {
+      // A private bucket says no more of itself than this.
+      throw found.refused && "status" in found.refused ? found.refused : error;
+    });
+  }
+  ledger ??= loading(
+    loadModule(__LEDGER_FILE__, __LEDGER_BYTES__, loadLedger, options.onProgress),
+    () => (ledger = null),
+  );
+  await ledger;
+  return BucketReplay.open(source.url, source.from ?? null, found.cluster, options, titleOf(source.url));
+}
+
+/** A module that could not be loaded is tried again the next time. */
+function loading(loaded: Promise<void>, forget: () => void): Promise<void> {
+  return loaded.catch((error: unknown) => {
+    forget();
     if (isTrap(error)) throw error;
     throw failure("module", `the module could not be loaded: ${plain(error).message}`);
   });
-  await module;
-  replay = await Replay.open(source, { ...options, onProgress });
-  return replay.overview();
 }
 
 function close(): void {
@@ -71,30 +98,33 @@ function close(): void {
   replay = null;
 }
 
-/** Compiles the module while it arrives, and counts its bytes on the way. */
-async function loadModule(onProgress: (progress: Progress) => void): Promise<void> {
-  const response = await fetch(new URL(__WASM_FILE__, import.meta.url));
+/** Compiles a module while it arrives, and counts its bytes on the way. */
+async function loadModule(
+  file: string,
+  bytes: number,
+  start: (module: WebAssembly.Module) => Promise<unknown>,
+  onProgress: ((progress: Progress) => void) | undefined,
+): Promise<void> {
+  const response = await fetch(new URL(file, import.meta.url));
   if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
   let loadedBytes = 0;
-  const tell = () =>
-    onProgress({
-      phase: "module",
-      loadedBytes,
-      totalBytes: Math.max(__WASM_BYTES__, loadedBytes),
-      detail: __WASM_FILE__,
-    });
   const counted = response.body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         loadedBytes += chunk.byteLength;
-        tell();
+        onProgress?.({
+          phase: "module",
+          loadedBytes,
+          totalBytes: Math.max(bytes, loadedBytes),
+          detail: file,
+        });
         controller.enqueue(chunk);
       },
     }),
   );
   // Some static servers don't know the media type, without which nothing is compiled while it arrives.
   const typed = new Response(counted, { headers: { "Content-Type": "application/wasm" } });
-  await load(await WebAssembly.compileStreaming(typed));
+  await start(await WebAssembly.compileStreaming(typed));
 }
 
 function die(error: unknown): void {

@@ -1,6 +1,7 @@
 //! `replication.requests.*`: how many requests at once, how often one is repeated, how long one may take.
 
 use super::answer::Trouble;
+use crate::native::config::value;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -74,10 +75,14 @@ impl RequestLimits {
         let number = || value.parse::<u32>().map_err(|_number| wrong("a whole number"));
         let above_zero =
             || number().and_then(|n| if n == 0 { Err(wrong("a number above 0")) } else { Ok(n) });
-        let time = || duration(value).ok_or_else(|| wrong("a time like 200, 500ms or 10s"));
+        let time = || value::time(value).ok_or_else(|| wrong("a time like 200, 500ms or 10s"));
+        let size = || {
+            let above_zero = value::size(value).ok().filter(|bytes| *bytes > 0);
+            above_zero.ok_or_else(|| wrong("bytes above 0, like 65536 or 64k"))
+        };
         match name {
             "base.timeout" => self.base_timeout = time()?,
-            "buffer.size" => self.buffer_bytes = above_zero()? as usize,
+            "buffer.size" => self.buffer_bytes = size()? as usize,
             "max.batch.size.fast" => self.batch_fast_max = above_zero()? as usize,
             "max.batch.size.slow" => self.batch_slow_max = above_zero()? as usize,
             "max.concurrent" => self.concurrent_max = number()? as usize,
@@ -127,20 +132,6 @@ impl RequestLimits {
     }
 }
 
-/// A time as QuestDB writes it: milliseconds, or a number with a unit.
-fn duration(text: &str) -> Option<Duration> {
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..unit_at].parse().ok()?;
-    let millis = match &text[unit_at..] {
-        "" | "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    Some(Duration::from_millis(number.checked_mul(millis)?))
-}
-
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 const NAMES: &[&str] = &[
@@ -163,7 +154,7 @@ mod tests {
         let mut limits = RequestLimits::default();
         for (name, value) in [
             ("base.timeout", "30s"),
-            ("buffer.size", "65536"),
+            ("buffer.size", "64k"),
             ("max.batch.size.fast", "8"),
             ("max.batch.size.slow", "1"),
             ("max.concurrent", "4"),

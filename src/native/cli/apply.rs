@@ -34,7 +34,7 @@ pub(super) fn run(out: &Out, args: &Apply) -> Result<Exit> {
             .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
             .unwrap_or(1),
         memory: args.memory_limit,
-        commit_mode: commit_mode(args.commit_mode, &dir),
+        commit_mode: args.commit_mode.map(commit_mode).or_else(|| configured(&dir)).unwrap_or_default(),
         adopt: args.adopt,
     };
     let mut replication = Replication::new(Arc::new(disk), &source, options)?;
@@ -138,16 +138,15 @@ pub(super) fn held(held: Held) -> Failure {
     }
 }
 
-/// As asked for, else as `server.conf` beside the directory says.
-pub(super) fn commit_mode(asked: Option<Commit>, dir: &Path) -> CommitMode {
+pub(super) fn commit_mode(asked: Commit) -> CommitMode {
     match asked {
-        Some(Commit::Nosync) => CommitMode::NoSync,
-        Some(Commit::Async) => CommitMode::Async,
-        Some(Commit::Sync) => CommitMode::Sync,
-        None => configured(dir).unwrap_or_default(),
+        Commit::Nosync => CommitMode::NoSync,
+        Commit::Async => CommitMode::Async,
+        Commit::Sync => CommitMode::Sync,
     }
 }
 
+/// As `server.conf` beside the directory says.
 fn configured(dir: &Path) -> Option<CommitMode> {
     let text = std::fs::read_to_string(dir.parent()?.join("conf/server.conf")).ok()?;
     let line = text.lines().rev().find_map(|line| line.trim().strip_prefix("cairo.commit.mode"))?;

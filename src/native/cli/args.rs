@@ -2,7 +2,6 @@
 
 use crate::native::export::Format;
 use clap::{Args, Parser, Subcommand};
-use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -39,6 +38,8 @@ pub(super) struct Global {
     /// Show no progress
     #[arg(long, global = true)]
     pub(super) no_progress: bool,
+    #[command(flatten)]
+    pub(super) log: super::log::LogArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -51,12 +52,15 @@ pub(super) enum Verb {
     Index(Index),
     Apply(Apply),
     Replica(super::replica::ReplicaArgs),
+    Run(super::replica::RunArgs),
     Status(Status),
     Ls(Ls),
     Node(Node),
     Repair(Repair),
     Ship(super::ship::Ship),
-    Generate(Generate),
+    Divergent(super::divergent::Divergent),
+    Doctor(super::doctor::Doctor),
+    Generate(super::generate::Generate),
 }
 
 /// Replay tables to a moment and print their rows
@@ -170,18 +174,19 @@ pub(super) struct Diff {
     pub(super) limit: usize,
 }
 
-/// Serve the page, and a db directory as a static bucket
+/// Serve the page, and a db directory or a cluster's bucket
 ///
-/// Prints the URL to open. The database's files are under /db/, readable for pages of any origin
-/// unless --allow-origin says otherwise.
+/// Prints the URL to open. The database's files are under /db/, those of a bucket in a directory (one with a
+/// cluster.json) under /bucket/, readable for pages of any origin unless --allow-origin says otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   understudy serve                                the page with its bundled recording
   understudy serve /var/lib/questdb/db --open     watch this database in the browser
+  understudy serve /mnt/backup/bucket             a cluster's history: each instance, all that was shipped
   understudy serve db --bind 127.0.0.1:0          on any free port")]
 pub(super) struct Serve {
-    /// A QuestDB `db` directory
+    /// A QuestDB `db` directory, or the directory of a cluster's bucket
     pub(super) dir: Option<PathBuf>,
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9010", env = "UNDERSTUDY_BIND")]
@@ -350,27 +355,6 @@ pub(super) enum Commit {
     Async,
     /// Every transaction that is reported as applied
     Sync,
-}
-
-/// Write files for other programs
-#[derive(Debug, Args)]
-pub(super) struct Generate {
-    #[command(subcommand)]
-    pub(super) what: Artifact,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Artifact {
-    /// Completions for a shell
-    #[command(after_help = "\
-Examples:
-  understudy generate completions bash > ~/.local/share/bash-completion/completions/understudy
-  understudy generate completions zsh > ~/.zfunc/_understudy
-  understudy generate completions fish > ~/.config/fish/completions/understudy.fish")]
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
 }
 
 #[cfg(test)]

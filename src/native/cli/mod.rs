@@ -6,8 +6,12 @@ mod apply;
 mod args;
 mod bucket;
 mod diff;
+mod divergent;
+mod doctor;
+mod generate;
 mod index;
 mod inspect;
+mod log;
 mod out;
 mod progress;
 mod repair;
@@ -22,8 +26,8 @@ mod verify;
 mod when;
 
 use super::outcome::{Exit, Result};
-use args::{Artifact, Cli, Global, NodeVerb, Verb};
-use clap::{CommandFactory, Parser};
+use args::{Cli, Global, NodeVerb, Verb};
+use clap::Parser;
 use out::Out;
 use std::panic;
 use std::process::ExitCode;
@@ -39,6 +43,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    log::start(cli.global.log, cli.global.quiet);
     let out = Out::new(cli.global);
     // The hook has told what happened.
     let done = panic::catch_unwind(|| run(&out, cli.verb)).unwrap_or(Ok(Exit::Failed));
@@ -58,6 +63,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Index(args) => index::run(out, &args),
         Verb::Apply(args) => apply::run(out, &args),
         Verb::Replica(args) => replica::run(out, &args),
+        Verb::Run(args) => replica::run_role(out, &args),
         Verb::Status(args) => status::run(out, &args),
         Verb::Ls(args) => bucket::ls::run(out, &args.store, args.from, args.limit),
         Verb::Node(args) => match args.what {
@@ -66,14 +72,9 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         },
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
-        Verb::Generate(args) => match args.what {
-            Artifact::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut Cli::command(), "understudy", &mut script);
-                out.raw(&script)?;
-                Ok(Exit::Ok)
-            }
-        },
+        Verb::Divergent(args) => divergent::run(out, &args),
+        Verb::Doctor(args) => doctor::run(out, &args),
+        Verb::Generate(args) => generate::run(out, &args),
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Out {
     /// Progress may be shown.
     pub(super) progress: bool,
     colour: bool,
+    /// Notes are lines of the log.
+    logged: bool,
 }
 
 impl Out {
@@ -23,6 +25,7 @@ impl Out {
             quiet: global.quiet,
             progress: !(global.quiet || global.no_progress),
             colour: !plain && io::stderr().is_terminal(),
+            logged: global.log.log_format.is_some(),
         }
     }
 
@@ -52,7 +55,9 @@ impl Out {
 
     /// Something that the user should know and that doesn't stop the work.
     pub(super) fn note(self, text: impl AsRef<str>) {
-        if !self.quiet {
+        if self.logged {
+            tracing::info!("{}", text.as_ref());
+        } else if !self.quiet {
             // Nobody can be told that stderr is closed.
             let _ = writeln!(io::stderr(), "{}", text.as_ref());
         }
@@ -60,7 +65,9 @@ impl Out {
 
     /// Something that may be wrong.
     pub(super) fn warn(self, text: impl AsRef<str>) {
-        if !self.quiet {
+        if self.logged {
+            tracing::warn!("{}", text.as_ref());
+        } else if !self.quiet {
             let _ = writeln!(io::stderr(), "{} {}", self.paint("33", "warning:"), text.as_ref());
         }
     }
@@ -70,10 +77,14 @@ impl Out {
         if failure.silent {
             return Exit::Ok;
         }
-        let mut stderr = io::stderr();
-        let _ = writeln!(stderr, "{} {}", self.paint("31", "error:"), failure.message);
-        if let Some(advice) = &failure.advice {
-            let _ = writeln!(stderr, "  {advice}");
+        if self.logged {
+            tracing::error!(advice = failure.advice.as_deref(), "{}", failure.message);
+        } else {
+            let mut stderr = io::stderr();
+            let _ = writeln!(stderr, "{} {}", self.paint("31", "error:"), failure.message);
+            if let Some(advice) = &failure.advice {
+                let _ = writeln!(stderr, "  {advice}");
+            }
         }
         let document = Failed {
             error: Told {

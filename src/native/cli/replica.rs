@@ -4,7 +4,10 @@ use super::apply::{commit_mode, listen};
 use super::args::Commit;
 use super::out::Out;
 use super::progress::{Following, Progress, grouped};
-use crate::native::bucket::{self, Bucket, RequestLimits};
+use crate::native::bucket::{self, Bucket};
+use crate::native::config::{Config, Role};
+use crate::native::metrics::Metrics;
+use crate::native::metrics::server::Ready;
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::replica::{Replica, ReplicaOptions, Report};
 use clap::Args;
@@ -13,6 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// Memory for packs unless something else is asked for, and the least.
+const MEMORY: u64 = 256 << 20;
+const MEMORY_MIN: u64 = 1 << 20;
 /// How often it is told how far it is.
 const TELL_EVERY: Duration = Duration::from_millis(500);
 /// How often what `understudy status` reads is written.
@@ -33,33 +39,47 @@ pub(super) struct ReplicaArgs {
     /// A QuestDB root directory; made where there is none
     #[arg(long, value_name = "DIR")]
     pub(super) dir: PathBuf,
-    /// The bucket, as `replication.object.store` has it
-    #[arg(long, value_name = "STORE", env = "QDB_REPLICATION_OBJECT_STORE", hide_env_values = true)]
-    pub(super) from: String,
-    /// Name of this instance in the cluster; the host's unless given
+    /// The bucket, in place of `replication.object.store`
+    #[arg(long, value_name = "STORE")]
+    pub(super) from: Option<String>,
+    /// Name of this instance in the cluster, in place of `understudy.node.name`
     #[arg(long, value_name = "NAME")]
     pub(super) name: Option<String>,
     /// Stop once all that is in the log is applied
     #[arg(long)]
     pub(super) until_caught_up: bool,
-    /// How often the log is asked for more, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 1000)]
-    pub(super) poll: u64,
+    /// How often the log is asked for more, in milliseconds, in place of `replication.replica.poll.interval`
+    #[arg(long, value_name = "MS")]
+    pub(super) poll: Option<u64>,
     /// Threads that apply; as many as there are cores unless given
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
     /// Memory for packs that are not applied yet; rows on their way take as much again
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = super::size::parse)]
     pub(super) memory_limit: u64,
-    /// What survives a loss of power; `nosync` unless DIR's server.conf says otherwise
+    /// What survives a loss of power, in place of `cairo.commit.mode`
     #[arg(long, value_enum)]
     pub(super) commit_mode: Option<Commit>,
-    /// Compare tables with the primary's digests
-    #[arg(long, value_enum, default_value_t = Switch::On)]
-    pub(super) digest: Switch,
-    /// Public key (64 hex digits) of which one must have signed each pack, may be repeated
+    /// Compare tables with the primary's digests, in place of `understudy.digest`
+    #[arg(long, value_enum)]
+    pub(super) digest: Option<Switch>,
+    /// Public key (64 hex digits) of which one must have signed each pack, beside `understudy.trusted.keys`; may be repeated
     #[arg(long, value_name = "KEY", value_parser = public_key)]
     pub(super) trusted_key: Vec<[u8; 32]>,
+}
+
+/// Run what the directory's configuration says
+///
+/// `replication.role=replica` in DIR/conf/server.conf follows the bucket of `replication.object.store`, as `understudy replica`
+/// does. docs/configuration.md has all settings.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy run --dir /srv/replica")]
+pub(super) struct RunArgs {
+    /// A QuestDB root directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
 }
 
 /// Whether something is done.
@@ -72,20 +92,72 @@ pub(super) enum Switch {
 }
 
 pub(super) fn run(out: &Out, args: &ReplicaArgs) -> Result<Exit> {
-    let bucket = open(&args.from)?;
-    let db = args.dir.join("db");
-    let options = ReplicaOptions {
-        dir: args.dir.clone(),
-        verb: "replica",
-        name: args.name.clone().unwrap_or_else(host_name),
-        threads: args.threads.unwrap_or_else(cores),
-        memory: args.memory_limit.max(1 << 20),
-        commit_mode: commit_mode(args.commit_mode, &db),
-        poll: Duration::from_millis(args.poll.max(1)),
-        digest: args.digest == Switch::On,
-        trusted: args.trusted_key.clone(),
+    let config = Config::load(&args.dir)?;
+    let mut options = options("replica", &args.dir, &config);
+    if let Some(name) = &args.name {
+        options.name.clone_from(name);
+    }
+    options.threads = args.threads.unwrap_or(options.threads);
+    options.memory = args.memory_limit.max(MEMORY_MIN);
+    if let Some(mode) = args.commit_mode {
+        options.commit_mode = commit_mode(mode);
+    }
+    if let Some(poll) = args.poll {
+        options.poll = Duration::from_millis(poll.max(1));
+    }
+    options.digest = args.digest.map_or(options.digest, |digest| digest == Switch::On);
+    options.trusted.extend(&args.trusted_key);
+    let bucket = match &args.from {
+        Some(from) => {
+            let parsed = from.parse::<bucket::Connection>();
+            open(&parsed.map_err(|error| Failure::usage(format!("--from: {error}")))?, &config)?
+        }
+        None => open(config.needed_store()?, &config)?,
     };
-    follow(out, bucket, options, args.until_caught_up)
+    follow(out, bucket, options, &config, args.until_caught_up)
+}
+
+/// `understudy run`
+pub(super) fn run_role(out: &Out, args: &RunArgs) -> Result<Exit> {
+    let config = Config::load(&args.dir)?;
+    let conf = args.dir.join("conf/server.conf");
+    match config.role {
+        Role::Replica => {
+            let bucket = open(config.needed_store()?, &config)?;
+            follow(out, bucket, options("run", &args.dir, &config), &config, false)
+        }
+        Role::Primary | Role::CatchupUploads => Err(Failure::failed(format!(
+            "{}: Understudy is no primary of its own yet",
+            conf.display()
+        ))
+        .advise(
+            "beside a QuestDB that is the primary, `understudy ship --db DIR/db --to STORE` fills the bucket",
+        )),
+        Role::None => Err(Failure::failed(format!(
+            "{}: replication.role is none, so there is nothing to run",
+            conf.display()
+        ))
+        .advise("replication.role=replica follows the bucket of replication.object.store")),
+    }
+}
+
+/// As `server.conf` and the environment say.
+fn options(verb: &'static str, dir: &Path, config: &Config) -> ReplicaOptions {
+    ReplicaOptions {
+        dir: dir.to_owned(),
+        verb,
+        name: config.node.name.clone(),
+        threads: std::thread::available_parallelism().map_or(1, Into::into),
+        memory: MEMORY,
+        commit_mode: config.commit_mode,
+        poll: config.replica.poll_interval.max(Duration::from_millis(1)),
+        digest: config.digest,
+        trusted: config.trusted_keys.clone(),
+    }
+}
+
+fn open(connection: &bucket::Connection, config: &Config) -> Result<Bucket> {
+    bucket::open(connection, config.requests.clone()).map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// Follows until it is told to stop, or is level with the log.
@@ -93,21 +165,41 @@ pub(super) fn follow(
     out: &Out,
     bucket: Bucket,
     options: ReplicaOptions,
+    config: &Config,
     until_caught_up: bool,
 ) -> Result<Exit> {
     let db = options.dir.join("db");
     let begun = Instant::now();
+    config.warnings.iter().for_each(|warning| out.warn(warning.to_string()));
+    let metrics = Metrics::new(config.metrics.per_table);
     let mut replica = Replica::start(bucket, options)?;
+    let ready = Ready::default();
+    let _server = match config.metrics.server && !until_caught_up {
+        true => Some(replica.serve(
+            config.metrics.bind,
+            config.metrics.enabled.then(|| metrics.clone()),
+            ready.clone(),
+        )?),
+        false => None,
+    };
     let stop = Arc::new(AtomicBool::new(false));
     let waker = replica.waker();
     listen(stop.clone(), move || waker.stop());
     let mut shown = Shown::new(*out);
-    let mut saved = Instant::now();
-    let mut done = 0;
+    let (mut saved, mut told) = (Instant::now(), Instant::now());
+    let (mut done, mut measured) = (0, None);
     while !stop.load(Ordering::Relaxed) {
         replica.step(TELL_EVERY)?;
         replica.said().iter().for_each(|text| out.warn(text));
         shown.show(&replica);
+        let now = (replica.progress(), replica.is_level());
+        if measured.is_none_or(|measured| measured != now) && told.elapsed() >= TELL_EVERY {
+            (told, measured) = (Instant::now(), Some(now));
+            replica.measure(&metrics);
+            if now.1 {
+                ready.yes();
+            }
+        }
         if until_caught_up && replica.is_level() {
             break;
         }
@@ -184,24 +276,8 @@ fn save_status(db: &Path, report: &Report) {
     let _ = std::fs::write(&aside, content).and_then(|()| std::fs::rename(&aside, db.join(name)));
 }
 
-fn open(text: &str) -> Result<Bucket> {
-    let connection: bucket::Connection =
-        text.parse().map_err(|error: bucket::Malformed| Failure::usage(format!("--from: {error}")))?;
-    bucket::open(&connection, RequestLimits::default()).map_err(|error| Failure::failed(error.to_string()))
-}
-
 fn public_key(text: &str) -> std::result::Result<[u8; 32], String> {
     text.parse::<crate::ledger::Sum>()
         .map(|sum| sum.0)
         .map_err(|_not_hex| "expected a public key of 64 hex digits".to_owned())
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, Into::into)
-}
-
-/// What this machine is called.
-fn host_name() -> String {
-    let name = crate::native::store::lock::host();
-    if name.is_empty() { "replica".to_owned() } else { name }
 }

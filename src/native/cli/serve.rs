@@ -27,12 +27,15 @@ async fn serve(out: &Out, args: Serve) -> Result<Exit> {
     let server = Server::bind(&options).await?;
     let stop = stop_signal()?;
     if !local && server.db_url.is_some() {
-        out.warn(format!("whoever can reach {} can read this database", options.bind));
+        let what = if server.is_bucket { "bucket" } else { "database" };
+        out.warn(format!("whoever can reach {} can read this {what}", options.bind));
     }
     if !server.has_page {
         out.warn("this program was built without the page; only the database's files are served (`make run` serves both)");
     }
-    out.json(&json!({ "url": server.url, "db": server.db_url, "page": server.has_page }))?;
+    let (db, bucket) =
+        if server.is_bucket { (None, server.db_url.as_ref()) } else { (server.db_url.as_ref(), None) };
+    out.json(&json!({ "url": server.url, "db": db, "bucket": bucket, "page": server.has_page }))?;
     out.text(format!("{}\n", server.url))?;
     out.note("Ctrl-C stops");
     if open {

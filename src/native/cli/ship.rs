@@ -2,12 +2,14 @@
 
 use super::out::Out;
 use super::progress::grouped;
-use crate::native::bucket::{Connection, RequestLimits, open, probe};
+use crate::ledger::Signer;
+use crate::native::bucket::{Connection, open, probe};
+use crate::native::config::Config;
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::ship::{self, Listen, Options, Progress, Report};
 use clap::Args;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,19 +28,20 @@ pub(super) struct Ship {
     /// A QuestDB `db` directory, or one that holds `db` and `conf`
     #[arg(long, value_name = "DB")]
     db: PathBuf,
-    /// The bucket, as QuestDB's replication.object.store has it
-    #[arg(long, value_name = "STORE", env = "QDB_REPLICATION_OBJECT_STORE", hide_env_values = true)]
-    to: String,
-    /// Milliseconds between two packs, while there is not more than fits into one
-    #[arg(long, value_name = "MS", default_value_t = 1000)]
-    window: u64,
-    /// What the instance is called; the machine's name unless given
+    /// The bucket; `replication.object.store` unless given
+    #[arg(long, value_name = "STORE")]
+    to: Option<String>,
+    /// Milliseconds between two packs, while there is not more than fits into one;
+    /// `replication.primary.throttle.window.duration` unless given
+    #[arg(long, value_name = "MS")]
+    window: Option<u64>,
+    /// What the instance is called; `understudy.node.name` unless given
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Of zstd, from 1 (fast) to 19 (short)
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=19))]
-    compression_level: i32,
-    /// Threads that compress; half of the cores unless given
+    /// Of zstd, from 1 (fast) to 19 (short); `replication.primary.compression.level` unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=19))]
+    compression_level: Option<i32>,
+    /// Threads that compress; `replication.primary.compression.threads` unless given
     #[arg(long, value_name = "N")]
     compression_threads: Option<usize>,
     /// Have this table begin anew with a copy, may be repeated
@@ -47,7 +50,20 @@ pub(super) struct Ship {
     /// Send all there is, wait until the bucket has it, and end
     #[arg(long)]
     once: bool,
-    /// Command that is run when another process continues the history
+    /// Seconds after which a pack is sent that says nothing, while nothing happens; 0 for never
+    #[arg(long, value_name = "S", default_value_t = 5)]
+    beat: u64,
+    /// Seconds between two snapshots, from which a new replica begins; `understudy.snapshot.interval` unless given
+    #[arg(long, value_name = "S")]
+    snapshot_interval: Option<u64>,
+    /// Take a snapshot at once
+    #[arg(long)]
+    snapshot_now: bool,
+    /// Disk that may be held for a bucket that is away; beyond, the oldest is let go and its tables are copied later;
+    /// `understudy.ship.disk.limit` unless given
+    #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
+    disk_limit: Option<u64>,
+    /// Command that is run when another process continues the history; `understudy.on.fence` unless given
     #[arg(long, value_name = "COMMAND")]
     on_fence: Option<String>,
 }
@@ -58,11 +74,7 @@ pub(super) fn run(out: &Out, args: Ship) -> Result<Exit> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("no threads: {error}")))?;
-    let on_fence = args.on_fence.clone();
     let report = runtime.block_on(drive(*out, args))?;
-    if report.fenced {
-        fenced(out, on_fence.as_deref());
-    }
     tell(out, &report)?;
     Ok(match (report.fenced, report.stopped.is_empty()) {
         (true, _) => Exit::Fenced,
@@ -72,38 +84,48 @@ pub(super) fn run(out: &Out, args: Ship) -> Result<Exit> {
 }
 
 async fn drive(out: Out, args: Ship) -> Result<Report> {
-    let connection: Connection = args.to.parse().map_err(|error| Failure::usage(format!("--to: {error}")))?;
-    let bucket = open(&connection, RequestLimits::default()).map_err(|error| Failure::failed(error.to_string()))?;
-    probe(&bucket).await.map_err(|error| Failure::failed(error.to_string()))?;
-    let options = options(args)?;
-    let listener = Listener { out, told: Mutex::new(Told { at: Instant::now(), transactions: 0 }) };
-    ship::ship(options, bucket, Arc::new(listener), interrupted()).await
-}
-
-fn options(args: Ship) -> Result<Options> {
     let db = super::apply::target(&args.db);
     let db = std::fs::canonicalize(&db).map_err(|error| {
         Failure::failed(format!("{}: {error}", db.display()))
             .advise("--db takes a QuestDB `db` directory, the one with tables.d.0 in it")
     })?;
-    let beside = db.parent().ok_or_else(|| Failure::usage(format!("{} has no folder above it", db.display())))?;
-    let threads = || std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
-    Ok(Options {
-        own: beside.join("understudy-ship"),
-        name: args.name.unwrap_or_else(|| machine_name(&db)),
-        window: Duration::from_millis(args.window),
-        compression_level: args.compression_level,
-        compression_threads: args.compression_threads.unwrap_or_else(threads),
-        rebase: args.rebase,
-        once: args.once,
-        db,
-    })
+    let root =
+        db.parent().ok_or_else(|| Failure::usage(format!("{} has no folder above it", db.display())))?;
+    let config = Config::load(root)?;
+    config.warnings.iter().for_each(|warning| out.warn(warning.to_string()));
+    let connection: Connection = match &args.to {
+        Some(store) => store.parse().map_err(|error| Failure::usage(format!("--to: {error}")))?,
+        None => config.needed_store()?.clone(),
+    };
+    let bucket =
+        open(&connection, config.requests.clone()).map_err(|error| Failure::failed(error.to_string()))?;
+    probe(&bucket).await.map_err(|error| Failure::failed(error.to_string()))?;
+    let options = options(args, &config, root.join("understudy-ship"), db.clone());
+    let listener = Listener { out, told: Mutex::new(Told { at: Instant::now(), transactions: 0 }) };
+    ship::ship(options, bucket, Arc::new(listener), interrupted()).await
 }
 
-fn machine_name(db: &Path) -> String {
-    let of_machine = std::fs::read_to_string("/etc/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
-    let name = of_machine.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    name.unwrap_or_else(|| db.file_name().map_or("shipper".into(), |name| name.to_string_lossy().into_owned()))
+/// The command line's, else the configuration's.
+fn options(args: Ship, config: &Config, own: PathBuf, db: PathBuf) -> Options {
+    let primary = &config.primary;
+    Options {
+        db,
+        own,
+        name: args.name.unwrap_or_else(|| config.node.name.clone()),
+        window: args.window.map_or(primary.window, Duration::from_millis),
+        compression_level: args.compression_level.unwrap_or(primary.compression_level),
+        compression_threads: args.compression_threads.unwrap_or(primary.compression_threads),
+        rebase: args.rebase,
+        once: args.once,
+        beat: Duration::from_secs(args.beat),
+        snapshot_interval: args.snapshot_interval.map_or(config.snapshot.interval, Duration::from_secs),
+        snapshot_bytes: config.snapshot.bytes,
+        snapshot_now: args.snapshot_now,
+        digest_rate: if config.digest { config.ship.digest_rate } else { 0 },
+        disk_limit: args.disk_limit.unwrap_or(config.ship.disk_limit),
+        on_fence: args.on_fence.or_else(|| config.on_fence.clone()),
+        signer: config.signing_key().map(|key| Arc::new(Signer::new(&key))),
+    }
 }
 
 /// Ready on SIGTERM or Ctrl-C.
@@ -119,18 +141,6 @@ async fn interrupted() {
     }
     #[cfg(not(unix))]
     let _ = tokio::signal::ctrl_c().await;
-}
-
-/// Said before anything else: clients have to be kept from this server.
-fn fenced(out: &Out, command: Option<&str>) {
-    out.warn("FENCED: another process continues the history. What this QuestDB commits from now on reaches no replica");
-    if let Some(command) = command {
-        let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-        match std::process::Command::new(shell).args([flag, command]).status() {
-            Ok(status) => out.note(format!("--on-fence ended with {status}")),
-            Err(error) => out.warn(format!("--on-fence can't be run: {error}")),
-        }
-    }
 }
 
 fn tell(out: &Out, report: &Report) -> Result<()> {

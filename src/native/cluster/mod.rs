@@ -31,7 +31,7 @@ pub use join::{found, join};
 pub use journal::JournalWriter;
 pub use nodes::{journal_end, nodes, register};
 pub use survey::{NodeState, Survey};
-pub use writer::{PackWriter, WriterState};
+pub use writer::{HandedIn, PackWriter, WriterState};
 
 use super::bucket::{self, Bucket, TroubleKind};
 use super::outcome::Failure;

@@ -35,7 +35,18 @@ pub struct PackWriter {
 #[derive(Debug)]
 struct Offer {
     pack: Pack,
-    number: oneshot::Sender<Result<u64, Failure>>,
+    number: oneshot::Sender<Result<HandedIn, Failure>>,
+}
+
+/// A pack on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandedIn {
+    /// Where it will be.
+    pub place: Place,
+    /// Its commit time, microseconds since 1970.
+    pub committed_us: i64,
+    /// Its length in bytes.
+    pub bytes: u64,
 }
 
 impl PackWriter {
@@ -66,6 +77,14 @@ impl PackWriter {
     /// # Errors
     /// When the writer no longer runs, or the pack is larger than one may be.
     pub async fn put(&self, pack: Pack) -> Result<u64, Failure> {
+        Ok(self.hand_in(pack).await?.place.n)
+    }
+
+    /// As [`put`](Self::put), and tells what an index tells of it.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub async fn hand_in(&self, pack: Pack) -> Result<HandedIn, Failure> {
         let (number, answer) = oneshot::channel();
         let ended = || ended(&self.state.borrow());
         self.offers.send(Offer { pack, number }).await.map_err(|_closed| ended())?;
@@ -150,14 +169,14 @@ impl Task {
         let head = crate::ledger::Head { committed_us: now_us(), ..head };
         let signer = self.signer.as_deref().map(|signer| signer as &dyn Sign);
         let offered = pack.encode(head, signer).and_then(|object| {
-            let sum = object.sum();
-            self.writer.offer(object).map(|()| sum)
+            let (sum, bytes) = (object.sum(), object.bytes().len() as u64);
+            self.writer.offer(object).map(|()| (sum, bytes))
         });
         let answer = match offered {
-            Ok(sum) => {
+            Ok((sum, bytes)) => {
                 self.behind.pass(sum);
                 self.point.send_replace(self.behind.clone());
-                Ok(head.place.n)
+                Ok(HandedIn { place: head.place, committed_us: head.committed_us, bytes })
             }
             Err(error) => Err(log_failure(&error)),
         };

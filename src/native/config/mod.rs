@@ -162,14 +162,15 @@ impl Config {
     /// # Errors
     /// A [`ConfigError`] with all that can't be taken.
     pub fn load(root: &Path) -> Result<Self, ConfigError> {
-        // Others than ours may hold what is not UTF-8.
-        let environment: Vec<_> = std::env::vars_os()
-            .filter_map(|(name, value)| {
-                Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
-            })
-            .filter(|(name, _)| name.starts_with("QDB_"))
-            .collect();
-        Self::load_with(root, &environment)
+        Self::load_with(root, &environment())
+    }
+
+    /// Reads the environment of this process alone.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with all that can't be taken.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        read::config(Settings::read(None, &environment()))
     }
 
     /// The same with these variables in place of the environment.
@@ -205,6 +206,14 @@ impl Config {
                 .advise("set it in conf/server.conf, or in QDB_REPLICATION_OBJECT_STORE or QDB_REPLICATION_OBJECT_STORE_FILE; docs/stores.md has its form")
         })
     }
+}
+
+/// QuestDB's variables in the environment. Others than ours may hold what is not UTF-8.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, _)| name.starts_with("QDB_"))
+        .collect()
 }
 
 /// All that can't be taken of a configuration.

@@ -28,7 +28,7 @@ pub fn time(text: &str) -> Option<Duration> {
 pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) =
         number_and_unit(text).ok_or_else(|| "a size is a number with a unit, e.g. 1GiB".to_owned())?;
-    let unit = match unit {
+    let unit = match unit.trim() {
         "" | "B" => 1,
         "k" | "K" | "KiB" => 1 << 10,
         "m" | "M" | "MiB" => 1 << 20,
@@ -45,7 +45,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    Some((number.replace('_', "").parse().ok()?, unit.trim()))
+    Some((number.replace('_', "").parse().ok()?, unit))
 }
 
 /// Bytes that a text of 64 hex digits gives.
@@ -81,7 +81,7 @@ mod tests {
             assert_eq!(time(text), Some(Duration::from_millis(millis)), "{text}");
         }
         assert_eq!(time("1ns"), Some(Duration::from_nanos(1)));
-        for bad in ["", "s", "-1", "1.5s", "10 seconds", "1w", "10  # c", "99999999999d", "_"] {
+        for bad in ["", "s", "-1", "1.5s", "10 seconds", "1w", "10 s", "10  # c", "99999999999d", "_"] {
             assert_eq!(time(bad), None, "{bad}");
         }
     }

@@ -21,6 +21,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// How often the place is written down while packs come.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// How soon tables that could do nothing are looked at again.
+const GLANCE: Duration = Duration::from_millis(100);
 /// Packs that are laid out at a time: each table's part of the log is laid out anew with each of them.
 const LAID_OUT: usize = 256;
 /// Bytes of packs that are fetched before there is room for them.
@@ -74,6 +76,8 @@ pub struct Replica {
     comparing: usize,
     saved: Instant,
     unsaved: bool,
+    /// The last round did something.
+    more: bool,
     said: Vec<String>,
     stop: Arc<AtomicBool>,
     runtime: Option<Runtime>,
@@ -171,6 +175,7 @@ impl Replica {
             comparing: 0,
             saved: Instant::now(),
             unsaved: true,
+            more: true,
             said: notices,
             stop: Arc::default(),
             runtime: Some(runtime),
@@ -189,7 +194,9 @@ impl Replica {
         self.hear(if idle { self.patience(wait) } else { Duration::ZERO })?;
         self.take_waiting()?;
         let stop = self.stop.clone();
+        self.more = false;
         while self.tables.round(&stop)? {
+            self.more = true;
             self.tell()?;
             self.hear(Duration::ZERO)?;
             if self.stop.load(std::sync::atomic::Ordering::Relaxed) || !self.waiting.is_empty() {
@@ -228,14 +235,15 @@ impl Replica {
     /// How it stands.
     pub fn report(&self) -> Report {
         let tables = self.tables.report();
-        let (applied, known) = self.tables.progress();
+        let going = tables.iter().filter(|table| table.error.is_none());
+        let lag_txns = going.map(|table| table.transactions.saturating_sub(table.applied)).sum();
         let waiting: u64 = self.waiting.iter().map(|ready| ready.bytes).sum();
         Report {
             result: tables.iter().fold(Exit::Ok, |worst, table| worst.worse(table.result)),
             next: self.tables.point().next.n,
             level: self.is_level(),
             lag_bytes: self.tables.held() + waiting,
-            lag_txns: known.saturating_sub(applied),
+            lag_txns,
             lag: self.lag(),
             tables,
         }
@@ -245,6 +253,11 @@ impl Replica {
     pub fn lag(&self) -> Duration {
         let Some((_, committed_us)) = self.ages.front() else { return Duration::ZERO };
         Duration::from_micros(u64::try_from(now_us().saturating_sub(*committed_us)).unwrap_or(0))
+    }
+
+    /// Where its requests run.
+    pub(super) fn runtime(&self) -> Option<&Runtime> {
+        self.runtime.as_ref()
     }
 
     /// Writes down how far it is, tells the others why it ends, and lets the directory go.
@@ -332,7 +345,11 @@ impl Replica {
         } else {
             wait
         };
-        let settled = if self.tables.is_busy() { Duration::ZERO } else { wait };
+        let settled = match self.tables.is_busy() {
+            true if self.more => Duration::ZERO,
+            true => wait.min(GLANCE),
+            false => wait,
+        };
         wait.min(due).min(save).min(settled)
     }
 

@@ -11,6 +11,7 @@
 //! | `bases` | copies of whole tables, on threads of their own |
 //! | `digests` | comparing with the primary's digests |
 //! | `drive` | all of it together |
+//! | `observe` | metrics and health checks |
 //! | `report` | how it stands, for people and programs |
 //!
 //! A place in the log is written down once all that packs before it brought is in the tables' files. A process that is killed
@@ -22,6 +23,7 @@ mod drive;
 mod fit;
 mod home;
 mod kept;
+mod observe;
 mod report;
 mod start;
 mod stream;

@@ -1,4 +1,4 @@
-//! The page and a `db` directory over HTTP, for this machine.
+//! The page and a `db` directory, or a cluster's bucket in a directory, over HTTP, for this machine.
 
 mod bucket;
 mod page;
@@ -20,8 +20,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Where the database's files are, below the server's root.
+/// Where the database's files are, below the server's root; and those of a bucket.
 const DB: &str = "/db/";
+const BUCKET: &str = "/bucket/";
+/// The one object that every bucket of a cluster has.
+const CLUSTER: &str = "cluster.json";
 /// How long a running download may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(2);
 /// What a page of another origin may read of an answer.
@@ -32,7 +35,7 @@ const ALLOWED: &str = "Range, If-Range, If-Match, If-None-Match, If-Modified-Sin
 /// What to serve, and where.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The `db` directory; none serves the page alone.
+    /// The `db` directory, or the directory of a cluster's bucket; none serves the page alone.
     pub dir: Option<PathBuf>,
     /// Address to listen on.
     pub bind: SocketAddr,
@@ -49,8 +52,10 @@ pub struct Server {
     app: App,
     /// Where to point a browser: the page on the database where there is one.
     pub url: String,
-    /// Where the database's files are.
+    /// Where the files of the database or bucket are.
     pub db_url: Option<String>,
+    /// True if they are a cluster's bucket.
+    pub is_bucket: bool,
     /// False if only the database's files are served.
     pub has_page: bool,
 }
@@ -59,6 +64,8 @@ pub struct Server {
 struct App {
     page: Page,
     bucket: Option<Bucket>,
+    /// Below which path the bucket's files are.
+    root: &'static str,
     origins: Vec<HeaderValue>,
 }
 
@@ -83,20 +90,22 @@ impl Server {
             }
             None => None,
         };
+        let is_bucket = options.dir.as_ref().is_some_and(|dir| dir.join(CLUSTER).is_file());
+        let root = if is_bucket { BUCKET } else { DB };
         let listener = TcpListener::bind(options.bind).await.map_err(|error| {
             Failure::failed(format!("can't listen on {}: {error}", options.bind))
                 .advise("choose another address with --bind, e.g. --bind 127.0.0.1:0 for any free port")
         })?;
         let address = listener.local_addr().map_err(|error| Failure::failed(error.to_string()))?;
         let base = format!("http://{}", reachable(address));
-        let db_url = bucket.as_ref().map(|_| format!("{base}{DB}"));
+        let db_url = bucket.as_ref().map(|_| format!("{base}{root}"));
         let url = match &db_url {
             Some(db) if page.is_there() => format!("{base}/?src={db}"),
             Some(db) => db.clone(),
             None => format!("{base}/"),
         };
         let has_page = page.is_there();
-        Ok(Self { listener, app: App { page, bucket, origins }, url, db_url, has_page })
+        Ok(Self { listener, app: App { page, bucket, root, origins }, url, db_url, is_bucket, has_page })
     }
 
     /// Answers until `stop` is ready, then lets running answers end within two seconds.
@@ -128,9 +137,13 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
         return reply::text(StatusCode::BAD_REQUEST, "the path is not UTF-8\n");
     };
     let path = path.into_owned();
-    let mut response = match (method, path.strip_prefix(DB)) {
+    let mut response = match (method, path.strip_prefix(app.root)) {
         (&Method::OPTIONS, _) => preflight(),
         (&Method::GET | &Method::HEAD, Some(file)) => match &app.bucket {
+            // Readers of a bucket list nothing.
+            Some(_) if app.root == BUCKET && file == super::index::NAME => {
+                reply::text(StatusCode::NOT_FOUND, "a bucket has no listing\n")
+            }
             Some(bucket) => bucket.answer(method, file, headers).await,
             None => {
                 reply::text(StatusCode::NOT_FOUND, "this server was started without a database directory\n")
@@ -145,7 +158,7 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
             response
         }
     };
-    if path.starts_with(DB) {
+    if path.starts_with(app.root) {
         share(&app.origins, headers, &mut response);
     }
     response

@@ -55,8 +55,10 @@ impl Packing {
             runs.into_par_iter()
                 .map_init(
                     || Compressor::new(level).ok(),
-                    |compressor, (path, offset, raw)| {
-                        FilePiece { path, offset, block: block(compressor.as_mut(), raw) }
+                    |compressor, (path, offset, raw)| FilePiece {
+                        path,
+                        offset,
+                        block: block(compressor.as_mut(), raw),
                     },
                 )
                 .collect()
@@ -88,7 +90,9 @@ impl Inside {
         let mut blobs = Vec::new();
         for piece in files {
             let moved = match piece.block.moved_out() {
-                None if self.bytes + piece.block.stored_len > INLINE_MAX && piece.block.stored_len > SMALL => {
+                None if self.bytes + piece.block.stored_len > INLINE_MAX
+                    && piece.block.stored_len > SMALL =>
+                {
                     move_out(&piece.block)
                 }
                 other => other.map(|(block, _, bytes)| (block, bytes)),
@@ -125,10 +129,15 @@ mod tests {
     fn pieces_unpack_to_what_they_were() {
         let packing = Packing::new(1, 2).unwrap();
         let long: Vec<u8> = (0..RAW_MAX as u32 / 4 + 5).flat_map(|n| (n / 50).to_le_bytes()).collect();
-        let pieces = vec![piece("t~1/a", b"abc".to_vec()), piece("t~1/b.d", long.clone()), piece("t~1/c", vec![])];
+        let pieces =
+            vec![piece("t~1/a", b"abc".to_vec()), piece("t~1/b.d", long.clone()), piece("t~1/c", vec![])];
         let files = packing.pack("t~1", pieces);
-        let all: Vec<_> = files.iter().map(|file| (file.path.as_str(), file.offset, file.block.raw_len)).collect();
-        assert_eq!(all, [("a", 7, 3), ("b.d", 7, RAW_MAX as u64), ("b.d", 7 + RAW_MAX as u64, 20), ("c", 7, 0)]);
+        let all: Vec<_> =
+            files.iter().map(|file| (file.path.as_str(), file.offset, file.block.raw_len)).collect();
+        assert_eq!(
+            all,
+            [("a", 7, 3), ("b.d", 7, RAW_MAX as u64), ("b.d", 7 + RAW_MAX as u64, 20), ("c", 7, 0)]
+        );
         assert_eq!(files[0].block.codec, Codec::Stored);
         assert_eq!(files[1].block.codec, Codec::Zstd);
         assert_eq!(files[1].block.unpack(Key::Head).unwrap(), long[..RAW_MAX]);
@@ -138,7 +147,8 @@ mod tests {
     fn a_pack_never_gets_longer_than_it_may() {
         let mut inside = Inside::default();
         let block = |n: u32| {
-            let raw: Vec<u8> = (0..n).flat_map(|at| blake3::hash(&at.to_le_bytes()).as_bytes().to_vec()).collect();
+            let raw: Vec<u8> =
+                (0..n).flat_map(|at| blake3::hash(&at.to_le_bytes()).as_bytes().to_vec()).collect();
             Block::compressed(Codec::Stored, raw.len() as u64, raw.into())
         };
         let file = |n| FilePiece { path: "x".into(), offset: 0, block: block(n) };

@@ -13,8 +13,8 @@ use crate::native::store::view_files;
 use crate::table::files::read::AppliedTable;
 use crate::table::files::{DictionaryWriter, meta_of_txn};
 use crate::wal::{
-    Applied, AppliedPartition, Error, Files, Noted, Piece, PieceFiles, Result, SequencerLog, TableKind, TableToken,
-    read_raw_change,
+    Applied, AppliedPartition, Error, Files, Noted, Piece, PieceFiles, Result, SequencerLog, TableKind,
+    TableToken, read_raw_change,
 };
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -73,6 +73,15 @@ pub(super) enum NotCopied {
     Bucket(Failure),
 }
 
+impl std::fmt::Display for NotCopied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Table(error) => write!(f, "it can't be copied: {error}"),
+            Self::Bucket(failure) => write!(f, "it can't be copied: {}", failure.message),
+        }
+    }
+}
+
 impl From<Error> for NotCopied {
     fn from(error: Error) -> Self {
         Self::Table(error)
@@ -89,16 +98,17 @@ impl Copier<'_> {
         for _ in 0..ATTEMPTS {
             // Opened anew: some files are replaced under their names.
             let files = BesideFiles::open(self.db, self.own).map_err(NotCopied::Bucket)?;
-            let (applied, definitions) = match definition(&files, &table) {
-                Ok(found) => found,
-                Err(error) if passes(&error) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            match self.partitions(&files, token, &applied, kept) {
-                Ok(()) => {}
-                Err(NotCopied::Table(error)) if passes(&error) && moved(&files, &applied)? => continue,
+            let before = Applied::read(&files, &token.dir)?.txn;
+            let read =
+                definition(&files, &table).map_err(NotCopied::Table).and_then(|(applied, definitions)| {
+                    self.partitions(&files, token, &applied, kept).map(|()| (applied, definitions))
+                });
+            let (applied, definitions) = match read {
+                Ok(read) => read,
+                // What an error says of files that moved meanwhile means nothing.
+                Err(NotCopied::Table(_)) if Applied::read(&files, &token.dir)?.txn != before => continue,
                 Err(error) => return Err(error),
-            }
+            };
             if !holds(&files, &applied)? {
                 continue;
             }
@@ -130,7 +140,8 @@ impl Copier<'_> {
         kept: &mut Kept,
     ) -> std::result::Result<(), NotCopied> {
         for (floor, parts) in applied.partitions() {
-            let state = PartState::of(applied, applied.applied.partitions.get(parts.clone()).unwrap_or_default());
+            let state =
+                PartState::of(applied, applied.applied.partitions.get(parts.clone()).unwrap_or_default());
             if kept.get(&floor).is_some_and(|(known, _)| *known == state) {
                 continue;
             }
@@ -188,12 +199,17 @@ impl Copier<'_> {
 }
 
 impl PartState {
-    fn of(applied: &AppliedTable, parts: &[AppliedPartition]) -> Self {
+    pub(super) fn rows(&self) -> u64 {
+        self.parts.iter().map(|part| part.rows).sum()
+    }
+
+    pub(super) fn of(applied: &AppliedTable, parts: &[AppliedPartition]) -> Self {
         let live = |index: &usize| applied.schema.columns.get(*index).is_some_and(|column| !column.dropped);
         let of_part = |part: &AppliedPartition| {
             let (ts, rows) = (part.ts, part.rows);
             let columns = (0..applied.schema.columns.len()).filter(live);
-            let state = |index| (index, applied.versions.top(ts, index, rows), applied.versions.name_txn(ts, index));
+            let state =
+                |index| (index, applied.versions.top(ts, index, rows), applied.versions.name_txn(ts, index));
             columns.map(state).collect::<Vec<_>>()
         };
         let columns = parts.iter().flat_map(of_part).collect();
@@ -207,8 +223,9 @@ fn definition(files: &dyn Files, token: &TableToken) -> Result<(AppliedTable, Ve
     let noted = Noted::new(files);
     let applied = AppliedTable::read(&noted, token)?;
     let state = &applied.applied;
-    let meta = meta_of_txn(&noted, dir, state.txn, state.metadata_version.into())?
-        .ok_or_else(|| Error::Io { file: format!("{dir}/_meta").into(), message: "changed while it was read".into() })?;
+    let meta = meta_of_txn(&noted, dir, state.txn, state.metadata_version.into())?.ok_or_else(|| {
+        Error::Io { file: format!("{dir}/_meta").into(), message: "changed while it was read".into() }
+    })?;
     applied.symbols(&noted)?;
     for (index, column) in meta.columns.iter().enumerate() {
         if !column.dropped && column.ty.is_symbol() {
@@ -245,15 +262,6 @@ fn check(pieces: &[Piece], token: &TableToken, applied: &AppliedTable) -> Result
         return Ok(());
     }
     Err(Error::Io { file: format!("{}/_txn", token.dir).into(), message: "changed while it was read".into() })
-}
-
-/// What another try may answer differently.
-fn passes(error: &Error) -> bool {
-    !matches!(error, Error::Unsupported { .. })
-}
-
-fn moved(files: &dyn Files, applied: &AppliedTable) -> Result<bool> {
-    Ok(Applied::read(files, &applied.token.dir)?.txn != applied.applied.txn)
 }
 
 /// Whether all that was read is still what the newest commit counts, with more behind it.

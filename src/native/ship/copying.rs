@@ -28,7 +28,9 @@ pub(super) async fn run(shared: Arc<Shared>, packing: Arc<Packing>, bucket: Buck
     loop {
         let now = Instant::now();
         for (token, why, at_least) in wanted(&shared) {
-            if later.get(&token.dir).is_some_and(|later| *later > now) || !is_applied(&shared, &token, at_least) {
+            if later.get(&token.dir).is_some_and(|later| *later > now)
+                || !is_applied(&shared, &token, at_least)
+            {
                 continue;
             }
             let (shared2, packing, bucket, handle) =
@@ -46,7 +48,7 @@ pub(super) async fn run(shared: Arc<Shared>, packing: Arc<Packing>, bucket: Buck
                 Err(error) => {
                     kept.insert(token.dir.clone(), partitions);
                     later.insert(token.dir.clone(), Instant::now() + LATER);
-                    tell(&shared, &token, error);
+                    tell(&shared, &token, &error);
                 }
             }
         }
@@ -66,12 +68,15 @@ fn wanted(shared: &Shared) -> Vec<(Token, String, u64)> {
     wanted.collect()
 }
 
-fn is_applied(shared: &Shared, token: &Token, at_least: u64) -> bool {
+/// Whether the server has applied a transaction.
+pub(super) fn is_applied(shared: &Shared, token: &Token, at_least: u64) -> bool {
     let files = BesideFiles::open(&shared.options.db, &shared.options.own);
-    files.is_ok_and(|files| Applied::read(&files, &token.dir).is_ok_and(|applied| applied.seq_txn >= at_least))
+    files
+        .is_ok_and(|files| Applied::read(&files, &token.dir).is_ok_and(|applied| applied.seq_txn >= at_least))
 }
 
-fn copy(
+/// Copies a table; `None` of a view that is about to change.
+pub(super) fn copy(
     shared: &Shared,
     packing: &Packing,
     bucket: &Bucket,
@@ -94,7 +99,8 @@ fn copy(
 fn enter(shared: &Shared, token: &Token, copied: Copied, why: String) {
     if token.kind != crate::wal::TableKind::View {
         let (table, seq_txn) = (token.dir.clone(), copied.seq_txn);
-        shared.note(format!("{}: copied as of transaction {seq_txn}, {} rows: {why}", token.name, copied.rows));
+        shared
+            .note(format!("{}: copied as of transaction {seq_txn}, {} rows: {why}", token.name, copied.rows));
         shared.journal(Note::Base { table, seq_txn, why: why.clone() });
     }
     let mut recovered = false;
@@ -110,11 +116,8 @@ fn enter(shared: &Shared, token: &Token, copied: Copied, why: String) {
     shared.news.notify_one();
 }
 
-fn tell(shared: &Shared, token: &Token, error: NotCopied) {
-    let text = match error {
-        NotCopied::Table(error) => format!("it can't be copied: {error}"),
-        NotCopied::Bucket(failure) => format!("it can't be copied: {}", failure.message),
-    };
+fn tell(shared: &Shared, token: &Token, error: &NotCopied) {
+    let text = error.to_string();
     let mut new = false;
     shared.tables.change(&token.dir, |table| {
         new = table.trouble.as_ref() != Some(&text);

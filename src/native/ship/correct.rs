@@ -6,8 +6,8 @@ use crate::apply::sql::{CompiledUpdate, Context, Statement, parse};
 use crate::replay::History;
 use crate::table::{Standing, Table};
 use crate::wal::{
-    Error, Event, Files, Result, SequencerLog, SqlEvent, Survey, TableMeta, TableToken, Transaction, TxnRecord,
-    read_changes,
+    Error, Event, Files, Result, SequencerLog, SqlEvent, Survey, TableMeta, TableToken, Transaction,
+    TxnRecord, read_changes,
 };
 use std::sync::Arc;
 
@@ -61,7 +61,8 @@ fn schema_at(files: &dyn Files, token: &TableToken, version: i64) -> Result<Tabl
         missing: Vec::new(),
         dropped: false,
     };
-    let history = History { token: token.clone(), log, records: Arc::default(), survey, definition, applied: None };
+    let history =
+        History { token: token.clone(), log, records: Arc::default(), survey, definition, applied: None };
     let mut table = history.genesis()?;
     for change in read_changes(files, dir, 0, version)? {
         // What the server can't do suspends the table there; the names and types are all that counts here.

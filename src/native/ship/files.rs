@@ -35,7 +35,8 @@ impl BesideFiles {
     /// Of a segment our links come first: what the server has of it may be half deleted. Anything else is the server's, as
     /// long as it is there.
     fn of<T>(&self, path: &str, ask: impl Fn(&DiskFiles) -> Result<T>) -> Result<T> {
-        let (first, second) = if is_segment(path) { (&self.links, &self.db) } else { (&self.db, &self.links) };
+        let (first, second) =
+            if is_segment(path) { (&self.links, &self.db) } else { (&self.db, &self.links) };
         match ask(first) {
             Err(Error::Absent { .. }) => ask(second),
             other => other,

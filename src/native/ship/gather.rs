@@ -11,6 +11,7 @@ use crate::native::outcome::Failure;
 use crate::wal::{Applied, Error};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// Bytes of a pack before compression: what ends it.
@@ -70,6 +71,8 @@ pub(super) fn gather(shared: &Shared, packing: &Packing, after: &mut String) -> 
         gatherer.table(dir);
         after.clone_from(dir);
     }
+    let mut digests = shared.digests.lock().unwrap_or_else(PoisonError::into_inner);
+    gatherer.gathered.pack.tables.append(&mut digests);
     Ok(gatherer.gathered)
 }
 

@@ -1,10 +1,11 @@
 //! What the log says of each table: how far it was sent, and with which records. All that a restart needs.
 
+use super::hints::Indexed;
 use crate::ledger::{Base, Object, Token, What};
 use crate::native::outcome::{Exit, Failure};
 use crate::wal::TableKind;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Records of each table that are kept to compare with.
 const EVIDENCE_MAX: usize = 64;
@@ -14,8 +15,8 @@ const EVIDENCE_MAX: usize = 64;
 pub(super) struct Learned {
     /// By directory.
     pub(super) tables: BTreeMap<String, Known>,
-    /// Bytes of packs since the newest snapshot.
-    pub(super) bytes: u64,
+    /// Objects, for the index.
+    pub(super) indexed: Indexed,
 }
 
 /// A table of the log.
@@ -47,9 +48,11 @@ impl Learned {
     /// When it can't be read.
     pub(super) fn pack(&mut self, object: &Object) -> Result<(), Failure> {
         let pack = object.pack().map_err(|error| Failure::new(Exit::Damaged, error.to_string()))?;
-        self.bytes += object.bytes().len() as u64;
+        let tables: BTreeSet<String> = pack.tables.iter().map(|entry| entry.token.dir.clone()).collect();
+        self.indexed.object(object, tables.into_iter().collect());
         for entry in pack.tables {
-            let known = self.tables.entry(entry.token.dir.clone()).or_insert_with(|| Known::new(&entry.token));
+            let known =
+                self.tables.entry(entry.token.dir.clone()).or_insert_with(|| Known::new(&entry.token));
             known.token = entry.token;
             known.take(entry.what);
         }
@@ -59,7 +62,6 @@ impl Learned {
     /// Takes a snapshot in place of all that came before.
     pub(super) fn snapshot(&mut self, bases: Vec<Base>) {
         self.tables.clear();
-        self.bytes = 0;
         for base in bases {
             let table = base.token();
             let token = Token { dir: table.dir, id: table.id, name: table.name, kind: table.kind };

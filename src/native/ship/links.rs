@@ -70,7 +70,13 @@ impl Links {
     ///
     /// Its files are listed again when the structure version is another one: an ALTER before the first rows adds files to the
     /// same segment.
-    pub(super) fn link(&mut self, dir: &str, segment: SegmentId, version: i64, seq_txn: u64) -> io::Result<bool> {
+    pub(super) fn link(
+        &mut self,
+        dir: &str,
+        segment: SegmentId,
+        version: i64,
+        seq_txn: u64,
+    ) -> io::Result<bool> {
         let known = self.segments.entry(dir.to_owned()).or_default().get_mut(&segment);
         if let Some(linked) = known.filter(|linked| linked.version >= version) {
             linked.last = linked.last.max(seq_txn);
@@ -159,6 +165,40 @@ impl Links {
         remove(&self.own, dir)
     }
 
+    /// Lets go of segments that nobody but us keeps, while they hold more than `limit` bytes: of the table that has most, the
+    /// oldest first. Answers the tables, which need a copy then.
+    pub(super) fn let_go(&mut self, limit: u64) -> io::Result<Vec<String>> {
+        let mut held: Vec<(u64, u64, String, SegmentId)> = Vec::new();
+        let mut of_tables: BTreeMap<String, u64> = BTreeMap::new();
+        for (dir, segments) in &self.segments {
+            for (id, linked) in segments {
+                let bytes = only_ours(&self.own, &id.dir(dir))?;
+                *of_tables.entry(dir.clone()).or_default() += bytes;
+                held.push((linked.last, bytes, dir.clone(), *id));
+            }
+        }
+        held.sort_unstable();
+        let (mut all, mut gone) = (of_tables.values().sum::<u64>(), Vec::new());
+        while all > limit {
+            let most = of_tables.iter().max_by_key(|(_, bytes)| **bytes).map(|(dir, _)| dir.clone());
+            let oldest = held.iter().position(|(_, bytes, dir, _)| *bytes > 0 && Some(dir) == most.as_ref());
+            let Some(at) = oldest else { break };
+            let (_, bytes, dir, id) = held.remove(at);
+            remove(&self.own, &id.dir(&dir))?;
+            if let Some(segments) = self.segments.get_mut(&dir) {
+                segments.remove(&id);
+            }
+            all -= bytes;
+            if let Some(of_table) = of_tables.get_mut(&dir) {
+                *of_table -= bytes;
+            }
+            if !gone.contains(&dir) {
+                gone.push(dir);
+            }
+        }
+        Ok(gone)
+    }
+
     /// Tables of which there are links.
     pub(super) fn tables(&self) -> io::Result<Vec<String>> {
         names(&self.own, ".")
@@ -190,6 +230,25 @@ fn names(dir: &Dir, path: &str) -> io::Result<Vec<String>> {
         }
     }
     Ok(names)
+}
+
+/// Bytes on disk of files that have no other name than ours.
+#[cfg(unix)]
+fn only_ours(own: &Dir, path: &str) -> io::Result<u64> {
+    use cap_std::fs::MetadataExt;
+    let mut bytes = 0;
+    for name in names(own, path)? {
+        let metadata = own.metadata(format!("{path}/{name}"))?;
+        if metadata.nlink() == 1 {
+            bytes += metadata.blocks() * 512;
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(not(unix))]
+fn only_ours(own: &Dir, path: &str) -> io::Result<u64> {
+    names(own, path)?.iter().map(|name| Ok(own.metadata(format!("{path}/{name}"))?.len())).sum()
 }
 
 #[cfg(unix)]
@@ -252,6 +311,24 @@ mod tests {
         links.link("t~1", SegmentId { wal: 1, segment: 1 }, 1, 4).unwrap();
         links.release("t~1", 3).unwrap();
         assert!(!ours.exists());
+    }
+
+    #[test]
+    fn what_only_we_keep_has_a_limit() {
+        let (root, mut links) = sample();
+        for (table, segment, len) in [("t~1", 0u32, 100_000), ("t~1", 1, 200_000), ("u~2", 0, 150_000)] {
+            let dir = root.path().join(format!("db/{table}/wal1/{segment}"));
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(dir.join("x.d"), vec![1; len]).unwrap();
+            links.link(table, SegmentId { wal: 1, segment }, 9, segment.into()).unwrap();
+        }
+        assert!(links.let_go(0).unwrap().is_empty(), "the server has them, too");
+        fs::remove_dir_all(root.path().join("db/t~1")).unwrap();
+        fs::remove_dir_all(root.path().join("db/u~2")).unwrap();
+        assert!(links.let_go(1 << 20).unwrap().is_empty());
+        assert_eq!(links.let_go(400_000).unwrap(), ["t~1"]);
+        let ours = |path: &str| root.path().join("own/links").join(path).exists();
+        assert!(!ours("t~1/wal1/0/x.d") && ours("t~1/wal1/1/x.d") && ours("u~2/wal1/0/x.d"));
     }
 
     #[test]

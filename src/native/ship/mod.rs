@@ -11,6 +11,8 @@
 //! | `copy`, `copying` | tables as the server has applied them, where the log does not tell |
 //! | `blocks` | compression |
 //! | `gather`, `send` | packs, and what becomes of them |
+//! | `hints`, `snapshot`, `digests` | what readers begin with and compare with |
+//! | `divergent` | what a fenced shipper had and the history does not contain |
 //!
 //! The shipper reads QuestDB's files, by `pread`, and never writes one.
 
@@ -18,21 +20,28 @@ mod blocks;
 mod copy;
 mod copying;
 mod correct;
+mod digests;
+mod divergent;
 mod files;
 mod gather;
+mod hints;
 mod learned;
 mod links;
 mod poll;
 mod run;
 mod send;
+mod snapshot;
 mod start;
 mod tables;
 mod tail;
 
+pub use divergent::divergent;
 pub use start::ship;
 
-use crate::ledger::Note;
+use crate::ledger::{Note, Point, Signer, TableEntry, Token, What};
 use crate::native::cluster::JournalWriter;
+use crate::table::Digest;
+use hints::Tell;
 use links::Links;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,7 +49,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tables::{State, Tables};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 /// What is shipped, and how.
 #[derive(Debug, Clone)]
@@ -61,6 +70,22 @@ pub struct Options {
     pub rebase: Vec<String>,
     /// End when all that there is has been sent.
     pub once: bool,
+    /// After so long without one a pack is sent that says nothing; never if zero.
+    pub beat: Duration,
+    /// Between two snapshots.
+    pub snapshot_interval: Duration,
+    /// Bytes of packs after which one is taken, too.
+    pub snapshot_bytes: u64,
+    /// Take one at once.
+    pub snapshot_now: bool,
+    /// Bytes of tables that are read in a second for digests; none if 0.
+    pub digest_rate: u64,
+    /// Bytes of segments that only our links keep, at most: beyond, the oldest are let go.
+    pub disk_limit: u64,
+    /// Run when another process continues the history, before anything else.
+    pub on_fence: Option<String>,
+    /// Signs packs.
+    pub signer: Option<Arc<Signer>>,
 }
 
 /// What the caller hears while it goes on.
@@ -120,6 +145,15 @@ struct Shared {
     copies: Notify,
     counts: Counts,
     trouble: Mutex<Option<String>>,
+    /// The next number.
+    handed_in: AtomicU64,
+    /// Behind all that is acknowledged.
+    confirmed: Mutex<Option<Point>>,
+    hints: mpsc::UnboundedSender<Tell>,
+    /// Of quiet tables, to be handed in.
+    digests: Mutex<Vec<TableEntry>>,
+    /// Snapshots that were taken.
+    snapshots: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -127,6 +161,7 @@ struct Counts {
     packs: AtomicU64,
     txns: AtomicU64,
     raw: AtomicU64,
+    stored: AtomicU64,
 }
 
 impl Shared {
@@ -196,7 +231,7 @@ impl Shared {
     }
 
     /// Pack `n` is in the bucket.
-    fn acknowledged(&self, n: u64, reached: &BTreeMap<String, u64>, ended: &[String]) {
+    fn acknowledged(&self, n: u64, bytes: u64, reached: &BTreeMap<String, u64>, ended: &[String]) {
         for (dir, seq_txn) in reached {
             self.tables.change(dir, |table| table.acknowledged = table.acknowledged.max(*seq_txn));
             if let Err(error) = self.links().release(dir, *seq_txn) {
@@ -210,14 +245,34 @@ impl Shared {
                 self.warn(format!("{dir}: its links can't be removed: {error}"));
             }
         }
-        self.journal.note(Note::Reached { n, bytes: 0 });
+        self.journal.note(Note::Reached { n, bytes });
+    }
+
+    /// All before this point is acknowledged.
+    fn confirm(&self, point: Point) {
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = Some(point);
+    }
+
+    fn confirmed(&self) -> Option<Point> {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has the digest of a table sent.
+    fn digest(&self, token: &Token, seq_txn: u64, digest: Digest) {
+        let what = What::Digests { digests: vec![(seq_txn, digest)] };
+        let entry = TableEntry { token: token.clone(), what };
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        let tables = [(token.dir.clone(), (seq_txn, digest.to_string()))].into();
+        self.journal(Note::Digests { tables });
+        self.news.notify_one();
     }
 
     fn progress(&self) -> Progress {
         let tables = self.tables.lock();
-        let behind = tables.values().filter(|table| !table.is_view()).map(|table| {
-            table.max_txn.saturating_sub(table.acknowledged)
-        });
+        let behind = tables
+            .values()
+            .filter(|table| !table.is_view())
+            .map(|table| table.max_txn.saturating_sub(table.acknowledged));
         Progress {
             tables: tables.len() as u64,
             behind: behind.sum(),

@@ -7,7 +7,7 @@ use super::tables::{State, Tables, Tracked, not_replicated};
 use super::tail::{Look, Tail};
 use crate::ledger::Note;
 use crate::native::outcome::Failure;
-use crate::wal::{Registry, Result, SequencerLog, TableKind, TableToken};
+use crate::wal::{LogVersion, Registry, Result, SequencerLog, TableKind, TableToken};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::collections::BTreeMap;
@@ -21,6 +21,8 @@ const REGISTRY_WHOLE_EVERY: Duration = Duration::from_secs(30);
 /// The shortest pause between two rounds, with and without tables that something came for lately.
 const QUICK: Duration = Duration::from_millis(5);
 const CALM: Duration = Duration::from_millis(50);
+/// How often it is measured what only our links hold.
+const MEASURE_EVERY: Duration = Duration::from_secs(10);
 /// Logs that are kept open.
 const OPEN_MAX: usize = 4096;
 /// Records that are looked at in one go.
@@ -31,10 +33,21 @@ pub(super) struct Poll {
     shared: Arc<Shared>,
     db: Dir,
     tails: BTreeMap<String, (Tail, Instant)>,
-    linked: BTreeMap<String, u64>,
+    linked: BTreeMap<String, Reach>,
     registry: Option<RegistryHead>,
     registry_seen: Option<(Instant, Instant)>,
-    not_replicated: BTreeMap<String, String>,
+    measured: Instant,
+    /// By directory, and whether it was told. A new table's directory is there before its log is.
+    not_replicated: BTreeMap<String, (String, bool)>,
+}
+
+/// How far a table's log is linked.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reach {
+    /// The last transaction whose segment is.
+    seq_txn: u64,
+    /// Files of the sequencer's log.
+    parts: u64,
 }
 
 /// What tells that the registry has changed: the file, and where its records end.
@@ -53,7 +66,12 @@ impl Poll {
         let path = &shared.options.db;
         let db = Dir::open_ambient_dir(path, ambient_authority())
             .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
-        let linked = shared.tables.lock().iter().map(|(dir, table)| (dir.clone(), table.acknowledged)).collect();
+        let linked = shared
+            .tables
+            .lock()
+            .iter()
+            .map(|(dir, table)| (dir.clone(), Reach { seq_txn: table.acknowledged, parts: 0 }))
+            .collect();
         let mut poll = Self {
             shared,
             db,
@@ -61,6 +79,7 @@ impl Poll {
             linked,
             registry: None,
             registry_seen: None,
+            measured: Instant::now(),
             not_replicated: BTreeMap::new(),
         };
         poll.registry(Instant::now())?;
@@ -76,6 +95,7 @@ impl Poll {
                 self.shared.warn(failure.message);
             }
             let pause = self.look(begun, false);
+            self.keep_limit(begun);
             std::thread::sleep(pause);
         }
         let now = Instant::now();
@@ -84,6 +104,25 @@ impl Poll {
             self.shared.warn(failure.message);
         }
         self.look(now, true);
+    }
+
+    /// Keeps what only our links hold below its limit.
+    fn keep_limit(&mut self, now: Instant) {
+        if now.duration_since(self.measured) < MEASURE_EVERY {
+            return;
+        }
+        self.measured = now;
+        let gone = self.shared.links().let_go(self.shared.options.disk_limit);
+        match gone {
+            Ok(tables) => {
+                for dir in tables {
+                    let text = "the segments that wait for the bucket take too much room: its oldest ones were let go, and \
+                                it is copied anew when the bucket is there again";
+                    self.shared.trouble(&dir, text);
+                }
+            }
+            Err(error) => self.shared.warn(format!("links can't be measured: {error}")),
+        }
     }
 
     /// Looks at the logs whose turn it is; answers how long to wait until the next round.
@@ -141,9 +180,17 @@ impl Poll {
         let files = BesideFiles::open(&options.db, &options.own).map_err(|failure| failure.message)?;
         let linked = self.linked.entry(dir.to_owned()).or_default();
         let mut links = self.shared.links();
-        links.link_sequencer(dir).map_err(|error| link_failed(dir, &error))?;
         let log = SequencerLog::open(&files, dir).map_err(|error| error.to_string())?;
-        let mut first = (*linked + 1).max(log.first_record(&files).map_err(|error| error.to_string())?);
+        let parts = match log.version {
+            LogVersion::V1 => 1,
+            LogVersion::V2 { part_size } => max_txn.div_ceil(u64::from(part_size)) + 1,
+        };
+        if linked.parts != parts {
+            links.link_sequencer(dir).map_err(|error| link_failed(dir, &error))?;
+            linked.parts = parts;
+        }
+        let mut first =
+            (linked.seq_txn + 1).max(log.first_record(&files).map_err(|error| error.to_string())?);
         while first <= max_txn {
             let last = max_txn.min(first + RECORDS - 1);
             let records = log.records(&files, first..=last).map_err(|error| error.to_string())?;
@@ -158,7 +205,7 @@ impl Poll {
                 }
             }
             first += records.len() as u64;
-            *linked = first - 1;
+            linked.seq_txn = first - 1;
         }
         Ok(())
     }
@@ -180,8 +227,8 @@ impl Poll {
         let files = BesideFiles::open(&options.db, &options.own)?;
         let registry = Registry::read(&files)?;
         self.registry = head;
-        self.registry_seen = Some((now, now));
         self.enter(&registry, now, &files);
+        self.registry_seen = Some((now, now));
         Ok(())
     }
 
@@ -190,7 +237,8 @@ impl Poll {
         let newest = match path.filter(|path| self.db.exists(path)) {
             Some(path) => path,
             None => {
-                let names = self.db.entries().ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+                let names =
+                    self.db.entries().ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
                 let number = |name: &String| name.strip_prefix("tables.d.")?.parse::<u32>().ok();
                 names.filter(|name| number(name).is_some()).max_by_key(number)?
             }
@@ -235,7 +283,8 @@ impl Poll {
         if news {
             self.shared.news.notify_one();
         }
-        let ended = |dir: &String| self.shared.tables.lock().get(dir).is_none_or(|t| matches!(t.state, State::Ended));
+        let ended =
+            |dir: &String| self.shared.tables.lock().get(dir).is_none_or(|t| matches!(t.state, State::Ended));
         let ended: Vec<String> = self.tails.keys().filter(|dir| ended(dir)).cloned().collect();
         for dir in ended {
             self.tails.remove(&dir);
@@ -260,14 +309,23 @@ impl Poll {
     }
 
     fn name_left_out(&mut self, registry: &Registry, left_out: BTreeMap<String, String>) {
-        let new: BTreeMap<String, String> =
-            left_out.iter().filter(|(dir, _)| !self.not_replicated.contains_key(*dir)).map(|(d, w)| (d.clone(), w.clone())).collect();
-        self.not_replicated = left_out;
+        let first = self.registry_seen.is_none();
+        let mut new = BTreeMap::new();
+        let before = std::mem::take(&mut self.not_replicated);
+        for (dir, why) in left_out {
+            let known = before.get(&dir);
+            let told = known.is_some_and(|(_, told)| *told);
+            if !told && (first || known.is_some()) {
+                new.insert(dir.clone(), why.clone());
+            }
+            self.not_replicated.insert(dir, (why, first || known.is_some()));
+        }
         if new.is_empty() {
             return;
         }
         for (dir, why) in &new {
-            let name = registry.tables.iter().find(|token| token.dir == *dir).map_or(dir, |token| &token.name);
+            let name =
+                registry.tables.iter().find(|token| token.dir == *dir).map_or(dir, |token| &token.name);
             self.shared.note(format!("{name} is not replicated: {why}"));
         }
         self.shared.journal(Note::NotReplicated { tables: new });

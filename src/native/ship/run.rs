@@ -147,7 +147,12 @@ fn ask(noted: &Noted<'_>, token: &Token, record: &TxnRecord, metas: &mut Segment
 ///
 /// # Errors
 /// What reading answers.
-pub(super) fn raw_records(files: &dyn Files, log: &SequencerLog, first: u64, last: u64) -> Result<Vec<Bytes>> {
+pub(super) fn raw_records(
+    files: &dyn Files,
+    log: &SequencerLog,
+    first: u64,
+    last: u64,
+) -> Result<Vec<Bytes>> {
     let mut records = Vec::new();
     let mut next = first;
     while next <= last {

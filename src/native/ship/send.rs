@@ -4,12 +4,13 @@
 use super::Shared;
 use super::blocks::Packing;
 use super::gather::{Gathered, gather};
-use crate::ledger::Sum;
+use super::hints::Tell;
+use crate::ledger::{IndexEntry, Place, Point, Sum, TableEntry, What};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{PackWriter, WriterState, put_blob};
 use crate::native::outcome::Failure;
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 struct Sent {
     n: u64,
+    point: Point,
+    entry: IndexEntry,
     reached: BTreeMap<String, u64>,
     ended: Vec<String>,
 }
@@ -48,33 +51,50 @@ pub(super) enum Ended {
     /// It was asked to, and the store did not take all in time.
     Unsettled,
     /// Somebody else continues the history.
-    Fenced(crate::ledger::Place),
+    Fenced(Place),
     /// It can't go on.
     Failed(Failure),
 }
 
 impl Sender {
-    pub(super) fn new(shared: Arc<Shared>, packing: Arc<Packing>, bucket: Bucket, writer: PackWriter) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        packing: Arc<Packing>,
+        bucket: Bucket,
+        writer: PackWriter,
+    ) -> Self {
         let sent = Arc::default();
         Self { shared, packing, bucket, writer, sent, after: String::new() }
     }
 
-    /// Sends what there is, and what comes until the shipper stops.
-    pub(super) async fn run(mut self) -> Ended {
-        let acknowledging = tokio::spawn(acknowledge(self.shared.clone(), self.writer.acknowledged(), self.sent.clone()));
+    /// Sends what there is, and what comes until the shipper stops; answers also what of each table is in packs below the
+    /// place at which it was fenced.
+    pub(super) async fn run(mut self) -> (Ended, BTreeMap<String, u64>) {
+        let acknowledging =
+            tokio::spawn(acknowledge(self.shared.clone(), self.writer.acknowledged(), self.sent.clone()));
         let ended = match self.send_all().await {
             Ok(()) => self.settle().await,
             Err(failure) => self.state().unwrap_or(Ended::Failed(failure)),
         };
         acknowledging.abort();
         self.shared.set_trouble(None);
-        ended
+        let reached = self.reached_below(&ended);
+        (ended, reached)
+    }
+
+    /// What the history has of packs that were not acknowledged: those below the seal.
+    fn reached_below(&self, ended: &Ended) -> BTreeMap<String, u64> {
+        let Ended::Fenced(place) = ended else { return BTreeMap::new() };
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let below = sent.iter().filter(|sent| sent.n < place.n);
+        below.flat_map(|sent| sent.reached.clone()).collect()
     }
 
     /// Until the shipper stops, and then what is left.
     async fn send_all(&mut self) -> Result<(), Failure> {
         let mut state = self.writer.state();
         let mut last: Option<Instant> = None;
+        let mut beat = Instant::now();
         loop {
             let stopping = self.shared.polled.load(Ordering::Acquire);
             if let Some(last) = last
@@ -95,11 +115,12 @@ impl Sender {
             loop {
                 let gathered = self.gather().await?;
                 let more = gathered.more;
-                if gathered.pack.is_empty() {
+                if gathered.pack.is_empty() && !self.beats(beat) {
                     break;
                 }
+                any |= !gathered.pack.is_empty();
                 self.put(gathered).await?;
-                any = true;
+                beat = Instant::now();
                 if !more {
                     break;
                 }
@@ -121,10 +142,21 @@ impl Sender {
         }
     }
 
+    /// Whether an empty pack is due: what an idle writer shows that it is there by, and learns by that it was fenced.
+    fn beats(&self, last: Instant) -> bool {
+        let beat = self.shared.options.beat;
+        !beat.is_zero() && last.elapsed() >= beat && !self.shared.options.once
+    }
+
     /// Whether nothing is left to hand in, once nobody looks for news any more.
     fn is_done(&self, stopping: bool) -> bool {
-        if self.shared.options.once {
-            return stopping && self.shared.tables.lock().values().all(|table| table.is_done());
+        let options = &self.shared.options;
+        if options.once {
+            let tables = self.shared.tables.lock();
+            let stuck = tables.values().any(|table| table.obstacle().is_some());
+            let snapshot =
+                !options.snapshot_now || stuck || self.shared.snapshots.load(Ordering::Acquire) > 0;
+            return stopping && snapshot && tables.values().all(|table| table.is_done());
         }
         stopping
     }
@@ -142,14 +174,23 @@ impl Sender {
     }
 
     async fn put(&self, gathered: Gathered) -> Result<(), Failure> {
+        let blobs: u64 = gathered.blobs.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         self.put_blobs(gathered.blobs).await?;
         let shared = &self.shared;
         let txns: u64 = gathered.pack.tables.iter().map(transactions).sum();
-        let n = self.writer.put(gathered.pack).await?;
+        let tables = gathered.pack.tables.iter().map(|entry| entry.token.dir.clone());
+        let tables = tables.collect::<BTreeSet<String>>().into_iter().collect();
+        let handed_in = self.writer.hand_in(gathered.pack).await?;
+        let (place, bytes) = (handed_in.place, handed_in.bytes);
+        let entry = IndexEntry { directory: place.dir, committed_us: handed_in.committed_us, bytes, tables };
+        shared.handed_in.store(place.n + 1, Ordering::Release);
         shared.counts.packs.fetch_add(1, Ordering::Relaxed);
+        shared.counts.stored.fetch_add(bytes + blobs, Ordering::Relaxed);
         shared.counts.txns.fetch_add(txns, Ordering::Relaxed);
         shared.counts.raw.fetch_add(gathered.raw, Ordering::Relaxed);
-        let sent = Sent { n, reached: gathered.reached, ended: gathered.ended };
+        // Nobody else hands in packs: it is right behind this one.
+        let point = self.writer.point();
+        let sent = Sent { n: place.n, point, entry, reached: gathered.reached, ended: gathered.ended };
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push_back(sent);
         // It may be acknowledged already.
         settle(shared, *self.writer.acknowledged().borrow(), &self.sent);
@@ -217,9 +258,9 @@ fn failure_of(ended: &Ended) -> Failure {
     }
 }
 
-fn transactions(entry: &crate::ledger::TableEntry) -> u64 {
+fn transactions(entry: &TableEntry) -> u64 {
     match &entry.what {
-        crate::ledger::What::Transactions(run) => run.records.len() as u64,
+        What::Transactions(run) => run.records.len() as u64,
         _ => 0,
     }
 }
@@ -246,6 +287,11 @@ fn settle(shared: &Shared, end: u64, sent: &Mutex<VecDeque<Sent>>) {
         let mut waiting = sent.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(done) = waiting.pop_front_if(|sent| sent.n < end) else { return };
         drop(waiting);
-        shared.acknowledged(done.n, &done.reached, &done.ended);
+        shared.acknowledged(done.n, done.entry.bytes, &done.reached, &done.ended);
+        if let Some(place) = done.point.last() {
+            // Who hears of it may have ended.
+            let _ = shared.hints.send(Tell::Confirmed(place, done.entry));
+        }
+        shared.confirm(done.point);
     }
 }

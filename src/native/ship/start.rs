@@ -2,13 +2,14 @@
 
 use super::blocks::Packing;
 use super::files::BesideFiles;
+use super::hints::Tell;
 use super::learned::{Known, Learned};
 use super::links::Links;
 use super::poll::Poll;
 use super::send::{Ended, Sender};
 use super::tables::{State, Tables, Tracked};
-use super::{Counts, Listen, Options, Report, Shared, copying, run};
-use crate::ledger::{Base, Cluster, ClusterId, Document, Key, Manifest, Note, Point, Reader, WINDOW};
+use super::{Counts, Listen, Options, Report, Shared, copying, digests, divergent, hints, run, snapshot};
+use crate::ledger::{Base, Cluster, ClusterId, Document, Key, Manifest, Note, Place, Point, Reader, WINDOW};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{
     Claimed, Heard, JournalWriter, PackWriter, claim, found, get_blob, join, register,
@@ -16,17 +17,21 @@ use crate::native::cluster::{
 use crate::native::outcome::{Exit, Failure};
 use crate::native::store::lock::DirectoryLock;
 use crate::wal::{Registry, SequencerLog};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 
 /// The file in the shipper's own folder that says which cluster it belongs to.
 const CLUSTER: &str = "cluster";
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// How long the last hints may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Ships until `stop` is ready, or the shipper can't go on.
 ///
@@ -39,7 +44,9 @@ pub async fn ship(
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Failure> {
     let own = options.own.clone();
-    std::fs::create_dir_all(&own).map_err(|error| Failure::failed(format!("{}: {error}", own.display())))?;
+    let links = super::links::folder(&own);
+    std::fs::create_dir_all(&links)
+        .map_err(|error| Failure::failed(format!("{}: {error}", links.display())))?;
     let _lock = DirectoryLock::take(&own).map_err(|_held| {
         Failure::failed(format!("{} is in use by another shipper", own.display()))
             .advise("one `understudy ship` for a database is enough; stop the other one first")
@@ -64,10 +71,17 @@ pub async fn ship(
     let journal = JournalWriter::start(bucket.clone(), cluster.cluster, node, &options.name);
     let version = env!("CARGO_PKG_VERSION").to_owned();
     journal.note(Note::Started { version, role: "primary".into() });
-    let begun = format!("shipping {} to {} from number {}", options.db.display(), bucket.place(), point.next.n);
+    let begun =
+        format!("shipping {} to {} from number {}", options.db.display(), bucket.place(), point.next.n);
     listen.note(&begun);
-    let shared = Arc::new(share(options, listen, journal.clone(), &learned)?);
-    let report = work(&shared, bucket, point, stop).await;
+    let (hints, told) = mpsc::unbounded_channel();
+    let shared = Arc::new(share(options, listen, journal.clone(), &learned, hints)?);
+    if !mine {
+        shared.confirm(point.clone());
+    }
+    shared.handed_in.store(point.next.n, Ordering::Relaxed);
+    let hinting = tokio::spawn(hints::run(bucket.clone(), cluster.cluster, learned.indexed, told));
+    let report = work(&shared, bucket, (cluster.cluster, point), stop).await;
     let why = match &report {
         Ok(report) if report.fenced => "fenced: another process continues the history".to_owned(),
         Ok(_) => "asked to".to_owned(),
@@ -75,19 +89,22 @@ pub async fn ship(
     };
     journal.note(Note::Stopped { why });
     journal.close().await;
+    drop(shared);
+    let _ = tokio::time::timeout(PATIENCE, hinting).await;
     report
 }
 
 async fn work(
     shared: &Arc<Shared>,
     bucket: Bucket,
-    point: Point,
+    (cluster, point): (ClusterId, Point),
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Failure> {
     check_learned(shared);
     shared.rebase()?;
-    let packing = Arc::new(Packing::new(shared.options.compression_level, shared.options.compression_threads)?);
-    let writer = PackWriter::start(bucket.clone(), point, WINDOW, None);
+    let packing =
+        Arc::new(Packing::new(shared.options.compression_level, shared.options.compression_threads)?);
+    let writer = PackWriter::start(bucket.clone(), point, WINDOW, shared.options.signer.clone());
     let starting = shared.clone();
     let poll = tokio::task::spawn_blocking(move || Poll::start(starting));
     let poll = poll.await.map_err(|error| Failure::failed(error.to_string()))??;
@@ -103,13 +120,20 @@ async fn work(
         told.notify_one();
     });
     thread.map_err(|error| Failure::failed(format!("no thread to look for news on: {error}")))?;
-    let copying = tokio::spawn(copying::run(shared.clone(), packing.clone(), bucket.clone()));
+    let mut beside = JoinSet::new();
+    beside.spawn(copying::run(shared.clone(), packing.clone(), bucket.clone()));
+    if !shared.options.once || shared.options.snapshot_now {
+        beside.spawn(snapshot::run(shared.clone(), packing.clone(), bucket.clone()));
+    }
+    if !shared.options.once && shared.options.digest_rate > 0 {
+        beside.spawn(digests::run(shared.clone()));
+    }
     let acknowledged = writer.acknowledged();
-    let sending = Sender::new(shared.clone(), packing, bucket, writer).run();
+    let sending = Sender::new(shared.clone(), packing, bucket.clone(), writer).run();
     tokio::pin!(sending, stop);
     let mut telling = tokio::time::interval(TELL_EVERY);
     let mut stopped = false;
-    let ended = loop {
+    let (ended, reached) = loop {
         tokio::select! {
             ended = &mut sending => break ended,
             () = &mut stop, if !stopped => {
@@ -119,18 +143,55 @@ async fn work(
             _ = telling.tick() => shared.listen.progress(&shared.progress()),
         }
     };
+    if let Ended::Fenced(place) = ended {
+        fenced(shared, &bucket, cluster, place, &reached).await;
+    }
     shared.stop.store(true, Ordering::Relaxed);
     polled.notified().await;
-    copying.abort();
+    beside.shutdown().await;
     let next = *acknowledged.borrow();
     finish(shared, ended, next)
 }
 
+/// Said before anything else: clients have to be kept from this server. Then what is lost is written down.
+async fn fenced(
+    shared: &Shared,
+    bucket: &Bucket,
+    cluster: ClusterId,
+    place: Place,
+    reached: &BTreeMap<String, u64>,
+) {
+    shared.warn(format!(
+        "FENCED: another process continues the history behind {place}. What this QuestDB commits reaches no replica"
+    ));
+    if let Some(command) = &shared.options.on_fence {
+        let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+        match std::process::Command::new(shell).args([flag, command]).status() {
+            Ok(status) => shared.note(format!("the command for being fenced ended with {status}")),
+            Err(error) => shared.warn(format!("the command for being fenced can't be run: {error}")),
+        }
+    }
+    let report = divergent::report(shared, cluster, place, reached);
+    let lost =
+        report.tables.iter().map(|table| (table.directory.clone(), (table.first, table.last))).collect();
+    shared.journal(Note::Fenced { n: place.n, lost });
+    for table in &report.tables {
+        let (name, first, last) = (&table.name, table.first, table.last);
+        shared.warn(format!("{name}: transactions {first} to {last} are not in the history"));
+    }
+    if report.tables.is_empty() {
+        return;
+    }
+    match divergent::put(bucket, place.dir, &report).await {
+        Ok(key) => {
+            shared.note(format!("{key} has what is not in the history; `understudy divergent` shows it"))
+        }
+        Err(failure) => shared.warn(format!("no report of it can be written: {}", failure.message)),
+    }
+}
+
 fn finish(shared: &Shared, ended: Ended, next: u64) -> Result<Report, Failure> {
-    let stopped_of = |table: &Tracked| match &table.state {
-        State::Stopped { why } => Some((table.token.name.clone(), why.clone())),
-        _ => None,
-    };
+    let stopped_of = |table: &Tracked| Some((table.token.name.clone(), table.obstacle()?.to_owned()));
     let stopped = shared.tables.lock().values().filter_map(stopped_of).collect();
     let report = Report { progress: shared.progress(), next, fenced: false, stopped };
     match ended {
@@ -178,6 +239,7 @@ fn share(
     listen: Arc<dyn Listen>,
     journal: JournalWriter,
     learned: &Learned,
+    hints: mpsc::UnboundedSender<Tell>,
 ) -> Result<Shared, Failure> {
     let tables = Tables::default();
     for (dir, known) in &learned.tables {
@@ -205,6 +267,11 @@ fn share(
         copies: Notify::new(),
         counts: Counts::default(),
         trouble: Mutex::default(),
+        handed_in: AtomicU64::new(0),
+        confirmed: Mutex::default(),
+        hints,
+        digests: Mutex::default(),
+        snapshots: AtomicU64::new(0),
     })
 }
 
@@ -227,7 +294,8 @@ impl Shared {
         let files = BesideFiles::open(&self.options.db, &self.options.own)?;
         let registry = Registry::read(&files)?;
         for name in &self.options.rebase {
-            let token = registry.find(name).or_else(|| registry.tables.iter().find(|token| token.dir == *name));
+            let token =
+                registry.find(name).or_else(|| registry.tables.iter().find(|token| token.dir == *name));
             let Some(token) = token.filter(|token| !token.dropped) else {
                 return Err(Failure::failed(format!("--rebase {name}: there is no such table")));
             };
@@ -293,7 +361,8 @@ fn check_database(options: &Options, learned: &Learned) -> Result<(), Failure> {
     if learned.live().any(is_there) {
         return Ok(());
     }
-    let failure = format!("the bucket holds the history of a database without any table of {}", options.db.display());
+    let failure =
+        format!("the bucket holds the history of a database without any table of {}", options.db.display());
     Err(Failure::failed(failure).advise("give --to an empty place, or --db the database that it belongs to"))
 }
 

@@ -116,8 +116,18 @@ impl Tracked {
     pub(super) fn is_done(&self) -> bool {
         match self.state {
             State::Stopped { .. } | State::Ended => true,
-            State::Wanting { .. } | State::Copied { .. } => false,
+            State::Copied { .. } => false,
+            _ if self.trouble.is_some() => true,
+            State::Wanting { .. } => false,
             State::Following => !self.dropped && self.shipped.is_some_and(|shipped| shipped >= self.max_txn),
+        }
+    }
+
+    /// What keeps it from going on, if anything does.
+    pub(super) fn obstacle(&self) -> Option<&str> {
+        match &self.state {
+            State::Stopped { why } => Some(why),
+            _ => self.trouble.as_deref(),
         }
     }
 
@@ -137,5 +147,6 @@ pub(super) fn not_replicated(table: &TableToken) -> Option<&'static str> {
     if table.is_system() {
         return Some("a table that QuestDB keeps for itself");
     }
-    (table.kind == TableKind::Plain).then_some("it has no WAL; ALTER TABLE ... SET TYPE WAL and a restart give it one")
+    (table.kind == TableKind::Plain)
+        .then_some("it has no WAL; ALTER TABLE ... SET TYPE WAL and a restart give it one")
 }

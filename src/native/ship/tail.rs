@@ -14,7 +14,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 const RHYTHM: [(Duration, Duration); 3] = [
     (Duration::from_secs(1), Duration::from_millis(5)),
     (Duration::from_secs(60), Duration::from_millis(50)),
-    (Duration::MAX, Duration::from_millis(900)),
+    (Duration::MAX, Duration::from_millis(950)),
 ];
 
 /// A log that is followed.
@@ -86,8 +86,7 @@ impl Tail {
     #[cfg(unix)]
     fn drop_deleted(&mut self) {
         use cap_std::fs::MetadataExt;
-        let deleted =
-            |file: &File| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
+        let deleted = |file: &File| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
         if self.file.as_ref().is_some_and(deleted) {
             self.file = None;
         }
@@ -141,10 +140,10 @@ mod tests {
     fn a_quiet_log_is_looked_at_less_often() {
         let begun = Instant::now();
         let mut tail = Tail::new("t~1", begun);
-        assert_eq!(tail.pause(begun), Duration::from_millis(900));
+        assert_eq!(tail.pause(begun), Duration::from_millis(950));
         tail.changed = Some(begun);
         assert_eq!(tail.pause(begun), Duration::from_millis(5));
         assert_eq!(tail.pause(begun + Duration::from_secs(30)), Duration::from_millis(50));
-        assert_eq!(tail.pause(begun + Duration::from_secs(300)), Duration::from_millis(900));
+        assert_eq!(tail.pause(begun + Duration::from_secs(300)), Duration::from_millis(950));
     }
 }

@@ -3,7 +3,7 @@
 use super::disk::{Disk, DiskReader};
 use super::log::replace_file;
 use crate::table::files::{TabIndex, Upgrade, encode_registry};
-use crate::wal::{Error, Files, Registry, Result, TableToken};
+use crate::wal::{Error, Files, Registry, Result, TableKind, TableToken};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -56,8 +56,7 @@ impl Database {
     /// # Errors
     /// [`Error::Unsupported`] where another table has that name or directory apart from case.
     pub fn enter(&mut self, token: &TableToken) -> Result<()> {
-        let taken = keys(token).into_iter().filter_map(|key| self.tables.get(*self.taken.get(&key)?));
-        let other = taken.into_iter().find(|table| table.dir != token.dir);
+        let other = self.other(token);
         if let Some(other) = other {
             let what = format!(
                 "table {:?} has the name or directory of {:?} ({})",
@@ -79,6 +78,16 @@ impl Database {
         self.taken.extend(keys(token).map(|key| (key, place)));
         self.changed = true;
         Ok(())
+    }
+
+    /// Whether another table that follows a log has this one's name or directory.
+    pub(super) fn is_taken_for_now(&self, token: &TableToken) -> bool {
+        self.other(token).is_some_and(|other| other.kind != TableKind::Plain)
+    }
+
+    fn other(&self, token: &TableToken) -> Option<&TableToken> {
+        let taken = keys(token).into_iter().filter_map(|key| self.tables.get(*self.taken.get(&key)?));
+        taken.into_iter().find(|table| table.dir != token.dir)
     }
 
     /// Takes a table out. Its directory is not touched.

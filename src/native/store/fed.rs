@@ -36,9 +36,15 @@ impl Replication {
         self.workers.get(*self.places.get(dir)?)
     }
 
-    /// The last transaction that a table has, once it has been made.
+    /// The last transaction that a table has, once it has been made and is in the registry.
     pub fn applied(&self, dir: &str) -> Option<u64> {
-        self.worker(dir).filter(|worker| worker.is_made()).map(|worker| worker.progress().0)
+        let there = |worker: &&Worker| worker.is_made() && worker.entered.is_some();
+        self.worker(dir).filter(there).map(|worker| worker.progress().0)
+    }
+
+    /// Whether the table can't be entered into the registry, as another one still has its name.
+    pub fn waits_for_name(&self, dir: &str) -> bool {
+        self.places.get(dir).is_some_and(|place| self.unentered.contains(place))
     }
 
     /// The tables as the directory's registry has them.
@@ -104,10 +110,10 @@ impl Replication {
             self.places.insert(moved.token().dir.clone(), place);
         }
         let last = self.workers.len();
-        if let Some(awake) = &mut self.awake {
-            awake.remove(&place);
-            if awake.remove(&last) && place < last {
-                awake.insert(place);
+        for places in self.awake.iter_mut().chain([&mut self.unentered]) {
+            places.remove(&place);
+            if places.remove(&last) && place < last {
+                places.insert(place);
             }
         }
     }

@@ -38,6 +38,8 @@ pub struct Replication {
     pub(super) places: BTreeMap<String, usize>,
     /// Workers that have something to do, if a driver tells.
     pub(super) awake: Option<BTreeSet<usize>>,
+    /// Workers of tables whose name another one still has.
+    pub(super) unentered: BTreeSet<usize>,
     /// Directories that somebody else is at.
     pub(super) held_back: BTreeSet<String>,
     pool: rayon::ThreadPool,
@@ -81,6 +83,7 @@ impl Replication {
             workers: Vec::new(),
             places: BTreeMap::new(),
             awake: None,
+            unentered: BTreeSet::new(),
             held_back: BTreeSet::new(),
             pool,
             options,
@@ -227,10 +230,13 @@ impl Replication {
 
     /// Brings the registry in line with the tables.
     fn enter(&mut self) -> Result<()> {
-        let awake = &self.awake;
-        let workers = self.workers.iter_mut().enumerate();
-        let seen = |index: &usize| awake.as_ref().is_none_or(|awake| awake.contains(index));
-        for (_, worker) in workers.filter(|(index, _)| seen(index)) {
+        let places: Vec<usize> = match &self.awake {
+            None => (0..self.workers.len()).collect(),
+            Some(awake) => awake.union(&self.unentered).copied().collect(),
+        };
+        self.unentered.clear();
+        for place in places {
+            let Some(worker) = self.workers.get_mut(place) else { continue };
             if let Standing::Dropped { .. } = worker.standing() {
                 if self.database.find(&worker.token().dir).is_some() {
                     self.database.remove(&worker.token().dir);
@@ -238,8 +244,13 @@ impl Replication {
                 }
                 worker.remove_files()?;
             } else if worker.is_made() && worker.entered.as_ref() != Some(worker.token()) {
+                let waits = self.awake.is_some() && self.database.is_taken_for_now(worker.token());
                 match self.database.enter(worker.token()) {
                     Ok(()) => worker.entered = Some(worker.token().clone()),
+                    // Of the table that has the name, what renames or drops it is still to come.
+                    Err(_) if waits => {
+                        self.unentered.insert(place);
+                    }
                     Err(error) => worker.fail(error),
                 }
             }

@@ -2,6 +2,8 @@
 
 mod apply;
 mod diff;
+mod doctor;
+mod generate;
 mod help;
 mod inspect;
 mod replay;
@@ -17,7 +19,15 @@ use std::process::{Command, Output, Stdio};
 fn understudy(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
     command.args(arguments).stdin(Stdio::null());
-    for name in ["COLUMNS", "LINES", "NO_COLOR", "UNDERSTUDY_BIND"] {
+    for name in [
+        "COLUMNS",
+        "LINES",
+        "NO_COLOR",
+        "QDB_REPLICATION_OBJECT_STORE",
+        "UNDERSTUDY_BIND",
+        "UNDERSTUDY_LOG",
+        "UNDERSTUDY_LOG_FORMAT",
+    ] {
         command.env_remove(name);
     }
     command

@@ -39,7 +39,7 @@ export class Double {
   readonly #tables: Map<string, Made>;
   readonly #at = new Map<string, number>();
   readonly #problems: Problem[] = [];
-
+  cluster = () => null;
   constructor() {
     this.#tables = new Map(
       [
