@@ -23,11 +23,16 @@ def measured(options) -> dict:
     with Place(options, "burden", "fs", SERVER_CORE) as place:
         place.load("warm", 1, ROWS, 0, options.round_seconds, SERVER_CORE).done()
         place.primary.wait_applied()
-        full = rounds(options, place, ("without", "ship"), options.pairs, 0)
-        rate = interval([r["rows"] / r["seconds"] for r in full["without"]])["median"] / ROWS / 2
-        half = rounds(options, place, ("without", "ship"), options.pairs, rate)
-        replicas = rounds(options, place, ("0", "1", "4"), max(options.pairs // 2, 3), 0)
-    return {"full": summary(full, "without"), "half": summary(half, "without"), "replicas": summary(replicas, "0")}
+        found, wanted = {}, lambda name: options.only in (None, name)
+        if wanted("full") or wanted("half"):
+            full = rounds(options, place, ("without", "ship"), options.pairs, 0)
+            found["full"] = summary(full, "without")
+        if wanted("half"):
+            rate = interval([r["rows"] / r["seconds"] for r in full["without"]])["median"] / ROWS / 2
+            found["half"] = summary(rounds(options, place, ("without", "ship"), options.pairs, rate), "without")
+        if wanted("replicas"):
+            found["replicas"] = summary(rounds(options, place, ("0", "1", "4"), max(options.pairs // 2, 3), 0), "0")
+    return found
 
 
 def rounds(options, place: Place, kinds: tuple, count: int, rate: float) -> dict:

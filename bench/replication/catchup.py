@@ -28,7 +28,7 @@ def measured(options) -> dict:
     try:
         # The shipper links files beside the database: on its own copy.
         copy(log.db, work / "primary" / "db")
-        found["apply"] = [timed(options, work, "apply", [options.understudy, "apply", work / "primary" / "db", "--to", work / "applied" / "db", "--commit-mode", "nosync", "--no-progress"]) for _ in range(options.runs)]
+        found["apply"] = [timed(options, work, "applied", [options.understudy, "apply", work / "primary" / "db", "--to", work / "applied" / "db", "--commit-mode", "nosync", "--no-progress"]) for _ in range(options.runs)]
         for name in ("fs", "seaweedfs"):
             found["stores"][name] = of_store(options, work, name)
     finally:

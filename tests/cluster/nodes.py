@@ -11,6 +11,8 @@ from pathlib import Path
 
 # Where `_txn` has the seqTxn in the area that is in force, and `_txnlog` its last one.
 TXN_SEQ, LOG_LAST = 80, 4
+# Several nodes on one machine: none listens for metrics, all would on the same port.
+ENVIRONMENT = {"NO_COLOR": "1", "QDB_HTTP_MIN_ENABLED": "false"}
 
 
 class Node:
@@ -26,7 +28,7 @@ class Node:
             out.write(f"--- {' '.join(self.command[:3])} ...\n".encode())
             out.flush()
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-                                            env=os.environ | {"NO_COLOR": "1"})
+                                            env=os.environ | ENVIRONMENT)
         return self
 
     @property
