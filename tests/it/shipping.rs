@@ -255,7 +255,7 @@ fn whole() -> Recording {
 
 #[test]
 fn a_snapshot_stands_for_the_log_before_it() {
-    let place = Place::of(&whole());
+    let place = Place::of(&applied("files/indexes"));
     let options = Options { snapshot_now: true, ..place.options() };
     let (report, lines) = place.ship_with(options);
     let report = report.unwrap();
