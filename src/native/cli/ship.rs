@@ -74,7 +74,10 @@ pub(super) fn run(out: &Out, args: Ship) -> Result<Exit> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("no threads: {error}")))?;
-    let report = runtime.block_on(drive(*out, args))?;
+    let report = runtime.block_on(drive(*out, args));
+    // A copy that is being made is begun anew next time.
+    runtime.shutdown_background();
+    let report = report?;
     tell(out, &report)?;
     Ok(match (report.fenced, report.stopped.is_empty()) {
         (true, _) => Exit::Fenced,
