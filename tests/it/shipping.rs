@@ -412,6 +412,21 @@ fn a_bucket_of_another_database_is_refused() {
 }
 
 #[test]
+fn a_registry_that_is_not_written_yet_is_waited_for() {
+    let place = Place::of(&recording("trading_day"));
+    let tables = Registry::read(&DiskFiles::open(place.db()).unwrap()).unwrap().tables;
+    let path = place.db().join("tables.d.0");
+    fs::write(&path, [0; 4096]).unwrap();
+    let server = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        fs::write(&path, understudy::table::files::encode_registry(&tables)).unwrap();
+    });
+    let report = place.ship().unwrap();
+    server.join().unwrap();
+    assert!(report.progress.transactions > 1000, "{report:?}");
+}
+
+#[test]
 fn tables_that_are_dropped_or_renamed_are_told() {
     let place = Place::of(&recording("trading_day"));
     place.ship().unwrap();

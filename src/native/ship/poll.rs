@@ -21,6 +21,8 @@ const REGISTRY_WHOLE_EVERY: Duration = Duration::from_secs(30);
 /// The shortest pause between two rounds, with and without tables that something came for lately.
 const QUICK: Duration = Duration::from_millis(5);
 const CALM: Duration = Duration::from_millis(100);
+/// How long a registry that can't be read is waited for at the start.
+const BEGINNING: Duration = Duration::from_secs(10);
 /// How often it is measured what only our links hold.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 /// Logs that are kept open where the system's limit is not known, and otherwise at most.
@@ -85,7 +87,14 @@ impl Poll {
             open_max: open_max(),
             not_replicated: BTreeMap::new(),
         };
-        poll.registry(Instant::now())?;
+        // A server that has just begun has not written its registry yet.
+        let begun = Instant::now();
+        while let Err(failure) = poll.registry(Instant::now()) {
+            if begun.elapsed() >= BEGINNING {
+                return Err(failure);
+            }
+            std::thread::sleep(CALM);
+        }
         poll.look(Instant::now(), true);
         Ok(poll)
     }

@@ -291,6 +291,9 @@ impl Tracked {
 impl Shared {
     /// Has the tables that an operator named begin anew.
     fn rebase(&self) -> Result<(), Failure> {
+        if self.options.rebase.is_empty() {
+            return Ok(());
+        }
         let files = BesideFiles::open(&self.options.db, &self.options.own)?;
         let registry = Registry::read(&files)?;
         for name in &self.options.rebase {

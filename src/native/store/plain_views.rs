@@ -52,13 +52,13 @@ pub(super) fn take_over(disk: &dyn Disk, source: &dyn Files, token: &TableToken,
 }
 
 /// A view's last transaction, and its files by name.
-pub type ViewFiles = (u64, Vec<(&'static str, Bytes)>);
+pub(crate) type ViewFiles = (u64, Vec<(&'static str, Bytes)>);
 
 /// A view's last transaction, and its files by name; `None` while the server is about to change them.
 ///
 /// # Errors
 /// What reading answers.
-pub fn view_files(source: &dyn Files, dir: &str) -> Result<Option<ViewFiles>> {
+pub(crate) fn view_files(source: &dyn Files, dir: &str) -> Result<Option<ViewFiles>> {
     let before = state(source, dir)?;
     let (applied, sequenced) = before;
     if applied != sequenced {
