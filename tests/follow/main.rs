@@ -11,7 +11,6 @@ mod test_bucket;
 
 use crate::common::{Recording, csv, recordings};
 use crate::test_bucket::{TestBucket, applied, created, entry, run};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
