@@ -109,10 +109,20 @@ class Cluster:
         if not name:
             self.store.mode(verb)
         elif verb == "start":
+            if name == "b":
+                self.purged()
             self.nodes[name].start()
         else:
             self.nodes[name].kill()
             self.nodes[name].process = None
+
+    def purged(self) -> None:
+        """The primary no longer has the first segments of what is shipped: what comes now can only come from the bucket."""
+        trades = next(self.primary.db.glob("trades~*"))
+        until = time.monotonic() + 30
+        while list(trades.glob("wal*/0")):
+            assert time.monotonic() < until, f"QuestDB has purged nothing of {trades.name}"
+            time.sleep(0.2)
 
     def level(self) -> float:
         dirs = [t["directoryName"] for t in verify.listed(self.primary) if t["table_type"] != "V"]

@@ -410,3 +410,98 @@ fn what_happens_is_in_the_journal() {
     });
     assert_eq!(last, Some(subject.count), "{notes:?}");
 }
+
+#[test]
+fn tables_of_another_history_are_not_taken_over() {
+    let (recording, subject) = one("ooo");
+    let (files, token) = (&recording.files, &subject.token);
+    let mut bucket = TestBucket::new(1);
+    bucket.put(vec![created(files, token), run(files, token, 1, 2)]);
+    let dir = tempfile::tempdir().unwrap();
+    follow(&bucket, dir.path());
+    std::fs::remove_dir_all(dir.path().join("understudy")).unwrap();
+    match Replica::start(bucket.open(), options(dir.path())) {
+        Ok(_) => panic!("it is refused"),
+        Err(failure) => assert!(failure.message.contains("is no replica's directory"), "{failure:?}"),
+    }
+}
+
+#[test]
+fn tables_may_exchange_their_names() {
+    let recording = named("rename_drop");
+    let subjects = subjects(&recording);
+    let renamed = |subject: &&Subject| subject.token.dir.split('~').next() != Some(&*subject.token.name);
+    assert!(subjects.iter().filter(renamed).count() > 1);
+    let mut bucket = TestBucket::new(1);
+    // All of each table's history at once, in either order: names are free only when another table is renamed.
+    for subject in subjects.iter().rev() {
+        let Subject { token, count, table } = subject;
+        let mut pack = vec![created(&recording.files, token), run(&recording.files, token, 1, *count)];
+        if let Standing::Dropped { .. } = table.standing {
+            pack.push(entry(token, What::Dropped));
+        }
+        bucket.put(pack);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let report = follow(&bucket, dir.path());
+    assert_eq!(report.result, Exit::Ok, "{report:?}");
+    subjects.iter().for_each(|subject| compare("rename_drop", dir.path(), subject));
+}
+
+/// An idle replica of many tables costs next to nothing.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "takes a minute, and is about what the whole machine does"]
+fn ten_thousand_idle_tables_cost_next_to_nothing() {
+    let (recording, subject) = one("ooo");
+    let mut bucket = TestBucket::new(1);
+    let packs: u64 = 10;
+    for pack in 0..packs {
+        let mut entries = Vec::new();
+        for table in 0..1000 {
+            let id = (pack * 1000 + table) as i32 + 1;
+            for mut entry in
+                [created(&recording.files, &subject.token), run(&recording.files, &subject.token, 1, 2)]
+            {
+                entry.token = Token { dir: format!("t{id}~{id}"), id, name: format!("t{id}"), ..entry.token };
+                entries.push(entry);
+            }
+        }
+        bucket.put(entries);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("conf")).unwrap();
+    std::fs::write(dir.path().join("conf/server.conf"), "http.min.enabled=false\n").unwrap();
+    let begun = Instant::now();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_understudy"))
+        .args(["replica", "--dir", dir.path().to_str().unwrap()])
+        .args(["--from", &format!("fs::root={};", bucket.path().display())])
+        .spawn()
+        .unwrap();
+    let applied = || {
+        let place = std::fs::read(dir.path().join("understudy/place.json")).unwrap_or_default();
+        serde_json::from_slice::<serde_json::Value>(&place).is_ok_and(|place| place["n"] == packs)
+    };
+    while !applied() {
+        assert!(begun.elapsed() < Duration::from_secs(300) && child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let took = begun.elapsed();
+    let process = format!("/proc/{}", child.id());
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("{process}/stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    std::thread::sleep(Duration::from_secs(2));
+    let before = ticks();
+    std::thread::sleep(Duration::from_secs(10));
+    let used = ticks() - before;
+    let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
+    let anonymous = status.lines().find(|line| line.starts_with("RssAnon")).unwrap().to_owned();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let kib: u64 = anonymous.split_whitespace().nth(1).unwrap().parse().unwrap();
+    eprintln!("10,000 tables in {took:?}; idle {} % of a core, {kib} KiB", used as f64 / 10.0);
+    assert!(used <= 10 && kib < 64 << 10, "{used} ticks of 1,000, {kib} KiB");
+}

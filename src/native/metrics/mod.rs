@@ -306,7 +306,7 @@ mod tests {
             });
         }
         metrics.answered(Tried { op: Op::Get, outcome: Outcome::Ok, took: Duration::ZERO, bytes: 100 });
-        let text = metrics.clone().text();
+        let text = metrics.text();
         for line in [
             "understudy_role{role=\"primary\"} 1",
             "understudy_role{role=\"replica\"} 0",

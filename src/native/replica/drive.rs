@@ -21,6 +21,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// How often the place is written down while packs come.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// How soon tables that could do nothing are looked at again.
+const GLANCE: Duration = Duration::from_millis(100);
 /// Packs that are laid out at a time: each table's part of the log is laid out anew with each of them.
 const LAID_OUT: usize = 256;
 /// Bytes of packs that are fetched before there is room for them.
@@ -74,6 +76,8 @@ pub struct Replica {
     comparing: usize,
     saved: Instant,
     unsaved: bool,
+    /// The last round did something.
+    more: bool,
     said: Vec<String>,
     stop: Arc<AtomicBool>,
     runtime: Option<Runtime>,
@@ -171,6 +175,7 @@ impl Replica {
             comparing: 0,
             saved: Instant::now(),
             unsaved: true,
+            more: true,
             said: notices,
             stop: Arc::default(),
             runtime: Some(runtime),
@@ -189,7 +194,9 @@ impl Replica {
         self.hear(if idle { self.patience(wait) } else { Duration::ZERO })?;
         self.take_waiting()?;
         let stop = self.stop.clone();
+        self.more = false;
         while self.tables.round(&stop)? {
+            self.more = true;
             self.tell()?;
             self.hear(Duration::ZERO)?;
             if self.stop.load(std::sync::atomic::Ordering::Relaxed) || !self.waiting.is_empty() {
@@ -338,7 +345,11 @@ impl Replica {
         } else {
             wait
         };
-        let settled = if self.tables.is_busy() { Duration::ZERO } else { wait };
+        let settled = match self.tables.is_busy() {
+            true if self.more => Duration::ZERO,
+            true => wait.min(GLANCE),
+            false => wait,
+        };
         wait.min(due).min(save).min(settled)
     }
 

@@ -2,10 +2,13 @@
 
 use super::home::Home;
 use super::kept::{KeptNode, KeptPlace};
+use super::tables::is_replicated;
 use crate::ledger::{Cluster, GetAnswer, HeadHint, Key, Manifest, Object, Point, Reader};
 use crate::native::bucket::{self, Bucket};
 use crate::native::cluster::{get_document, join, register};
 use crate::native::outcome::{Failure, Result};
+use crate::native::store::{Database, RealDisk};
+use std::sync::Arc;
 
 /// What a replica kind's registration says.
 const KIND: &str = "replica";
@@ -24,6 +27,9 @@ pub(super) struct Start {
 /// Joins the cluster.
 pub(super) async fn start(bucket: &Bucket, home: &Home, name: &str) -> Result<Start> {
     let (known, place) = (home.node()?, home.place()?);
+    if known.is_none() {
+        is_new(home)?;
+    }
     let cluster = join(bucket, known.as_ref().map(|known| known.cluster)).await?;
     let place = place.unwrap_or_else(|| KeptPlace::new(&Point::start(&cluster), Default::default()));
     if place.point().cluster != cluster.cluster {
@@ -41,6 +47,22 @@ pub(super) async fn start(bucket: &Bucket, home: &Home, name: &str) -> Result<St
     }
     home.write_node(&KeptNode::new(cluster.cluster, node, name))?;
     Ok(Start { cluster, node, place, notices })
+}
+
+/// Tables that are there already are of nobody knows which history.
+fn is_new(home: &Home) -> Result<()> {
+    let disk = RealDisk::open(home.db())
+        .map_err(|error| Failure::failed(format!("{}: {error}", home.db().display())))?;
+    let database = Database::open(Arc::new(disk))?;
+    match database.tables().iter().find(|token| is_replicated(token)) {
+        None => Ok(()),
+        Some(token) => Err(Failure::failed(format!(
+            "{}: has table {:?} already, and is no replica's directory",
+            home.db().display(),
+            token.name
+        ))
+        .advise("begin with an empty directory")),
+    }
 }
 
 /// The bucket's history has to contain what this directory holds: a copied bucket that lived on does not.

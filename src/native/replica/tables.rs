@@ -127,7 +127,7 @@ impl Tables {
             base.is_some_and(|base| !base.done)
         };
         let database = Database::open(disk.clone())?;
-        for token in database.tables().iter().filter(|token| token.kind != TableKind::Plain) {
+        for token in database.tables().iter().filter(|token| is_replicated(token)) {
             match Applied::read(&DiskReader(&*disk), &token.dir) {
                 Ok(applied) => known.push((token_of(token), applied.seq_txn)),
                 // It is begun again.
@@ -326,9 +326,11 @@ impl Tables {
         self.taken.is_empty() && self.loading.is_empty()
     }
 
-    /// Whether all that is left are tables that failed, and are tried again later.
+    /// Whether all that is left are tables that failed and are tried again later, or that have no name yet.
     pub(super) fn waits_for_better_times(&self) -> bool {
-        self.loading.is_empty() && self.busy.is_empty() && !self.failing.is_empty()
+        let nameless = || self.busy.iter().all(|dir| self.replication.waits_for_name(dir));
+        let any = !self.failing.is_empty() || !self.busy.is_empty();
+        self.loading.is_empty() && any && nameless()
     }
 
     /// Whether there is something to apply.
@@ -410,7 +412,7 @@ impl Tables {
     }
 
     fn replicated(&self) -> impl Iterator<Item = &TableToken> {
-        self.replication.registered().iter().filter(|token| token.kind != TableKind::Plain)
+        self.replication.registered().iter().filter(|token| is_replicated(token))
     }
 
     /// Has a table taken from a copy. Nothing but that is done to it until it has come.
@@ -470,7 +472,8 @@ impl Tables {
 
     /// Sees how far a table has come.
     fn look_at(&mut self, dir: &str) {
-        let Some(worker) = self.replication.worker(dir) else {
+        let stopped = self.kept.get(dir).is_some_and(|table| table.stopped.is_some());
+        let Some(worker) = self.replication.worker(dir).filter(|_| !stopped) else {
             self.busy.remove(dir);
             return;
         };
@@ -589,16 +592,21 @@ impl Tables {
         &self.disk
     }
 
-    /// Whether this is a table without a WAL, which is none of the cluster's.
+    /// Whether this is a table without a WAL, or the system's, which is none of the cluster's.
     pub(super) fn is_own(&self, dir: &str) -> bool {
         let mut registered = self.replication.registered().iter();
-        registered.any(|token| token.dir == dir && token.kind == TableKind::Plain)
+        registered.any(|token| token.dir == dir && !is_replicated(token))
     }
 
     /// Whether anything of this table has come, or is there.
     pub(super) fn is_known(&self, dir: &str) -> bool {
         self.mirror.last(dir).is_some()
     }
+}
+
+/// Whether a table is one that a cluster has in common.
+pub(super) fn is_replicated(token: &TableToken) -> bool {
+    token.kind != TableKind::Plain && !token.is_system()
 }
 
 fn halted(dir: &str, stopped: &Stopped) -> Error {
