@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -25,6 +26,9 @@ def main() -> int:
     options = arguments()
     # Ends by an exception, so that nothing stays behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A thousand tables are some twenty thousand open files for QuestDB.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     options.dir.mkdir(parents=True, exist_ok=True)
     print(figures.machine(), flush=True)
     for name in options.parts or PARTS:
@@ -47,6 +51,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--warm-seconds", type=float, default=10, help="latency: time before that (default 10)")
     p.add_argument("--idle-seconds", type=float, default=240, help="cost: measured time at rest (default 240)")
     p.add_argument("--settle-seconds", type=float, default=75, help="cost: time before that (default 75)")
+    p.add_argument("--many", type=int, default=1000, help="cost: tables where there are many (default 1,000)")
     p.add_argument("--pairs", type=int, default=10, help="burden: rounds of each kind (default 10)")
     p.add_argument("--round-seconds", type=float, default=10, help="burden: seconds of each round (default 10)")
     p.add_argument("--rows", type=int, default=20_000_000, help="catchup: rows (default 20,000,000)")

@@ -12,26 +12,28 @@ from ingest import table_dir
 from measure import cpu_seconds, status_bytes
 from places import Place, nodes
 
-MANY = 1000
 ACTIVE_SECONDS = 60
 # Each table has about one commit in ten seconds, so that all of a thousand are active; the one table has all of them.
 COMMITS_PER_SECOND = 100.0
+# The server's files grow by 16 MiB each: a thousand tables would take 200 GB.
+SMALL_FILES = {"cairo.writer.data.append.page.size": "64k", "cairo.wal.writer.data.append.page.size": "64k", "cairo.wal.writer.event.append.page.size": "32k",
+               "cairo.o3.column.memory.size": "128k"}
 IDLE_PUTS_PER_MINUTE, IDLE_RSS, IDLE_CORES = 1, 64 << 20, 0.01
 
 
 def measured(options) -> dict:
-    return {"active": {tables: active(options, tables) for tables in (1, MANY)}, "idle": [idle(options, tables) for tables in (1, MANY)]}
+    return {"active": {tables: active(options, tables) for tables in (1, options.many)}, "idle": [idle(options, tables) for tables in (1, options.many)]}
 
 
 def active(options, tables: int) -> dict:
-    with Place(options, "requests", "seaweedfs") as place:
-        place.load("t", tables, 10, 0, 0).done()
+    with Place(options, "requests", "seaweedfs", more=SMALL_FILES) as place:
+        place.load("few", tables, 10, 0, 0).done()
         place.primary.wait_applied()
         proxy, connection = place.own_proxy()
         reading, reading_connection = place.own_proxy()
         ship, replica = place.ship(connection=connection), place.replica("a", connection=reading_connection)
         level(place, tables, "a", 300)
-        load = place.load("t", tables, 10, COMMITS_PER_SECOND, ACTIVE_SECONDS + 10)
+        load = place.load("few", tables, 10, COMMITS_PER_SECOND, ACTIVE_SECONDS + 10)
         time.sleep(5)
         before, before_reading = proxy.counts(), reading.counts()
         cpu = cpu_seconds(ship.pid), cpu_seconds(replica.pid)
@@ -48,8 +50,8 @@ def active(options, tables: int) -> dict:
 
 
 def idle(options, tables: int) -> dict:
-    with Place(options, "idle", "seaweedfs") as place:
-        place.load("t", tables, 10, 0, 0).done()
+    with Place(options, "idle", "seaweedfs", more=SMALL_FILES) as place:
+        place.load("few", tables, 10, 0, 0).done()
         place.primary.wait_applied()
         ways = [place.own_proxy() for _ in range(3)]
         members = [place.ship(connection=ways[0][1]), *(place.replica(name, connection=way[1]) for name, way in zip("ab", ways[1:]))]
@@ -72,7 +74,7 @@ def idle(options, tables: int) -> dict:
 
 def level(place: Place, tables: int, name: str, seconds: float) -> None:
     db = place.primary.db
-    dirs = [table_dir(db, "t" if tables == 1 else f"t{t}").name for t in range(tables)]
+    dirs = [table_dir(db, "few" if tables == 1 else f"few{t}").name for t in range(tables)]
     nodes.wait_level(db, dirs, {n: place.work / n.name / "db" for n in place.nodes if n.name == name}, seconds)
 
 

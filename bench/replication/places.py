@@ -25,13 +25,13 @@ PRIMARY = {"cairo.wal.purge.interval": "30000"}
 class Place:
     """A folder with everything of one measurement; leaves nothing running."""
 
-    def __init__(self, options, name: str, store: str, cores: str | None = None):
+    def __init__(self, options, name: str, store: str, cores: str | None = None, more: dict | None = None):
         self.options = options
         self.work = options.dir / name
         shutil.rmtree(self.work, ignore_errors=True)
         (self.work / "primary").mkdir(parents=True)
         self.store = stores.Store(store, self.work, options.tools)
-        self.primary = Server(self.work / "primary", options.questdb, apply=True, cores=cores, heap="1g", extra=PRIMARY)
+        self.primary = Server(self.work / "primary", options.questdb, apply=True, cores=cores, heap="1g", extra=PRIMARY | (more or {}))
         self.nodes: list[nodes.Node] = []
         self._proxies = []
 
