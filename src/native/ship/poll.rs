@@ -333,6 +333,8 @@ impl Poll {
             }
             self.not_replicated.insert(dir, (why, first || known.is_some()));
         }
+        let count = self.not_replicated.values().filter(|(_, told)| *told).count();
+        self.shared.counts.not_replicated.store(count as u64, Ordering::Relaxed);
         if new.is_empty() {
             return;
         }
@@ -341,7 +343,9 @@ impl Poll {
                 registry.tables.iter().find(|token| token.dir == *dir).map_or(dir, |token| &token.name);
             self.shared.note(format!("{name} is not replicated: {why}"));
         }
-        self.shared.journal(Note::NotReplicated { tables: new });
+        let told = self.not_replicated.iter().filter(|(_, (_, told))| *told);
+        let tables = told.map(|(dir, (why, _))| (dir.clone(), why.clone())).collect();
+        self.shared.journal(Note::NotReplicated { tables });
     }
 }
 

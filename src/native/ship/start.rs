@@ -161,6 +161,7 @@ async fn fenced(
     place: Place,
     reached: &BTreeMap<String, u64>,
 ) {
+    shared.listen.fenced();
     shared.warn(format!(
         "FENCED: another process continues the history behind {place}. What this QuestDB commits reaches no replica"
     ));
