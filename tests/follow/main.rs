@@ -1,7 +1,12 @@
 //! A replica's directory follows a bucket: to equal rows, whatever it is interrupted by.
 
 #![cfg(feature = "native")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used
+)]
 #![allow(unreachable_pub, reason = "modules that other test programs share")]
 
 #[path = "../common/mod.rs"]
