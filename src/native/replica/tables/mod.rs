@@ -35,6 +35,8 @@ pub(in crate::native::replica) struct Tables {
     loading: BTreeMap<String, Loading>,
     /// Tables with something to do.
     busy: BTreeSet<String>,
+    /// Tables of which transactions are missing behind those that came, with what is wrong.
+    gaps: BTreeMap<String, String>,
     /// The last transaction told of.
     told: BTreeMap<String, u64>,
     /// Tables that will be tried again.
@@ -111,6 +113,7 @@ impl Tables {
             point,
             loading: BTreeMap::new(),
             busy,
+            gaps: BTreeMap::new(),
             told,
             failing: BTreeMap::new(),
             diverged: BTreeSet::new(),
@@ -164,6 +167,8 @@ impl Tables {
                     self.digests.entry(dir.clone()).or_default().extend(digests);
                     self.busy.insert(dir);
                 }
+                // What came before the gap is applied first.
+                News::Broken { dir, why } if self.busy.contains(&dir) => drop(self.gaps.insert(dir, why)),
                 News::Broken { dir, why } => self.halt(&dir, Exit::Damaged, &why),
             }
         }
@@ -258,8 +263,21 @@ impl Tables {
         for dir in self.busy.clone() {
             self.look_at(&dir);
         }
+        self.stop_at_gaps();
         self.settle();
         Ok(any)
+    }
+
+    /// Stops tables that have applied all that came before a gap.
+    fn stop_at_gaps(&mut self) {
+        let reached: Vec<String> =
+            self.gaps.keys().filter(|dir| !self.busy.contains(*dir)).cloned().collect();
+        for dir in reached {
+            let Some(why) = self.gaps.remove(&dir) else { continue };
+            if self.kept.get(&dir).is_none_or(|table| table.stopped.is_none()) {
+                self.halt(&dir, Exit::Damaged, &why);
+            }
+        }
     }
 
     /// What came of it since the last time.
@@ -294,6 +312,7 @@ impl Tables {
     /// Has a table taken from a copy. Nothing but that is done to it until it has come.
     fn take_from(&mut self, job: BaseJob) {
         self.busy.remove(&job.dir);
+        self.gaps.remove(&job.dir);
         self.digests.remove(&job.dir);
         if let Some(loading) = self.loading.get_mut(&job.dir) {
             loading.drop = false;
