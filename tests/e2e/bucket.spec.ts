@@ -153,8 +153,8 @@ test("nginx serves a bucket", async ({ page, home }) => {
     user +
       conf
         .replaceAll("PREFIX", prefix)
-        .replace("ROOT;", `${join(BUCKETS, "plain")};`)
-        .replace("PORT", `${port}`),
+        .replaceAll("ROOT;", `${join(BUCKETS, "plain")};`)
+        .replaceAll("PORT", `${port}`),
   );
   const server = spawn(nginx ?? "nginx", ["-c", join(prefix, "nginx.conf"), "-p", prefix], {
     stdio: "inherit",
