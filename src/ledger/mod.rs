@@ -41,7 +41,7 @@ mod writer;
 pub use action::{Action, Condition, GetAnswer, Pause, PutAnswer, Refused, Unsettled};
 pub use base::{BUNDLE_BYTES_MAX, Base, BaseFiles, BaseKind, Bundle, BundlePiece};
 pub use block::{BLOB_BYTES_MAX, BLOCK_INLINE_MAX, BLOCK_RAW_MAX, BLOCK_STORED_MAX, Block, Held};
-pub use catalog::{Catalog, Happened, Passed};
+pub use catalog::{Catalog, Copied, Happened, Passed};
 pub use claimant::{Claimant, Progress};
 pub use cleaner::Cleaner;
 pub use codec::{Codec, ZSTD_WINDOW_MAX};

@@ -1,8 +1,8 @@
 //! Watching a cluster's history without taking part in it: the reader's rules, with a [`Catalog`] as what is kept.
 
 use super::{
-    Action, Base, Catalog, Cluster, Document, Error, Event, GetAnswer, Key, Kind, Loaded, Manifest, Object,
-    Part, Point, Reader, Result, Sum,
+    Action, Base, Catalog, Cluster, Copied, Document, Error, Event, GetAnswer, Key, Kind, Loaded, Manifest,
+    Object, Part, Point, Reader, Result, Sum,
 };
 use std::collections::VecDeque;
 
@@ -13,8 +13,8 @@ use std::collections::VecDeque;
 pub struct Watch {
     reader: Reader,
     catalog: Catalog,
-    /// Copies to be read before the log goes on, each with the table's directory.
-    copies: VecDeque<(Sum, String)>,
+    /// Copies to be read before the log goes on.
+    copies: VecDeque<Copied>,
     /// The reader waits for a snapshot, which consists of these copies.
     loading: bool,
     /// The number behind which the history is known.
@@ -84,8 +84,8 @@ impl Watch {
         if let Some(error) = &self.stopped {
             return Step::Stopped(error.clone());
         }
-        if let Some((sum, _)) = self.copies.front() {
-            return Step::Get(Key::Blob(*sum));
+        if let Some(copied) = self.copies.front() {
+            return Step::Get(Key::Blob(copied.sum));
         }
         match self.reader.next() {
             Some(Action::Get { key }) if !self.idle => Step::Get(key),
@@ -95,8 +95,8 @@ impl Watch {
 
     /// Takes the answer to what [`next`](Self::next) asked for.
     pub fn give(&mut self, answer: &GetAnswer) {
-        if let Some((sum, dir)) = self.copies.front().cloned() {
-            self.give_copy(sum, &dir, answer);
+        if let Some(copied) = self.copies.front().cloned() {
+            self.give_copy(&copied, answer);
             return;
         }
         if let (Some(Action::Get { key: Key::Object(place) }), GetAnswer::Found(bytes)) =
@@ -159,14 +159,18 @@ impl Watch {
         self.begins_at
     }
 
-    fn give_copy(&mut self, sum: Sum, dir: &str, answer: &GetAnswer) {
+    fn give_copy(&mut self, copied: &Copied, answer: &GetAnswer) {
+        let (sum, dir) = (copied.sum, copied.dir.as_str());
         let GetAnswer::Found(bytes) = answer else {
             if self.loading {
                 self.loading = false;
                 self.copies.clear();
                 self.reader.loaded(Loaded::Missing);
             } else {
-                let why = "its copy is not in the bucket".to_owned();
+                let key = Key::Blob(sum);
+                let why = format!(
+                    "its copy is not in the bucket ({key}): restore that object from another copy of the bucket"
+                );
                 self.copies.pop_front();
                 self.catalog.break_off(dir, why);
             }
@@ -175,7 +179,7 @@ impl Watch {
         self.copies.pop_front();
         let key = Key::Blob(sum);
         let read = if Sum::of(bytes) == sum {
-            Base::read(key, bytes).and_then(|base| self.catalog.base(dir, &base))
+            Base::read(key, bytes).and_then(|base| self.catalog.base(copied, &base))
         } else {
             Err(Error::damaged(key, 0, "the blob's own bytes", Sum::of(bytes)))
         };
@@ -193,6 +197,7 @@ impl Watch {
     }
 }
 
-fn copies_of(parts: &[Part]) -> VecDeque<(Sum, String)> {
-    parts.iter().map(|part| (part.sum, part.name.clone())).collect()
+fn copies_of(parts: &[Part]) -> VecDeque<Copied> {
+    let copied = |part: &Part| Copied { sum: part.sum, of: part.name.clone(), dir: part.name.clone() };
+    parts.iter().map(copied).collect()
 }

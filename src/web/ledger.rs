@@ -139,7 +139,7 @@ impl Ledger {
     /// # Errors
     /// If it is not the one that the history names.
     pub fn put(&mut self, key: &str, bytes: Vec<u8>) -> JsOutcome<()> {
-        let key: Key = key.parse().map_err(|_| error_of("usage", "no key of a bucket"))?;
+        let key = key_of(key)?;
         self.watch.catalog_mut().put(key, Bytes::from(bytes)).map_err(thrown)
     }
 
@@ -148,8 +148,7 @@ impl Ledger {
     /// # Errors
     /// Bytes that are no such object, or another cluster's.
     pub fn document(&self, key: &str, bytes: &[u8]) -> JsOutcome<String> {
-        let parsed: Key = key.parse().map_err(|_| error_of("usage", "no key of a bucket"))?;
-        let read = match parsed {
+        let read = match key_of(key)? {
             Key::Head => HeadHint::read(key, bytes).map(|hint| (hint.cluster, text(&hint))),
             Key::Index(_) => IndexBlock::read(key, bytes).map(|block| (block.cluster, text(&block))),
             Key::Node(_) => Node::read(key, bytes).map(|node| (node.cluster, text(&node))),
@@ -168,6 +167,10 @@ impl Ledger {
     fn catalog(&self) -> &Catalog {
         self.watch.catalog()
     }
+}
+
+fn key_of(text: &str) -> JsOutcome<Key> {
+    text.parse::<Key>().map_err(|error| error_of("usage", &error.to_string()))
 }
 
 fn text(document: &impl Serialize) -> String {

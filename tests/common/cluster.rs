@@ -180,8 +180,9 @@ impl Bucket {
         assert_eq!(applied(&reader), seq_txn);
         let mut base = Base::new(&token_of(token), seq_txn, 0);
         let mut pieces = Vec::new();
+        // With the log's files, which a reader must not take for the log.
         walk(&folder.path().join(&token.dir), "", &mut |path, content| {
-            if !path.starts_with("wal") && !path.starts_with("txn_seq") {
+            if !path.starts_with("wal") {
                 pieces.push((path, 0, compressed(content)));
             }
         });
@@ -315,7 +316,7 @@ fn definition(files: &(dyn Files + Sync), dir: &str) -> Vec<Piece> {
     noted.pieces()
 }
 
-fn run(files: &(dyn Files + Sync), dir: &str, first: u64, last: u64) -> Run {
+pub fn run(files: &(dyn Files + Sync), dir: &str, first: u64, last: u64) -> Run {
     let log = SequencerLog::open(files, dir).unwrap();
     let part_size = match log.version {
         LogVersion::V1 => 0,

@@ -18,15 +18,17 @@ async function compare(page: Page, home: string, bucket: string, names: string[]
   for (const name of names) {
     for (const { dir, seqTxn, digest, rows, first } of expectedOf(name)) {
       await open(page, `${home}?src=${encodeURIComponent(bucket)}#table=${dir}&t=txn:${seqTxn}`);
-      const shown = await page.evaluate(() => {
-        const { table, rows } = globalThis.understudy?.shown ?? {};
-        return { table, rows };
-      });
+      const shown = await page.evaluate(async (of) => {
+        const stage = globalThis.understudy;
+        const rows = await stage?.engine.call("rowsText", [of, 0, 5]);
+        return { table: stage?.shown.table, rows };
+      }, dir);
       expect(shown.table).toMatchObject({ seqTxn, digest, rows });
       expect(shown.table?.standing.state).toBe("exact");
-      const [heading = ""] = first;
-      const columns = shown.rows?.columns.map((c) => `"${c.name}"`).join(",");
-      expect(columns).toBe(heading.trim());
+      const lines = [shown.rows?.columns.map((c) => c.name) ?? [], ...(shown.rows?.rows ?? [])];
+      expect(lines.map((line) => line.map((value) => value ?? "").join(","))).toEqual(
+        first.map((line) => line.trim().replaceAll('"', "")),
+      );
     }
   }
 }
@@ -151,8 +153,8 @@ test("nginx serves a bucket", async ({ page, home }) => {
     user +
       conf
         .replaceAll("PREFIX", prefix)
-        .replace("ROOT;", `${join(BUCKETS, "plain")};`)
-        .replace("PORT", `${port}`),
+        .replaceAll("ROOT;", `${join(BUCKETS, "plain")};`)
+        .replaceAll("PORT", `${port}`),
   );
   const server = spawn(nginx ?? "nginx", ["-c", join(prefix, "nginx.conf"), "-p", prefix], {
     stdio: "inherit",

@@ -1,7 +1,12 @@
 //! A replica's directory follows a bucket: to equal rows, whatever it is interrupted by.
 
 #![cfg(feature = "native")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used
+)]
 #![allow(unreachable_pub, reason = "modules that other test programs share")]
 
 #[path = "../common/mod.rs"]
@@ -11,7 +16,6 @@ mod test_bucket;
 
 use crate::common::{Recording, csv, recordings};
 use crate::test_bucket::{TestBucket, applied, created, entry, run};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

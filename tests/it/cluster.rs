@@ -88,6 +88,21 @@ fn a_log_is_written_and_read_and_a_new_writer_fences_the_old_one() {
 }
 
 #[test]
+fn a_writer_with_nothing_to_write_learns_that_it_was_fenced() {
+    let root = tempfile::tempdir().unwrap();
+    let bucket = bucket(root.path());
+    run(async {
+        let (cluster, _) = found(&bucket).await.unwrap();
+        let idle = PackWriter::start(bucket.clone(), Point::start(&cluster), 4, None);
+        let claimed = claim(&bucket, Reader::of(&cluster), async |_: Heard<'_>| Ok(())).await.unwrap();
+        assert!(matches!(claimed, Claimed::Won(_)));
+        let mut state = idle.state();
+        let fenced = state.wait_for(|state| matches!(state, WriterState::Fenced(_)));
+        tokio::time::timeout(Duration::from_secs(25), fenced).await.unwrap().unwrap();
+    });
+}
+
+#[test]
 fn of_two_claimants_one_writes() {
     let root = tempfile::tempdir().unwrap();
     let bucket = bucket(root.path());

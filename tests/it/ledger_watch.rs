@@ -85,6 +85,27 @@ fn a_correction_leaves_what_the_log_told_before_to_be_looked_at() {
 }
 
 #[test]
+fn copies_that_follow_each_other_in_one_pack_keep_their_own_files() {
+    let recording = recording("trading_day");
+    let mut bucket = Bucket::of(&recording, Plan { copied: Some(("trades", 500)), ..PLAIN });
+    let token = named(&recording.files, "trades");
+    let last = History::read(&recording.files, &token).unwrap().txn_count();
+    let first = bucket.copied_again(&recording, &token, 600);
+    let run = bucket.run_of(&recording, &token, 601, 700);
+    let second = bucket.copied_again(&recording, &token, last);
+    bucket.pack(Pack { tables: vec![first, run, second], ..Pack::default() }, 0);
+    let watched = Watched::open(&bucket, 1 << 20);
+    assert_eq!(play(&watched, &token, u64::MAX), play(&recording.files, &token, u64::MAX));
+    let between = named(&watched, "trades until txn 700");
+    assert_eq!(History::read(&watched, &between).unwrap().txn_count(), 700);
+    for seq_txn in [600, 650, 700] {
+        let (_, digest, rows) = play(&watched, &between, seq_txn);
+        let (_, expected, expected_rows) = play(&recording.files, &token, seq_txn);
+        assert_eq!((digest, rows), (expected, expected_rows), "at {seq_txn}");
+    }
+}
+
+#[test]
 fn the_history_of_the_cluster_is_told() {
     let bucket = Bucket::of(&recording("trading_day"), Plan { seal_after: 4, ..PLAIN });
     let watched = Watched::open(&bucket, 0);
@@ -300,6 +321,14 @@ fn exists(watch: &Watch, path: &str) -> wal::Result<u64> {
 }
 
 impl Bucket {
+    /// The news of these transactions.
+    fn run_of(&self, recording: &Recording, token: &TableToken, first: u64, last: u64) -> TableEntry {
+        let run = crate::cluster_made::run(&recording.files, &token.dir, first, last);
+        let token =
+            Token { dir: token.dir.clone(), id: token.id, name: token.name.clone(), kind: token.kind };
+        TableEntry { token, what: What::Transactions(run) }
+    }
+
     /// The news that a table starts anew from a copy of this recording.
     fn copied_again(&mut self, recording: &Recording, token: &TableToken, seq_txn: u64) -> TableEntry {
         let what = self.copy_of(&recording.files, token, seq_txn);

@@ -34,8 +34,6 @@ mod ledger_model;
 mod ledger_watch;
 mod recordings;
 #[cfg(feature = "native")]
-mod replica;
-#[cfg(feature = "native")]
 mod shipping;
 #[path = "../common/sim_disk.rs"]
 mod sim_disk;

@@ -53,12 +53,14 @@ function Short({ table, asked }: { table: TableState; asked: number }) {
 const NONE: [number, number][] = [];
 
 function TransactionFacts({ txn }: { txn: Transaction }) {
+  const copied = useSnapshot((s) => Boolean(s.shown.cluster)) && txn.purged;
   return (
     <>
       <p class="now-summary">
-        <KindMark kind={txn.kind} /> {txn.summary}
+        <KindMark kind={txn.kind} />{" "}
+        {copied ? "what it did is in the copy that the table begins with" : txn.summary}
       </p>
-      {txn.purged ? (
+      {txn.purged && !copied ? (
         <p class="note">QuestDB purged its rows after applying them; the log still knows the transaction.</p>
       ) : null}
       <dl class="facts">

@@ -72,6 +72,7 @@ function TableNotes({ table }: { table: TableInfo }) {
   if (table.kind !== "table") notes.push(table.kind === "plain" ? "no WAL" : table.kind);
   if (table.droppedAtTxn !== null) notes.push(`dropped at ${count(table.droppedAtTxn)}`);
   const purged = table.purged.reduce((sum, [from, to]) => sum + to - from + 1, 0);
-  if (purged > 0) notes.push(`rows of ${count(purged)} purged`);
+  const isBucket = useSnapshot((s) => Boolean(s.shown.cluster));
+  if (purged > 0) notes.push(isBucket ? `begins at ${count(purged)}` : `rows of ${count(purged)} purged`);
   return notes.length > 0 ? <span class="table-notes">{notes.join(" · ")}</span> : null;
 }

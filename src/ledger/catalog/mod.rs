@@ -11,7 +11,7 @@ mod shelf;
 use super::pack::{FilePiece, What};
 use super::{Base, Block, Codec, Error, Held, Key, Object, Pack, Place, Result, Sum, Token};
 use crate::table::files::encode_registry;
-use crate::wal::{self, Piece, TableToken};
+use crate::wal::{self, Piece, TableKind, TableToken};
 use bytes::Bytes;
 use extents::{Extents, Lies, Spot};
 use listed::Listed;
@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 /// The registry's file.
 const REGISTRY: &str = "tables.d.0";
+/// The sequencer's log, in a table's directory.
+const LOG: &str = "txn_seq/";
 /// Blocks up to this size are kept unpacked: headers, definitions.
 const HERE_MAX: u64 = 512;
 /// Objects that one reading asks for ahead.
@@ -39,6 +41,17 @@ pub struct Catalog {
     lost: BTreeMap<String, String>,
     shelf: Shelf,
     wanted: Vec<Key>,
+}
+
+/// A copy of a table that is to be handed in by [`Catalog::base`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The blob that lists its files.
+    pub sum: Sum,
+    /// The table's directory.
+    pub of: String,
+    /// The directory under which its files are listed.
+    pub dir: String,
 }
 
 impl Catalog {
@@ -70,7 +83,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::TooLarge`] or [`Error::Unsupported`]: nothing of it is taken then.
-    pub fn take(&mut self, object: &Object) -> Result<Vec<(Sum, String)>> {
+    pub fn take(&mut self, object: &Object) -> Result<Vec<Copied>> {
         let pack = object.pack()?;
         let (key, committed_us) = (object.head().place.key(), object.head().committed_us);
         for entry in &pack.tables {
@@ -80,7 +93,7 @@ impl Catalog {
         }
         self.pass(object, Some(&pack));
         self.shelf.put(key, object.bytes().clone());
-        let mut copies = Vec::new();
+        let mut copies: Vec<Copied> = Vec::new();
         for entry in &pack.tables {
             let dir = entry.token.dir.clone();
             let table = self.tables.entry(dir.clone()).or_insert_with(|| Listed::new(entry.token.clone()));
@@ -99,8 +112,13 @@ impl Catalog {
                 What::Renamed { to } => table.token.name.clone_from(to),
                 What::Dropped => table.end(committed_us, &mut self.files),
                 What::Base { seq_txn, manifest, .. } => {
-                    self.begin_at(&dir, *seq_txn, committed_us);
-                    copies.push((*manifest, dir));
+                    let until = self.begin_at(&dir, *seq_txn, committed_us);
+                    // A copy that another one follows in the same pack is where its table's log went.
+                    for copy in copies.iter_mut().filter(|copy| copy.dir == dir) {
+                        copy.dir = until.clone().unwrap_or_default();
+                    }
+                    copies.retain(|copy| !copy.dir.is_empty());
+                    copies.push(Copied { sum: *manifest, of: dir.clone(), dir });
                 }
                 What::Transactions(_) | What::Created { .. } | What::Digests { .. } => {}
             }
@@ -114,14 +132,14 @@ impl Catalog {
         self.pass(object, None);
     }
 
-    /// Adds the files of the copy of the table `dir`. One that no pack has named is the table's beginning, as in a
-    /// snapshot.
+    /// Adds the files of a table's copy. One that no pack has named is the table's beginning, as in a snapshot.
     ///
     /// # Errors
     /// [`Error::Damaged`] of another table's copy, [`Error::Unsupported`] of an unknown codec.
-    pub fn base(&mut self, dir: &str, base: &Base) -> Result<()> {
-        if base.directory != dir {
-            return Err(Error::damaged("a base", 0, format_args!("the table {dir}"), &base.directory));
+    pub fn base(&mut self, copied: &Copied, base: &Base) -> Result<()> {
+        if base.directory != copied.of {
+            let key = Key::Blob(copied.sum);
+            return Err(Error::damaged(key, 0, format_args!("the table {}", copied.of), &base.directory));
         }
         let token = Token {
             dir: base.directory.clone(),
@@ -129,7 +147,8 @@ impl Catalog {
             name: base.name.clone(),
             kind: base.token().kind,
         };
-        let dir = token.dir.clone();
+        let dir = copied.dir.clone();
+        let has_log = token.kind != TableKind::View;
         if !self.tables.contains_key(&dir) {
             self.tables.insert(dir.clone(), Listed::new(token));
             self.begin_at(&dir, base.seq_txn, 0);
@@ -137,7 +156,8 @@ impl Catalog {
         }
         for bundle in &base.bundles {
             let key = Key::Blob(bundle.sum);
-            for piece in &bundle.pieces {
+            // The log is laid out by what the packs bring of it.
+            for piece in bundle.pieces.iter().filter(|piece| !(has_log && piece.path.starts_with(LOG))) {
                 let codec = Codec::of(piece.codec).ok_or_else(|| {
                     Error::unsupported(key, piece.at, format_args!("codec {}", piece.codec))
                 })?;
@@ -246,18 +266,19 @@ impl Catalog {
     }
 
     /// A table starts anew from a copy. What its log told before stays to be looked at, under another name.
-    fn begin_at(&mut self, dir: &str, seq_txn: u64, time_us: i64) {
-        let Some(table) = self.tables.get_mut(dir) else { return };
+    /// Answers where that is.
+    fn begin_at(&mut self, dir: &str, seq_txn: u64, time_us: i64) -> Option<String> {
+        let table = self.tables.get_mut(dir)?;
         let before = self.files.take_dir(dir);
         let mut kept = table.clone();
         table.begin_at(seq_txn, time_us, &mut self.files);
-        if let Some(last) = kept.last.filter(|last| *last > kept.base) {
-            let until = format!("{dir}.until-{last}");
-            self.files.put_dir(&until, before);
-            kept.token.dir.clone_from(&until);
-            kept.token.name = format!("{} until txn {last}", kept.token.name);
-            self.tables.insert(until, kept);
-        }
+        let last = kept.last.filter(|last| *last > kept.base)?;
+        let until = format!("{dir}.until-{last}");
+        self.files.put_dir(&until, before);
+        kept.token.dir.clone_from(&until);
+        kept.token.name = format!("{} until txn {last}", kept.token.name);
+        self.tables.insert(until.clone(), kept);
+        Some(until)
     }
 
     /// Lists the files of an entry; answers those that are at hand.

@@ -175,11 +175,12 @@ pub(super) fn follow(
     let mut replica = Replica::start(bucket, options)?;
     let ready = Ready::default();
     let _server = match config.metrics.server && !until_caught_up {
-        true => Some(replica.serve(
-            config.metrics.bind,
-            config.metrics.enabled.then(|| metrics.clone()),
-            ready.clone(),
-        )?),
+        true => {
+            let shown = config.metrics.enabled.then(|| metrics.clone());
+            let server = replica.serve(config.metrics.bind, shown, ready.clone());
+            // Others can do without; the tables can't.
+            server.inspect_err(|failure| out.warn(&failure.message)).ok()
+        }
         false => None,
     };
     let stop = Arc::new(AtomicBool::new(false));

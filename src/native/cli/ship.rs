@@ -4,7 +4,9 @@ use super::out::Out;
 use super::progress::grouped;
 use crate::ledger::Signer;
 use crate::native::bucket::{Connection, open, probe};
-use crate::native::config::Config;
+use crate::native::config::{Config, Role};
+use crate::native::metrics::Metrics;
+use crate::native::metrics::server::{Ready, Server};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::ship::{self, Listen, Options, Progress, Report};
 use clap::Args;
@@ -51,7 +53,7 @@ pub(super) struct Ship {
     #[arg(long)]
     once: bool,
     /// Seconds after which a pack is sent that says nothing, while nothing happens; 0 for never
-    #[arg(long, value_name = "S", default_value_t = 5)]
+    #[arg(long, value_name = "S", default_value_t = 0)]
     beat: u64,
     /// Seconds between two snapshots, from which a new replica begins; `understudy.snapshot.interval` unless given
     #[arg(long, value_name = "S")]
@@ -74,7 +76,10 @@ pub(super) fn run(out: &Out, args: Ship) -> Result<Exit> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("no threads: {error}")))?;
-    let report = runtime.block_on(drive(*out, args))?;
+    let report = runtime.block_on(drive(*out, args));
+    // A copy that is being made is begun anew next time.
+    runtime.shutdown_background();
+    let report = report?;
     tell(out, &report)?;
     Ok(match (report.fenced, report.stopped.is_empty()) {
         (true, _) => Exit::Fenced,
@@ -100,8 +105,21 @@ async fn drive(out: Out, args: Ship) -> Result<Report> {
     let bucket =
         open(&connection, config.requests.clone()).map_err(|error| Failure::failed(error.to_string()))?;
     probe(&bucket).await.map_err(|error| Failure::failed(error.to_string()))?;
+    let metrics = Metrics::new(config.metrics.per_table);
+    metrics.role(Role::Primary);
+    let bucket = bucket.observed(Arc::new(metrics.clone()));
+    let ready = Ready::default();
+    let _server = match config.metrics.server && !args.once {
+        true => {
+            let shown = config.metrics.enabled.then(|| metrics.clone());
+            let server = Server::start(config.ship.bind, shown, ready.clone()).await;
+            server.inspect_err(|failure| out.warn(&failure.message)).ok()
+        }
+        false => None,
+    };
     let options = options(args, &config, root.join("understudy-ship"), db.clone());
-    let listener = Listener { out, told: Mutex::new(Told { at: Instant::now(), transactions: 0 }) };
+    let told = Told { at: Instant::now(), transactions: 0, last: Progress::default() };
+    let listener = Listener { out, metrics, ready, told: Mutex::new(told) };
     ship::ship(options, bucket, Arc::new(listener), interrupted()).await
 }
 
@@ -161,12 +179,38 @@ fn tell(out: &Out, report: &Report) -> Result<()> {
 /// Tells people how it goes.
 struct Listener {
     out: Out,
+    metrics: Metrics,
+    ready: Ready,
     told: Mutex<Told>,
 }
 
 struct Told {
     at: Instant,
     transactions: u64,
+    /// As it was measured last.
+    last: Progress,
+}
+
+impl Listener {
+    fn measure(&self, last: &Progress, progress: &Progress) {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let metrics = &self.metrics;
+        metrics.shipped_txns.inc_by(progress.transactions.saturating_sub(last.transactions));
+        metrics.shipped_bytes.inc_by(progress.stored_bytes.saturating_sub(last.stored_bytes));
+        metrics.packs.set(gauge(progress.next) - 1);
+        metrics.acknowledged.set(gauge(progress.acknowledged));
+        metrics.tables_replicated.set(gauge(progress.tables));
+        metrics.tables_not_replicated.set(gauge(progress.not_replicated));
+        metrics.tables_stopped.set(gauge(progress.stopped));
+        metrics.ship_disk_bytes.set(gauge(progress.disk_bytes));
+        if progress.snapshots > last.snapshots {
+            metrics.snapshot_now();
+        }
+        match &progress.trouble {
+            None => self.ready.yes(),
+            Some(why) => self.ready.no(why.clone()),
+        }
+    }
 }
 
 impl Listen for Listener {
@@ -178,15 +222,22 @@ impl Listen for Listener {
         self.out.warn(text);
     }
 
+    fn fenced(&self) {
+        self.metrics.fenced(true);
+        self.ready.no("fenced: another process continues the history");
+    }
+
     fn progress(&self, progress: &Progress) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.measure(&told.last, progress);
+        told.last = progress.clone();
         let every = Duration::from_secs(if std::io::stderr().is_terminal() { 5 } else { 30 });
         let passed = told.at.elapsed();
         if !self.out.progress || passed < every || progress.transactions == told.transactions {
             return;
         }
         let rate = (progress.transactions - told.transactions) as f64 / passed.as_secs_f64();
-        *told = Told { at: Instant::now(), transactions: progress.transactions };
+        (told.at, told.transactions) = (Instant::now(), progress.transactions);
         self.out.note(format!(
             "{} transactions in {} packs, {rate:.0} per second, {} behind",
             grouped(progress.transactions),

@@ -9,7 +9,7 @@ use crate::native::outcome::{Exit, Failure, Result, exit_of};
 use crate::native::store::lock::DirectoryLock;
 use crate::native::store::{CommitMode, Database, Disk, FileTable, RealDisk, STUCK};
 use crate::table::Standing;
-use crate::wal::TableToken;
+use crate::wal::{TableKind, TableToken};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -39,7 +39,9 @@ fn of_directory(out: &Out, named: &Path) -> Result<Exit> {
     let last = last_run(&dir);
     let mut exit = Exit::Ok;
     let mut tables = Vec::new();
-    for token in database.tables() {
+    // Views have no rows, and tables without a log are not ours.
+    let with_log = |token: &&TableToken| matches!(token.kind, TableKind::Wal | TableKind::MatView);
+    for token in database.tables().iter().filter(with_log) {
         let (told, ended, text) = of(&disk, token, &last, named);
         exit = exit.worse(ended);
         out.text(text)?;

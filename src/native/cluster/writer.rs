@@ -6,8 +6,10 @@ use crate::native::bucket::Bucket;
 use crate::native::outcome::{Exit, Failure};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 /// How a [`PackWriter`] is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +120,9 @@ fn ended(state: &WriterState) -> Failure {
     }
 }
 
+/// How often a writer that has nothing to write looks whether its next number is taken: whether it was fenced.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
 struct Task {
     bucket: Bucket,
     writer: Writer,
@@ -136,11 +141,15 @@ enum Done {
     Put(Key, PutAnswer, Option<String>),
     Got(Key, GetAnswer, Option<String>),
     Waited(Key),
+    /// Something stands where the next pack goes.
+    Occupied(Key),
 }
 
 impl Task {
     async fn run(mut self, mut offers: mpsc::Receiver<Offer>) {
         let mut open = true;
+        let mut looking = tokio::time::interval(LOOK_EVERY);
+        looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.send();
             self.tell(None);
@@ -153,9 +162,13 @@ impl Task {
             }
             tokio::select! {
                 offer = offers.recv(), if open && self.writer.slot().is_some() => match offer {
-                    Some(offer) => self.offer(offer),
+                    Some(offer) => {
+                        looking.reset();
+                        self.offer(offer);
+                    }
                     None => open = false,
                 },
+                _ = looking.tick(), if idle => self.look(),
                 Some(done) = self.requests.join_next(), if !self.requests.is_empty() => {
                     if let Ok(done) = done { self.take(done) }
                 }
@@ -182,6 +195,17 @@ impl Task {
         };
         // Who handed it in may have gone.
         let _ = number.send(answer);
+    }
+
+    /// Asks whether somebody has sealed the directory meanwhile, which a put would tell.
+    fn look(&mut self) {
+        let (bucket, key) = (self.bucket.clone(), self.behind.next.key());
+        self.requests.spawn(async move {
+            match get(&bucket, key).await.0 {
+                GetAnswer::Found(_) => Done::Occupied(key),
+                GetAnswer::NotFound | GetAnswer::Failed => Done::Waited(key),
+            }
+        });
     }
 
     /// Sends what the machine asks for.
@@ -228,6 +252,12 @@ impl Task {
                 self.tell(why);
             }
             Done::Waited(key) => self.writer.waited(key),
+            // An empty pack finds out what it is (rule W4); unless a pack was offered since, which finds it out as well.
+            Done::Occupied(key) if key == self.behind.next.key() => {
+                let (number, _nobody) = oneshot::channel();
+                self.offer(Offer { pack: Pack::default(), number });
+            }
+            Done::Occupied(_) => {}
         }
     }
 

@@ -7,7 +7,7 @@
 //! | [`properties`] | the file's syntax, Java's |
 //! | [`given`] | what was set, and where: file, environment, secrets' own files |
 //! | [`value`] | times and sizes |
-//! | [`print`] | the file with every setting, commented out |
+//! | [`mod@print`] | the file with every setting, commented out |
 //!
 //! A key that begins with `replication.`, `storage.policy.` or `understudy.` and is not known, or asks for what is not
 //! done, is an error that names key, line and the nearest known one. Other keys belong to the QuestDB beside us; those

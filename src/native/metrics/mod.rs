@@ -56,7 +56,7 @@ pub struct Metrics {
     pub packs: Gauge,
     /// `understudy_acknowledged_number`: all objects below it are in the bucket for good.
     pub acknowledged: Gauge,
-    /// `understudy_upload_duration_seconds`: from offering a pack to knowing that it is in the bucket.
+    /// `understudy_upload_duration_seconds`: from sending an object to knowing that it is in the bucket.
     pub upload_seconds: Histogram,
     /// `understudy_tables`: tables that are replicated.
     pub tables_replicated: Gauge,
@@ -148,7 +148,7 @@ impl Metrics {
 
     /// Registers what has labels or values of its own kind.
     fn register(&self, ours: &mut Registry) {
-        let help = "From offering a pack to knowing that it is in the bucket";
+        let help = "From sending an object to knowing that it is in the bucket";
         ours.register("upload_duration_seconds", help, self.upload_seconds.clone());
         ours.register("role", "1 for this node's role, 0 for the others", self.role.clone());
         ours.register(
@@ -217,6 +217,9 @@ impl Observe for Metrics {
     fn answered(&self, tried: Tried) {
         let labels = RequestLabels { op: tried.op, outcome: tried.outcome };
         self.requests.get_or_create(&labels).inc();
+        if (tried.op, tried.outcome) == (Op::PutIfAbsent, Outcome::Ok) {
+            self.upload_seconds.observe(tried.took.as_secs_f64());
+        }
         if tried.bytes > 0 {
             self.request_bytes.get_or_create(&OpLabel { op: tried.op }).inc_by(tried.bytes);
         }

@@ -34,13 +34,14 @@ fn lost(shared: &Shared, table: &Tracked, reached: &BTreeMap<String, u64>) -> Op
     if table.max_txn < first || table.is_view() {
         return None;
     }
-    let (rows, committed_us) = count(shared, dir, first, table.max_txn).unwrap_or((None, None));
+    let counted = count(shared, dir, first, table.max_txn);
+    let (rows, committed_us) = (counted.and_then(|(rows, _)| rows), counted.map(|(_, times)| times));
     let (name, directory, last) = (table.token.name.clone(), dir.clone(), table.max_txn);
     Some(DivergentTable { directory, name, first, last, rows, committed_us })
 }
 
 /// Rows of these transactions, and the commit times of the first and the last one.
-fn count(shared: &Shared, dir: &str, first: u64, last: u64) -> Option<(Option<u64>, Option<(i64, i64)>)> {
+fn count(shared: &Shared, dir: &str, first: u64, last: u64) -> Option<(Option<u64>, (i64, i64))> {
     let files = BesideFiles::open(&shared.options.db, &shared.options.own).ok()?;
     let log = SequencerLog::open(&files, dir).ok()?;
     let records = log.records(&files, first..=last.min(first + COUNTED - 1)).ok()?;
@@ -55,7 +56,7 @@ fn count(shared: &Shared, dir: &str, first: u64, last: u64) -> Option<(Option<u6
             (_, Err(_)) => None,
         };
     }
-    Some((rows, Some(times)))
+    Some((rows, times))
 }
 
 /// Puts a report at the first free number of its term.

@@ -60,7 +60,7 @@ impl Indexed {
         let numbers = k * INDEX_NUMBERS..(k + 1) * INDEX_NUMBERS;
         let objects: Vec<IndexEntry> = self.entries.range(numbers).map(|(_, entry)| entry.clone()).collect();
         let whole = objects.len() as u64 == INDEX_NUMBERS;
-        whole.then(|| IndexBlock { format: 1, cluster, k, objects, snapshot: self.snapshot })
+        whole.then_some(IndexBlock { format: 1, cluster, k, objects, snapshot: self.snapshot })
     }
 }
 
@@ -73,6 +73,7 @@ pub(super) async fn run(
 ) {
     let mut written: Option<Instant> = None;
     let mut newest: Option<Place> = None;
+    let mut dirty = false;
     let mut block = indexed.entries.keys().last().map_or(0, |last| last / INDEX_NUMBERS);
     // The process before this one may have ended right before it wrote it.
     put_block(&bucket, indexed.block_before(cluster, block * INDEX_NUMBERS)).await;
@@ -82,7 +83,7 @@ pub(super) async fn run(
             tell = told.recv() => match tell {
                 Some(Tell::Confirmed(place, entry)) => {
                     indexed.entry(place, entry);
-                    newest = Some(place);
+                    (newest, dirty) = (Some(place), true);
                     // Also when the last number of a block was a seal.
                     let next = (place.n + 1) / INDEX_NUMBERS;
                     if next > block {
@@ -90,14 +91,15 @@ pub(super) async fn run(
                         block = next;
                     }
                 }
-                Some(Tell::Snapshot(n)) => indexed.snapshot = Some(n),
+                Some(Tell::Snapshot(n)) => (indexed.snapshot, dirty) = (Some(n), true),
                 None => {
                     put_head(&bucket, cluster, newest, indexed.snapshot).await;
                     return;
                 }
             },
-            () = tokio::time::sleep(rest), if newest.is_some() => {
-                put_head(&bucket, cluster, newest.take(), indexed.snapshot).await;
+            () = tokio::time::sleep(rest), if dirty => {
+                put_head(&bucket, cluster, newest, indexed.snapshot).await;
+                dirty = false;
                 written = Some(Instant::now());
             }
         }

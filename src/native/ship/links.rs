@@ -22,6 +22,8 @@ pub(super) struct Links {
     db: Dir,
     own: Dir,
     segments: BTreeMap<String, BTreeMap<SegmentId, Linked>>,
+    /// Bytes that nobody but us keeps, when that was last looked at.
+    held: u64,
 }
 
 /// A segment of which we have links.
@@ -46,7 +48,7 @@ impl Links {
             Dir::open_ambient_dir(path, ambient_authority())
                 .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
         };
-        let mut links = Self { db: dir(db)?, own: dir(&folder)?, segments: BTreeMap::new() };
+        let mut links = Self { db: dir(db)?, own: dir(&folder)?, segments: BTreeMap::new(), held: 0 };
         links.take_up().map_err(failed)?;
         Ok(links)
     }
@@ -196,7 +198,13 @@ impl Links {
                 gone.push(dir);
             }
         }
+        self.held = all;
         Ok(gone)
+    }
+
+    /// Bytes that nobody but us keeps, as of the last look.
+    pub(super) fn held(&self) -> u64 {
+        self.held
     }
 
     /// Tables of which there are links.

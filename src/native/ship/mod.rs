@@ -96,6 +96,8 @@ pub trait Listen: Send + Sync {
     fn warn(&self, text: &str);
     /// How far it is; told once a second.
     fn progress(&self, progress: &Progress);
+    /// Another process continues the history; told before anything else.
+    fn fenced(&self) {}
 }
 
 /// How far the shipper is.
@@ -111,6 +113,20 @@ pub struct Progress {
     pub raw_bytes: u64,
     /// Transactions that are in the logs and not yet in the bucket.
     pub behind: u64,
+    /// Bytes of packs and blobs that were sent.
+    pub stored_bytes: u64,
+    /// Bytes on disk that only the shipper's links keep.
+    pub disk_bytes: u64,
+    /// All numbers of the log below it are in the bucket for good.
+    pub acknowledged: u64,
+    /// The next number of the log.
+    pub next: u64,
+    /// Tables that can't go on.
+    pub stopped: u64,
+    /// Tables that are not sent: without a WAL, or QuestDB's own.
+    pub not_replicated: u64,
+    /// Snapshots that were taken.
+    pub snapshots: u64,
     /// What is in the way of the bucket, if anything is.
     pub trouble: Option<String>,
 }
@@ -162,6 +178,7 @@ struct Counts {
     txns: AtomicU64,
     raw: AtomicU64,
     stored: AtomicU64,
+    not_replicated: AtomicU64,
 }
 
 impl Shared {
@@ -268,6 +285,7 @@ impl Shared {
     }
 
     fn progress(&self) -> Progress {
+        let disk_bytes = self.links().held();
         let tables = self.tables.lock();
         let behind = tables
             .values()
@@ -279,6 +297,13 @@ impl Shared {
             packs: self.counts.packs.load(Ordering::Relaxed),
             transactions: self.counts.txns.load(Ordering::Relaxed),
             raw_bytes: self.counts.raw.load(Ordering::Relaxed),
+            stored_bytes: self.counts.stored.load(Ordering::Relaxed),
+            disk_bytes,
+            acknowledged: self.confirmed().map_or(0, |point| point.next.n),
+            next: self.handed_in.load(Ordering::Relaxed),
+            stopped: tables.values().filter(|table| table.obstacle().is_some()).count() as u64,
+            not_replicated: self.counts.not_replicated.load(Ordering::Relaxed),
+            snapshots: self.snapshots.load(Ordering::Relaxed),
             trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }

@@ -20,11 +20,14 @@ const REGISTRY_EVERY: Duration = Duration::from_millis(500);
 const REGISTRY_WHOLE_EVERY: Duration = Duration::from_secs(30);
 /// The shortest pause between two rounds, with and without tables that something came for lately.
 const QUICK: Duration = Duration::from_millis(5);
-const CALM: Duration = Duration::from_millis(50);
+const CALM: Duration = Duration::from_millis(100);
+/// How long a registry that can't be read is waited for at the start.
+const BEGINNING: Duration = Duration::from_secs(10);
 /// How often it is measured what only our links hold.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
-/// Logs that are kept open.
-const OPEN_MAX: usize = 4096;
+/// Logs that are kept open where the system's limit is not known, and otherwise at most.
+const OPEN_MIN: usize = 512;
+const OPEN_MAX: usize = 32 * 1024;
 /// Records that are looked at in one go.
 const RECORDS: u64 = 64 * 1024;
 
@@ -37,6 +40,7 @@ pub(super) struct Poll {
     registry: Option<RegistryHead>,
     registry_seen: Option<(Instant, Instant)>,
     measured: Instant,
+    open_max: usize,
     /// By directory, and whether it was told. A new table's directory is there before its log is.
     not_replicated: BTreeMap<String, (String, bool)>,
 }
@@ -80,9 +84,17 @@ impl Poll {
             registry: None,
             registry_seen: None,
             measured: Instant::now(),
+            open_max: open_max(),
             not_replicated: BTreeMap::new(),
         };
-        poll.registry(Instant::now())?;
+        // A server that has just begun has not written its registry yet.
+        let begun = Instant::now();
+        while let Err(failure) = poll.registry(Instant::now()) {
+            if begun.elapsed() >= BEGINNING {
+                return Err(failure);
+            }
+            std::thread::sleep(CALM);
+        }
         poll.look(Instant::now(), true);
         Ok(poll)
     }
@@ -127,7 +139,7 @@ impl Poll {
 
     /// Looks at the logs whose turn it is; answers how long to wait until the next round.
     fn look(&mut self, now: Instant, all: bool) -> Duration {
-        let mut soonest = now + Duration::from_millis(200);
+        let mut pause = CALM;
         let mut news = Vec::new();
         let mut open = self.tails.len();
         for (dir, (tail, due)) in &mut self.tails {
@@ -140,13 +152,15 @@ impl Poll {
                         tail.close();
                     }
                 }
-                if open > OPEN_MAX {
+                if open > self.open_max {
                     tail.close();
                     open -= 1;
                 }
                 *due = now + tail.pause(now);
             }
-            soonest = soonest.min(*due);
+            if !tail.is_quiet(now) {
+                pause = pause.min(due.saturating_duration_since(now)).max(QUICK);
+            }
         }
         let any = !news.is_empty();
         for (dir, look) in news {
@@ -155,8 +169,7 @@ impl Poll {
         if any {
             self.shared.news.notify_one();
         }
-        let active = soonest.saturating_duration_since(now) < CALM;
-        soonest.saturating_duration_since(Instant::now()).max(if active { QUICK } else { CALM })
+        pause
     }
 
     fn take(&mut self, dir: &str, look: Look) {
@@ -320,6 +333,8 @@ impl Poll {
             }
             self.not_replicated.insert(dir, (why, first || known.is_some()));
         }
+        let count = self.not_replicated.values().filter(|(_, told)| *told).count();
+        self.shared.counts.not_replicated.store(count as u64, Ordering::Relaxed);
         if new.is_empty() {
             return;
         }
@@ -328,8 +343,18 @@ impl Poll {
                 registry.tables.iter().find(|token| token.dir == *dir).map_or(dir, |token| &token.name);
             self.shared.note(format!("{name} is not replicated: {why}"));
         }
-        self.shared.journal(Note::NotReplicated { tables: new });
+        let told = self.not_replicated.iter().filter(|(_, (_, told))| *told);
+        let tables = told.map(|(dir, (why, _))| (dir.clone(), why.clone())).collect();
+        self.shared.journal(Note::NotReplicated { tables });
     }
+}
+
+/// Half of the files that this process may open.
+fn open_max() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+    soft.map_or(OPEN_MIN, |soft| soft / 2).min(OPEN_MAX)
 }
 
 fn link_failed(dir: &str, error: &std::io::Error) -> String {

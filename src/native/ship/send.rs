@@ -19,7 +19,9 @@ use tokio::task::JoinSet;
 /// Blobs that are put at a time.
 const BLOBS_AT_ONCE: usize = 8;
 /// How long a shipper that ends waits for what it has sent.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The pause after a refusal.
+const REFUSED: Duration = Duration::from_secs(5);
 /// How often it is looked whether something is due that nobody has told of.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -72,9 +74,15 @@ impl Sender {
     pub(super) async fn run(mut self) -> (Ended, BTreeMap<String, u64>) {
         let acknowledging =
             tokio::spawn(acknowledge(self.shared.clone(), self.writer.acknowledged(), self.sent.clone()));
-        let ended = match self.send_all().await {
-            Ok(()) => self.settle().await,
-            Err(failure) => self.state().unwrap_or(Ended::Failed(failure)),
+        let overdue = overdue(self.shared.clone());
+        let sent = tokio::select! {
+            sent = self.send_all() => Some(sent),
+            () = overdue => None,
+        };
+        let ended = match sent {
+            Some(Ok(())) => self.settle().await,
+            Some(Err(failure)) => self.state().unwrap_or(Ended::Failed(failure)),
+            None => self.state().unwrap_or(Ended::Unsettled),
         };
         acknowledging.abort();
         self.shared.set_trouble(None);
@@ -204,13 +212,12 @@ impl Sender {
             while flying.len() < BLOBS_AT_ONCE
                 && let Some((sum, bytes)) = waiting.next()
             {
-                let bucket = self.bucket.clone();
-                flying.spawn(async move { put_blob(&bucket, sum, bytes).await });
+                let (shared, bucket) = (self.shared.clone(), self.bucket.clone());
+                flying.spawn(async move { put_patiently(&shared, &bucket, sum, bytes).await });
             }
             match flying.join_next().await {
                 None => return Ok(()),
-                Some(Ok(Ok(_))) => {}
-                Some(Ok(Err(trouble))) => return Err(Failure::failed(trouble.to_string())),
+                Some(Ok(())) => {}
                 Some(Err(error)) => return Err(Failure::failed(error.to_string())),
             }
         }
@@ -249,6 +256,22 @@ impl Sender {
             WriterState::Stopped(failure) => Some(Ended::Failed(failure.clone())),
         }
     }
+}
+
+/// Puts a blob, however long the store refuses it: nothing goes on without.
+async fn put_patiently(shared: &Shared, bucket: &Bucket, sum: Sum, bytes: Bytes) {
+    while let Err(trouble) = put_blob(bucket, sum, bytes.clone()).await {
+        shared.set_trouble(Some(trouble.to_string()));
+        tokio::time::sleep(REFUSED).await;
+    }
+}
+
+/// Ready when the shipper has been asked to end for as long as it may take.
+async fn overdue(shared: Arc<Shared>) {
+    while !shared.polled.load(Ordering::Acquire) || shared.options.once {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    tokio::time::sleep(PATIENCE).await;
 }
 
 fn failure_of(ended: &Ended) -> Failure {

@@ -161,6 +161,7 @@ async fn fenced(
     place: Place,
     reached: &BTreeMap<String, u64>,
 ) {
+    shared.listen.fenced();
     shared.warn(format!(
         "FENCED: another process continues the history behind {place}. What this QuestDB commits reaches no replica"
     ));
@@ -291,6 +292,9 @@ impl Tracked {
 impl Shared {
     /// Has the tables that an operator named begin anew.
     fn rebase(&self) -> Result<(), Failure> {
+        if self.options.rebase.is_empty() {
+            return Ok(());
+        }
         let files = BesideFiles::open(&self.options.db, &self.options.own)?;
         let registry = Registry::read(&files)?;
         for name in &self.options.rebase {

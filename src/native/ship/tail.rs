@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 /// Where the number of transactions is, behind the format.
 const AT: u64 = 4;
 /// How often it is made sure that the file is still the one at its path.
-const CHECK_EVERY: Duration = Duration::from_secs(1);
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// How often a log is looked at to which nothing has come for long.
+const QUIET: Duration = Duration::from_millis(950);
 /// How often a log is looked at, by how long ago something came.
 const RHYTHM: [(Duration, Duration); 3] = [
     (Duration::from_secs(1), Duration::from_millis(5)),
     (Duration::from_secs(60), Duration::from_millis(50)),
-    (Duration::MAX, Duration::from_millis(950)),
+    (Duration::MAX, QUIET),
 ];
 
 /// A log that is followed.
@@ -75,7 +77,12 @@ impl Tail {
     /// How long until the next look.
     pub(super) fn pause(&self, now: Instant) -> Duration {
         let since = self.changed.map_or(Duration::MAX, |changed| now.duration_since(changed));
-        RHYTHM.iter().find(|(until, _)| since <= *until).map_or(CHECK_EVERY, |(_, pause)| *pause)
+        RHYTHM.iter().find(|(until, _)| since <= *until).map_or(QUIET, |(_, pause)| *pause)
+    }
+
+    /// Whether nothing has come for long.
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        self.pause(now) >= QUIET
     }
 
     /// Closes the file; the next look opens it again.

@@ -29,7 +29,7 @@ mod worker;
 
 pub use database::Database;
 pub use disk::{Disk, DiskFile, DiskReader, Open, RealDisk};
-pub use plain_views::view_files;
+pub(crate) use plain_views::view_files;
 pub use repair::STUCK;
 pub use run::{Replication, ReplicationOptions};
 pub use table::{CommitMode, FileTable};

@@ -51,11 +51,14 @@ pub(super) fn take_over(disk: &dyn Disk, source: &dyn Files, token: &TableToken,
     Ok(true)
 }
 
+/// A view's last transaction, and its files by name.
+pub(crate) type ViewFiles = (u64, Vec<(&'static str, Bytes)>);
+
 /// A view's last transaction, and its files by name; `None` while the server is about to change them.
 ///
 /// # Errors
 /// What reading answers.
-pub fn view_files(source: &dyn Files, dir: &str) -> Result<Option<(u64, Vec<(&'static str, Bytes)>)>> {
+pub(crate) fn view_files(source: &dyn Files, dir: &str) -> Result<Option<ViewFiles>> {
     let before = state(source, dir)?;
     let (applied, sequenced) = before;
     if applied != sequenced {

@@ -20,7 +20,7 @@ export function opsOf(cluster: Cluster | null | undefined, { dir, kind }: Timeli
 }
 
 /** What the log told before a copy took a table's place is shown as a table `DIR.until-N`. */
-function incarnation(dir: string): [dir: string, until: number] {
+export function incarnation(dir: string): [dir: string, until: number] {
   const match = /^(.*)\.until-(\d+)$/.exec(dir);
   return match ? [match[1] ?? dir, Number(match[2])] : [dir, Infinity];
 }

@@ -13,6 +13,7 @@ import type {
   Problem,
   Progress,
 } from "../../../pkg/types.js";
+import { incarnation } from "../../model/cluster/ops.js";
 import { beginning } from "./begin.js";
 import { Journals } from "./journals.js";
 import { PieceFiles, Pieces } from "./pieces.js";
@@ -152,8 +153,9 @@ export class BucketReplay {
   /** Where a log begins with a copy nothing was purged by the server. */
   #inBucket(told: Problem): Problem {
     if (told.severity !== "note" || told.table === null || !told.message.includes("purged")) return told;
-    const copies = this.#objects.flatMap((object) => object.tables).filter((news) => news.dir === told.table);
-    const copy = copies.findLast((news) => news.what === "base");
+    const [dir, until] = incarnation(told.table);
+    const copies = this.#objects.flatMap((object) => object.tables).filter((news) => news.dir === dir);
+    const copy = copies.findLast((news) => news.what === "base" && news.last <= until);
     const why = copy?.what === "base" ? `as of transaction ${copy.last} (${copy.why})` : "in a snapshot";
     return { ...told, message: `the table begins with a copy ${why}`, advice: null };
   }

@@ -1,11 +1,16 @@
 //! The tables of a replica: what packs bring is laid out, applied, and settled, in this order. Knows no bucket.
 
+mod asked;
+mod job;
+
+pub(in crate::native::replica) use job::{BaseJob, Copied, DigestJob, Outcome};
+
 use super::kept::{KeptBase, KeptPlace, KeptTable, Stopped};
 use crate::ledger::{Key, Manifest, Mirror, News, Note, Pack, Point, Sum, Token};
 use crate::native::outcome::{Exit, Result, exit_of};
-use crate::native::store::{Database, Disk, DiskReader, Replication, ReplicationOptions, Worker};
+use crate::native::store::{Database, Disk, DiskReader, Replication, ReplicationOptions};
 use crate::table::{Digest, Standing};
-use crate::wal::{Applied, Error, Piece, TableKind, TableToken};
+use crate::wal::{Applied, Error, TableKind, TableToken};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -16,12 +21,12 @@ use std::time::{Duration, Instant};
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// All tables, and the packs that are not settled yet.
-pub(super) struct Tables {
+pub(in crate::native::replica) struct Tables {
     disk: Arc<dyn Disk>,
     mirror: Mirror,
     replication: Replication,
     /// What is remembered of tables.
-    pub(super) kept: BTreeMap<String, KeptTable>,
+    pub(in crate::native::replica) kept: BTreeMap<String, KeptTable>,
     /// Packs that came, oldest first, until all that they brought is done with.
     taken: VecDeque<Taken>,
     /// Behind all that is settled.
@@ -30,6 +35,8 @@ pub(super) struct Tables {
     loading: BTreeMap<String, Loading>,
     /// Tables with something to do.
     busy: BTreeSet<String>,
+    /// Tables of which transactions are missing behind those that came, with what is wrong.
+    gaps: BTreeMap<String, String>,
     /// The last transaction told of.
     told: BTreeMap<String, u64>,
     /// Tables that will be tried again.
@@ -40,49 +47,6 @@ pub(super) struct Tables {
     outcomes: Vec<Outcome>,
     /// `kept` or `point` changed since they were written down.
     dirty: bool,
-}
-
-/// What comes of taking and applying packs, for the driver.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// To be written into the journal.
-    Note(Note),
-    /// A table moved.
-    Applied(String, u64),
-    /// A table's files are to be fetched. What is kept has to be written down first.
-    Load(BaseJob),
-    /// A table is to be compared with a digest.
-    Compare(DigestJob),
-}
-
-/// A copy to be taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BaseJob {
-    /// The table's directory.
-    pub(super) dir: String,
-    /// The object or snapshot that names it.
-    pub(super) n: u64,
-    /// The blob that lists its files.
-    pub(super) manifest: Sum,
-    /// Why.
-    pub(super) why: String,
-}
-
-/// A digest to compare with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DigestJob {
-    pub(super) token: TableToken,
-    pub(super) seq_txn: u64,
-    pub(super) digest: Digest,
-}
-
-/// A copy that was taken.
-#[derive(Debug)]
-pub(super) struct Copied {
-    pub(super) token: TableToken,
-    pub(super) seq_txn: u64,
-    /// A view's files, which are laid out as they came.
-    pub(super) view: Vec<Piece>,
 }
 
 /// A pack that came.
@@ -113,7 +77,7 @@ struct Failing {
 
 impl Tables {
     /// The tables of a directory as they are.
-    pub(super) fn open(
+    pub(in crate::native::replica) fn open(
         disk: Arc<dyn Disk>,
         options: ReplicationOptions,
         point: Point,
@@ -149,6 +113,7 @@ impl Tables {
             point,
             loading: BTreeMap::new(),
             busy,
+            gaps: BTreeMap::new(),
             told,
             failing: BTreeMap::new(),
             diverged: BTreeSet::new(),
@@ -170,7 +135,7 @@ impl Tables {
     }
 
     /// Takes the pack of number `n`; `point` is behind it.
-    pub(super) fn take(
+    pub(in crate::native::replica) fn take(
         &mut self,
         n: u64,
         pack: &Pack,
@@ -179,7 +144,10 @@ impl Tables {
     ) -> Result<()> {
         let key = point.last().map_or(Key::Head, |place| place.key());
         let pack = self.fit(n, pack);
-        let news = self.mirror.take(key, &pack, blobs).map_err(|error| super::log_failure(&error))?;
+        let news = self
+            .mirror
+            .take(key, &pack, blobs)
+            .map_err(|error| crate::native::replica::log_failure(&error))?;
         let mut taken = Taken { n, point, needs: Vec::new() };
         let mut registry = false;
         for news in news {
@@ -199,6 +167,8 @@ impl Tables {
                     self.digests.entry(dir.clone()).or_default().extend(digests);
                     self.busy.insert(dir);
                 }
+                // What came before the gap is applied first.
+                News::Broken { dir, why } if self.busy.contains(&dir) => drop(self.gaps.insert(dir, why)),
                 News::Broken { dir, why } => self.halt(&dir, Exit::Damaged, &why),
             }
         }
@@ -210,7 +180,7 @@ impl Tables {
     }
 
     /// Takes a snapshot in place of what there is: its tables are copied, others removed.
-    pub(super) fn load(&mut self, manifest: &Manifest) -> Result<()> {
+    pub(in crate::native::replica) fn load(&mut self, manifest: &Manifest) -> Result<()> {
         let n = manifest.n;
         self.taken.clear();
         self.digests.clear();
@@ -231,7 +201,7 @@ impl Tables {
     }
 
     /// A copy has come, or can't be had: [`Exit::Purged`] if it isn't there.
-    pub(super) fn copied(&mut self, job: &BaseJob, copied: Result<Copied>) -> Result<()> {
+    pub(in crate::native::replica) fn copied(&mut self, job: &BaseJob, copied: Result<Copied>) -> Result<()> {
         let Some(loading) = self.loading.remove(&job.dir) else { return Ok(()) };
         if loading.drop {
             return self.drop_table(&job.dir, job.n);
@@ -271,7 +241,7 @@ impl Tables {
     }
 
     /// What came of a comparison: `None` if the table moved meanwhile.
-    pub(super) fn compared(&mut self, job: &DigestJob, equal: Option<bool>) {
+    pub(in crate::native::replica) fn compared(&mut self, job: &DigestJob, equal: Option<bool>) {
         if equal != Some(false) {
             return;
         }
@@ -283,7 +253,7 @@ impl Tables {
     }
 
     /// Applies for a while; answers whether there is more to do.
-    pub(super) fn round(&mut self, stop: &AtomicBool) -> Result<bool> {
+    pub(in crate::native::replica) fn round(&mut self, stop: &AtomicBool) -> Result<bool> {
         self.retry();
         if self.busy.is_empty() {
             self.settle();
@@ -293,17 +263,30 @@ impl Tables {
         for dir in self.busy.clone() {
             self.look_at(&dir);
         }
+        self.stop_at_gaps();
         self.settle();
         Ok(any)
     }
 
+    /// Stops tables that have applied all that came before a gap.
+    fn stop_at_gaps(&mut self) {
+        let reached: Vec<String> =
+            self.gaps.keys().filter(|dir| !self.busy.contains(*dir)).cloned().collect();
+        for dir in reached {
+            let Some(why) = self.gaps.remove(&dir) else { continue };
+            if self.kept.get(&dir).is_none_or(|table| table.stopped.is_none()) {
+                self.halt(&dir, Exit::Damaged, &why);
+            }
+        }
+    }
+
     /// What came of it since the last time.
-    pub(super) fn outcomes(&mut self) -> Vec<Outcome> {
+    pub(in crate::native::replica) fn outcomes(&mut self) -> Vec<Outcome> {
         std::mem::take(&mut self.outcomes)
     }
 
     /// What is to be written down, if it changed.
-    pub(super) fn changed(&mut self) -> Option<KeptPlace> {
+    pub(in crate::native::replica) fn changed(&mut self) -> Option<KeptPlace> {
         if !std::mem::take(&mut self.dirty) {
             return None;
         }
@@ -316,99 +299,10 @@ impl Tables {
         Some(KeptPlace::new(&self.point, self.kept.clone()))
     }
 
-    /// Behind all that is settled.
-    pub(super) fn point(&self) -> &Point {
-        &self.point
-    }
-
-    /// Whether all that was taken is applied.
-    pub(super) fn is_settled(&self) -> bool {
-        self.taken.is_empty() && self.loading.is_empty()
-    }
-
-    /// Whether all that is left are tables that failed and are tried again later, or that have no name yet.
-    pub(super) fn waits_for_better_times(&self) -> bool {
-        let nameless = || self.busy.iter().all(|dir| self.replication.waits_for_name(dir));
-        let any = !self.failing.is_empty() || !self.busy.is_empty();
-        self.loading.is_empty() && any && nameless()
-    }
-
-    /// Whether there is something to apply.
-    pub(super) fn is_busy(&self) -> bool {
-        !self.busy.is_empty()
-    }
-
-    /// Packs that are not settled.
-    pub(super) fn unsettled(&self) -> usize {
-        self.taken.len()
-    }
-
-    /// Whether there is something to write down.
-    pub(super) fn is_changed(&self) -> bool {
-        self.dirty
-    }
-
-    /// The last transaction of a table that was told of, or that it was opened with.
-    pub(super) fn applied(&self, dir: &str) -> u64 {
-        self.told.get(dir).copied().unwrap_or(0)
-    }
-
     /// A new term begins: the log goes on here.
-    pub(super) fn term(&mut self, point: Point) {
+    pub(in crate::native::replica) fn term(&mut self, point: Point) {
         let n = point.next.n.saturating_sub(1);
         self.taken.push_back(Taken { n, point, needs: Vec::new() });
-    }
-
-    /// Whether a snapshot's tables are on their way.
-    pub(super) fn is_loading(&self) -> bool {
-        !self.loading.is_empty()
-    }
-
-    /// Bytes of packs that are not applied yet.
-    pub(super) fn held(&self) -> u64 {
-        self.mirror.held()
-    }
-
-    /// Transactions applied, and known in all.
-    pub(super) fn progress(&self) -> (u64, u64) {
-        self.replication.progress()
-    }
-
-    pub(super) fn workers(&self) -> &[Worker] {
-        self.replication.workers()
-    }
-
-    /// Why a table doesn't go on, if so.
-    pub(super) fn trouble(&self, dir: &str) -> Option<Stopped> {
-        let stopped = self.kept.get(dir).and_then(|table| table.stopped.clone());
-        let failing = || {
-            let failing = self.failing.get(dir)?;
-            Some(Stopped { exit: Exit::Failed, text: failing.text.clone() })
-        };
-        let diverged = || match self.replication.worker(dir)?.standing() {
-            Standing::Diverged { seq_txn, reason, .. } => {
-                let text = format!("diverged at transaction {seq_txn}: {reason}; a copy of it will follow");
-                Some(Stopped { exit: Exit::Diverged, text })
-            }
-            _ => None,
-        };
-        let nameless = || {
-            let text = "another table has its name; it is entered once that one is renamed or dropped";
-            let waits = self.replication.waits_for_name(dir);
-            waits.then(|| Stopped { exit: Exit::Failed, text: text.to_owned() })
-        };
-        stopped.or_else(failing).or_else(diverged).or_else(nameless)
-    }
-
-    /// Directories of tables that can't go on, also of those that are not there.
-    pub(super) fn troubled(&self) -> BTreeSet<String> {
-        let stopped = self.kept.iter().filter(|(_, table)| table.stopped.is_some()).map(|(dir, _)| dir);
-        stopped.chain(self.failing.keys()).chain(&self.diverged).cloned().collect()
-    }
-
-    /// When a table is to be tried again.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.failing.values().map(|failing| failing.at).min()
     }
 
     fn replicated(&self) -> impl Iterator<Item = &TableToken> {
@@ -418,6 +312,7 @@ impl Tables {
     /// Has a table taken from a copy. Nothing but that is done to it until it has come.
     fn take_from(&mut self, job: BaseJob) {
         self.busy.remove(&job.dir);
+        self.gaps.remove(&job.dir);
         self.digests.remove(&job.dir);
         if let Some(loading) = self.loading.get_mut(&job.dir) {
             loading.drop = false;
@@ -453,7 +348,7 @@ impl Tables {
     }
 
     /// Takes nothing more of a table until a copy comes.
-    pub(super) fn halt(&mut self, dir: &str, exit: Exit, what: &str) {
+    pub(in crate::native::replica) fn halt(&mut self, dir: &str, exit: Exit, what: &str) {
         let name = self.replicated().find(|token| token.dir == dir).map_or(dir, |token| &token.name);
         let text =
             format!("{what}; it stops here until a copy comes: `understudy ship --rebase {name}` sends one");
@@ -586,26 +481,10 @@ impl Tables {
             || self.replication.worker(dir).is_none()
             || self.replication.applied(dir).is_some_and(|applied| applied >= seq_txn)
     }
-
-    /// The disk, for those who make a table anew.
-    pub(super) fn disk(&self) -> &Arc<dyn Disk> {
-        &self.disk
-    }
-
-    /// Whether this is a table without a WAL, or the system's, which is none of the cluster's.
-    pub(super) fn is_own(&self, dir: &str) -> bool {
-        let mut registered = self.replication.registered().iter();
-        registered.any(|token| token.dir == dir && !is_replicated(token))
-    }
-
-    /// Whether anything of this table has come, or is there.
-    pub(super) fn is_known(&self, dir: &str) -> bool {
-        self.mirror.last(dir).is_some()
-    }
 }
 
 /// Whether a table is one that a cluster has in common.
-pub(super) fn is_replicated(token: &TableToken) -> bool {
+pub(in crate::native::replica) fn is_replicated(token: &TableToken) -> bool {
     token.kind != TableKind::Plain && !token.is_system()
 }
 
