@@ -130,6 +130,15 @@ pub async fn size_of(bucket: &Bucket, place: Place) -> Result<Option<u64>, Failu
     }
 }
 
+/// The newest snapshot that the hint names; who begins there has all that came before it.
+pub async fn newest_snapshot(bucket: &Bucket, cluster: &Cluster) -> Option<Manifest> {
+    // A hint that is wrong, or can't be read, costs the way through the log.
+    let hint = get_document::<HeadHint>(bucket, Key::Head).await.ok()??;
+    let key = Key::Snapshot(hint.snapshot.filter(|_| hint.cluster == cluster.cluster)?);
+    let manifest = get_document::<Manifest>(bucket, key).await.ok()??;
+    (manifest.cluster == cluster.cluster && Key::Snapshot(manifest.n) == key).then_some(manifest)
+}
+
 /// What an object is, and when it was written; `None` if it is not there.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ mod writer;
 
 pub use blobs::{get_blob, get_document, put_blob};
 pub use claim::{Claimed, Heard, claim};
-pub use end::{LogEnd, head_at, log_end, size_of};
+pub use end::{LogEnd, head_at, log_end, newest_snapshot, size_of};
 pub use follow::{Arrived, FollowOptions, Followed, Follower};
 pub use join::{found, join};
 pub use journal::JournalWriter;

@@ -69,6 +69,11 @@ impl NodeState {
         self.holds.iter().any(|entry| matches!(entry.what, Note::Stopped { .. }))
     }
 
+    /// Whether another writer has taken its place.
+    pub fn is_fenced(&self) -> bool {
+        self.holds.iter().any(|entry| matches!(entry.what, Note::Fenced { .. }))
+    }
+
     /// What it can't do: the table's directory, if it is about one, and what is wrong.
     pub fn errors(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
         self.holds.iter().filter_map(|entry| match &entry.what {

@@ -3,12 +3,12 @@
 use super::bases::{Done, Job, Jobs, Means};
 use super::home::Home;
 use super::report::Report;
-use super::start::{Start, newest_snapshot, start};
+use super::start::{Start, start};
 use super::stream::{Event, Ready, Stream};
 use super::tables::{Outcome, Tables};
 use crate::ledger::{Cluster, Loaded, Manifest, Note, Point, Reader};
 use crate::native::bucket::Bucket;
-use crate::native::cluster::{FollowOptions, JournalWriter, now_us};
+use crate::native::cluster::{FollowOptions, JournalWriter, newest_snapshot, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
 use std::collections::VecDeque;

@@ -3,7 +3,7 @@
 use super::home::Home;
 use super::kept::{KeptNode, KeptPlace};
 use super::tables::is_replicated;
-use crate::ledger::{Cluster, GetAnswer, HeadHint, Key, Manifest, Object, Point, Reader};
+use crate::ledger::{Cluster, GetAnswer, Key, Object, Point, Reader};
 use crate::native::bucket::{self, Bucket};
 use crate::native::cluster::{get_document, join, register};
 use crate::native::outcome::{Failure, Result};
@@ -114,13 +114,4 @@ async fn is_cleaned(bucket: &Bucket, point: &Point) -> Result<bool> {
     let Some(newest) = reader.boundary() else { return Ok(false) };
     let record = get_document::<crate::ledger::Boundary>(bucket, Key::Clean(newest)).await?;
     Ok(record.is_some_and(|record| record.boundary >= point.next.n))
-}
-
-/// The newest snapshot that the hint speaks of: a new directory begins there, instead of with all of the log.
-pub(super) async fn newest_snapshot(bucket: &Bucket, cluster: &Cluster) -> Option<Manifest> {
-    // A hint that is wrong, or can't be read, costs the way through the log.
-    let hint = get_document::<HeadHint>(bucket, Key::Head).await.ok()??;
-    let key = Key::Snapshot(hint.snapshot.filter(|_| hint.cluster == cluster.cluster)?);
-    let manifest = get_document::<Manifest>(bucket, key).await.ok()??;
-    (manifest.cluster == cluster.cluster && Key::Snapshot(manifest.n) == key).then_some(manifest)
 }

@@ -12,7 +12,7 @@ use super::{Counts, Listen, Options, Report, Shared, copying, digests, divergent
 use crate::ledger::{Base, Cluster, ClusterId, Document, Key, Manifest, Note, Place, Point, Reader, WINDOW};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{
-    Claimed, Heard, JournalWriter, PackWriter, claim, found, get_blob, join, register,
+    Claimed, Heard, JournalWriter, PackWriter, claim, found, get_blob, join, newest_snapshot, register,
 };
 use crate::native::outcome::{Exit, Failure};
 use crate::native::store::lock::DirectoryLock;
@@ -80,6 +80,10 @@ pub async fn ship(
         shared.confirm(point.clone());
     }
     shared.handed_in.store(point.next.n, Ordering::Relaxed);
+    // What another writer has sent counts as this one's from here on.
+    for (dir, known) in learned.tables.iter().filter(|(_, known)| !known.dropped) {
+        shared.journal.applied(dir, known.last);
+    }
     let hinting = tokio::spawn(hints::run(bucket.clone(), cluster.cluster, learned.indexed, told));
     let report = work(&shared, bucket, (cluster.cluster, point), stop).await;
     let why = match &report {
@@ -208,7 +212,13 @@ fn finish(shared: &Shared, ended: Ended, next: u64) -> Result<Report, Failure> {
 
 /// Reads the log to its end and becomes its writer.
 async fn claim_place(bucket: &Bucket, cluster: &Cluster, learned: &mut Learned) -> Result<Point, Failure> {
-    let mut reader = Reader::of(cluster);
+    let mut reader = match newest_snapshot(bucket, cluster).await {
+        Some(manifest) => {
+            learned.snapshot(bases(bucket, &manifest).await?);
+            Reader::new(Point::behind(&manifest))
+        }
+        None => Reader::of(cluster),
+    };
     loop {
         let each = async |heard: Heard<'_>| match heard {
             Heard::Pack(object) => learned.pack(object),

@@ -56,7 +56,7 @@ struct ToldNode {
     name: String,
     kind: String,
     role: String,
-    /// `up`, `stopped`, `gone`, `removed`.
+    /// `up`, `stopped`, `fenced`, `gone`, `removed`.
     state: &'static str,
     heard_us: i64,
     reached: Option<u64>,
@@ -153,6 +153,8 @@ fn state_of(node: &NodeState, now: i64, gone_after: Duration) -> &'static str {
         "removed"
     } else if silent > i64::try_from(gone_after.as_micros()).unwrap_or(i64::MAX) {
         "gone"
+    } else if node.is_fenced() {
+        "fenced"
     } else if node.is_stopped() {
         "stopped"
     } else {
