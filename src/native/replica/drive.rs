@@ -74,6 +74,10 @@ pub struct Replica {
     caught_up: bool,
     /// Tables being compared.
     comparing: usize,
+    /// Tables that were found to differ from the primary's.
+    pub(super) mismatches: u64,
+    /// Transactions that were there at the start.
+    pub(super) begun_with: u64,
     saved: Instant,
     unsaved: bool,
     /// The last round did something.
@@ -157,6 +161,7 @@ impl Replica {
         for worker in tables.workers() {
             journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
         }
+        let begun_with = tables.workers().iter().map(|worker| tables.applied(&worker.token().dir)).sum();
         let mut replica = Self {
             options,
             jobs,
@@ -173,6 +178,8 @@ impl Replica {
             snapshot: None,
             caught_up: false,
             comparing: 0,
+            mismatches: 0,
+            begun_with,
             saved: Instant::now(),
             unsaved: true,
             more: true,
@@ -395,6 +402,7 @@ impl Replica {
             }
             Event::Done(Done::Compared(job, equal)) => {
                 self.comparing = self.comparing.saturating_sub(1);
+                self.mismatches += u64::from(equal == Some(false));
                 self.tables.compared(&job, equal);
             }
             Event::Wake => {}

@@ -28,6 +28,10 @@ impl Replica {
         metrics.tables_replicated.set(count(report.tables.len()));
         let stopped = report.tables.iter().filter(|table| table.error.is_some()).count();
         metrics.tables_stopped.set(count(stopped));
+        let applied: u64 = report.tables.iter().map(|table| table.applied).sum();
+        let applied = applied.saturating_sub(self.begun_with);
+        metrics.applied_txns.inc_by(applied.saturating_sub(metrics.applied_txns.get()));
+        metrics.digest_mismatches.inc_by(self.mismatches.saturating_sub(metrics.digest_mismatches.get()));
         for table in &report.tables {
             let (dir, lag) = (&table.directory, table.transactions.saturating_sub(table.applied));
             metrics.tables.lag(dir, &table.table, lag, report.lag);
