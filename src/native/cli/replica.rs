@@ -192,6 +192,7 @@ pub(super) fn follow(
     while !stop.load(Ordering::Relaxed) {
         replica.step(TELL_EVERY)?;
         replica.said().iter().for_each(|text| out.warn(text));
+        replica.noted().iter().for_each(|text| out.note(text));
         shown.show(&replica);
         let now = (replica.progress(), replica.is_level());
         if measured.is_none_or(|measured| measured != now) && told.elapsed() >= TELL_EVERY {

@@ -83,6 +83,8 @@ pub struct Replica {
     /// The last round did something.
     more: bool,
     said: Vec<String>,
+    /// The same of what is in order.
+    noted: Vec<String>,
     stop: Arc<AtomicBool>,
     runtime: Option<Runtime>,
 }
@@ -184,6 +186,7 @@ impl Replica {
             unsaved: true,
             more: true,
             said: notices,
+            noted: Vec::new(),
             stop: Arc::default(),
             runtime: Some(runtime),
         };
@@ -224,9 +227,14 @@ impl Replica {
         self.caught_up && self.waiting.is_empty() && self.snapshot.is_none() && self.comparing == 0 && done
     }
 
-    /// What people should hear of since the last time.
+    /// What may be wrong, since the last time.
     pub fn said(&mut self) -> Vec<String> {
         std::mem::take(&mut self.said)
+    }
+
+    /// What else people should hear of since the last time.
+    pub fn noted(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.noted)
     }
 
     /// Transactions that are applied, and that came.
@@ -311,7 +319,7 @@ impl Replica {
 
     fn load(&mut self, manifest: Manifest, asked: bool) -> Result<()> {
         let ahead = "has what the log no longer has";
-        self.said.push(format!(
+        self.noted.push(format!(
             "taking {} tables from snapshot {}{}",
             manifest.parts.len(),
             manifest.n,
@@ -437,7 +445,9 @@ impl Replica {
         for outcome in outcomes {
             match outcome {
                 Outcome::Note(note) => {
-                    self.said.extend(told(&note));
+                    let heard =
+                        if matches!(note, Note::Error { .. }) { &mut self.said } else { &mut self.noted };
+                    heard.extend(told(&note));
                     self.journal.note(note);
                 }
                 Outcome::Applied(dir, seq_txn) => self.journal.applied(&dir, seq_txn),
