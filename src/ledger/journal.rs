@@ -3,8 +3,8 @@
 //! An instance writes the numbers in order, one small object whenever there is something to tell, at most one a minute while it
 //! is idle. So that a reader need not begin at 0, each 16th begins with all tables, and each 256th sums up those before it.
 
+use super::ClusterId;
 use super::json::{Document, FORMAT};
-use super::{ClusterId, Sum};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -207,14 +207,6 @@ impl Journal {
     /// Whether this object sums up those before it.
     pub fn is_rollup(k: u64) -> bool {
         k % JOURNAL_ROLLUP == JOURNAL_ROLLUP - 1
-    }
-
-    /// The hash of its bytes, to tell own objects from another's of the same name.
-    ///
-    /// # Errors
-    /// As [`Document::to_bytes`].
-    pub fn sum(&self) -> super::Result<Sum> {
-        Ok(Sum::of(&self.to_bytes()?))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Recordings sent as packs: what a replica lays out of them replays as the recording itself.
 
-use crate::common::{Recording, csv, recordings};
+use crate::common::recordings;
+use crate::wal_pieces::compare;
 use std::collections::BTreeMap;
 use understudy::ledger::*;
-use understudy::replay::{History, Player};
+use understudy::replay::History;
 use understudy::wal::{
     Files, LogVersion, Noted, Piece, Registry, SequencerLog, TableMeta, TableToken, ask_transaction,
 };
@@ -79,16 +80,4 @@ fn take(mirror: &mut Mirror, pack: &Pack) {
     let object = pack.encode(head, None).unwrap();
     let pack = Object::read(place, object.bytes().clone()).unwrap().pack().unwrap();
     mirror.take(place.key(), &pack, &BTreeMap::new()).unwrap();
-}
-
-fn compare(name: &str, recording: &Recording, files: &dyn Files, token: &TableToken) {
-    let play = |files: &dyn Files| {
-        let history =
-            History::read(files, token).unwrap_or_else(|error| panic!("{name}: {}: {error}", token.dir));
-        let count = history.txn_count();
-        let mut player = Player::new(history).unwrap();
-        player.seek(files, count).unwrap_or_else(|error| panic!("{name}: {}: {error}", token.dir));
-        (player.table().standing.clone(), player.table().digest(), csv(player.table()))
-    };
-    assert_eq!(play(files), play(&recording.files), "{name}: {}", token.dir);
 }

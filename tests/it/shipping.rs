@@ -389,18 +389,17 @@ fn another_shipper_takes_over_and_the_first_one_learns_of_it() {
     assert!(lines.0.lock().unwrap().iter().any(|line| line.starts_with("FENCED: ")));
 }
 
+/// The file of the registry that counts.
+fn newest_registry(files: &DiskFiles) -> String {
+    let names = files.list("").unwrap().unwrap();
+    names.into_iter().filter(|name| name.starts_with("tables.d.")).max().unwrap()
+}
+
 /// Another name for a table, as a registry tells it.
 fn grow(place: &Place) {
     let files = DiskFiles::open(place.db()).unwrap();
     let mut tables = Registry::read(&files).unwrap().tables;
-    let newest = files
-        .list("")
-        .unwrap()
-        .unwrap()
-        .into_iter()
-        .filter(|name| name.starts_with("tables.d."))
-        .max()
-        .unwrap();
+    let newest = newest_registry(&files);
     for table in tables.iter_mut().filter(|table| !table.dropped) {
         table.name.push_str("_renamed");
     }
@@ -440,14 +439,7 @@ fn tables_that_are_dropped_or_renamed_are_told() {
     let tables = place.tables();
     grow(&place);
     let files = DiskFiles::open(place.db()).unwrap();
-    let newest = files
-        .list("")
-        .unwrap()
-        .unwrap()
-        .into_iter()
-        .filter(|name| name.starts_with("tables.d."))
-        .max()
-        .unwrap();
+    let newest = newest_registry(&files);
     let mut registered = Registry::read(&files).unwrap().tables;
     registered.iter_mut().find(|token| token.dir == tables[0].dir).unwrap().dropped = true;
     let listed: Vec<TableToken> = registered.into_iter().filter(|token| !token.dropped).collect();

@@ -47,7 +47,8 @@ fn of_table(files: &dyn Files, token: &TableToken) -> Vec<Piece> {
     pieces
 }
 
-fn compare(name: &str, recording: &Recording, pieces: &PieceFiles, token: &TableToken) {
+/// What these files replay to is what the recording does.
+pub fn compare(name: &str, recording: &Recording, pieces: &dyn Files, token: &TableToken) {
     let play = |files: &dyn Files| {
         let history =
             History::read(files, token).unwrap_or_else(|error| panic!("{name}: {}: {error}", token.dir));

@@ -1,6 +1,7 @@
 //! `understudy apply`
 
 use super::args::{Apply, Commit};
+use super::interrupt::listen;
 use super::out::Out;
 use super::progress::{Following, Progress, grouped};
 use crate::native::disk::DiskFiles;
@@ -155,30 +156,6 @@ fn configured(dir: &Path) -> Option<CommitMode> {
         "async" => Some(CommitMode::Async),
         _ => Some(CommitMode::NoSync),
     }
-}
-
-/// Has SIGTERM and Ctrl-C end the work after the blocks that are under way.
-pub(super) fn listen(stop: Arc<AtomicBool>, then: impl FnOnce() + Send + 'static) {
-    let wait = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async {
-            #[cfg(unix)]
-            {
-                use tokio::signal::unix::{SignalKind, signal};
-                let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = tokio::signal::ctrl_c() => {}
-                }
-            }
-            #[cfg(not(unix))]
-            let _ = tokio::signal::ctrl_c().await;
-        });
-        stop.store(true, Ordering::Relaxed);
-        then();
-    };
-    // Without it, the program ends as programs do.
-    let _ = std::thread::Builder::new().name("signals".into()).spawn(wait);
 }
 
 /// Tells how each table ended.

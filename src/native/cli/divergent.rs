@@ -1,5 +1,6 @@
 //! `understudy divergent`
 
+use super::bucket::block_on;
 use super::out::Out;
 use super::progress::grouped;
 use crate::ledger::{Divergent as Document, Key};
@@ -27,9 +28,7 @@ pub(super) fn run(out: &Out, args: &Divergent) -> Result<Exit> {
     let connection: Connection = args.to.parse().map_err(|error| Failure::usage(format!("--to: {error}")))?;
     let bucket =
         open(&connection, RequestLimits::default()).map_err(|error| Failure::failed(error.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::failed(format!("no threads: {error}")))?;
-    let reports = runtime.block_on(divergent(&bucket))?;
+    let reports = block_on(divergent(&bucket))?;
     for (key, report) in &reports {
         tell(out, *key, report)?;
     }

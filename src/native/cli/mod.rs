@@ -11,6 +11,7 @@ mod doctor;
 mod generate;
 mod index;
 mod inspect;
+mod interrupt;
 mod log;
 mod out;
 mod progress;

@@ -1,7 +1,8 @@
 //! `understudy replica`
 
-use super::apply::{commit_mode, listen};
+use super::apply::commit_mode;
 use super::args::Commit;
+use super::interrupt::listen;
 use super::out::Out;
 use super::progress::{Following, Progress, grouped};
 use crate::native::bucket::{self, Bucket};

@@ -1,5 +1,7 @@
 //! `understudy ship`
 
+use super::bucket::block_on;
+use super::interrupt::interrupted;
 use super::out::Out;
 use super::progress::grouped;
 use crate::ledger::Signer;
@@ -71,15 +73,7 @@ pub(super) struct Ship {
 }
 
 pub(super) fn run(out: &Out, args: Ship) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("no threads: {error}")))?;
-    let report = runtime.block_on(drive(*out, args));
-    // A copy that is being made is begun anew next time.
-    runtime.shutdown_background();
-    let report = report?;
+    let report = block_on(drive(*out, args))?;
     tell(out, &report)?;
     Ok(match (report.fenced, report.stopped.is_empty()) {
         (true, _) => Exit::Fenced,
@@ -144,21 +138,6 @@ fn options(args: Ship, config: &Config, own: PathBuf, db: PathBuf) -> Options {
         on_fence: args.on_fence.or_else(|| config.on_fence.clone()),
         signer: config.signing_key().map(|key| Arc::new(Signer::new(&key))),
     }
-}
-
-/// Ready on SIGTERM or Ctrl-C.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn tell(out: &Out, report: &Report) -> Result<()> {

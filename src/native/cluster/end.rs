@@ -75,15 +75,14 @@ pub async fn log_end(bucket: &Bucket, cluster: &Cluster) -> Result<LogEnd, Failu
 
 /// A place in the log to begin at, with the terms before it: behind the newest snapshot that a hint names, else at the start.
 async fn begin(bucket: &Bucket, cluster: &Cluster) -> Result<(Vec<Span>, Place, Option<u64>), Failure> {
-    let hint = get_document::<HeadHint>(bucket, Key::Head).await.ok().flatten();
-    let mut known = hint.and_then(|hint| hint.snapshot);
-    if known.is_none() {
-        known = newest_boundary(bucket).await?.map(|record| record.snapshot);
-    }
-    if let Some(n) = known
-        && let Some(manifest) = get_document::<Manifest>(bucket, Key::Snapshot(n)).await?
+    let mut newest = newest_snapshot(bucket, cluster).await;
+    if newest.is_none()
+        && let Some(record) = newest_boundary(bucket).await?
     {
-        return Ok((manifest.terms.clone(), manifest.place(), known));
+        newest = get_document::<Manifest>(bucket, Key::Snapshot(record.snapshot)).await?;
+    }
+    if let Some(manifest) = newest {
+        return Ok((manifest.terms.clone(), manifest.place(), Some(manifest.n)));
     }
     let first = Span { directory: cluster.directory, first: 0, seal: None };
     Ok((vec![first], Place { dir: cluster.directory, n: 0 }, None))

@@ -4,6 +4,7 @@ mod directory;
 mod page;
 mod store;
 
+use super::bucket::block_on;
 use super::out::Out;
 use crate::native::config::Config;
 use crate::native::outcome::{Exit, Failure, Result};
@@ -71,12 +72,7 @@ pub(super) fn run(out: &Out, args: &Doctor) -> Result<Exit> {
     if let (Some(root), Some(config)) = (&root, &config) {
         directory::check(&mut checks, root, config)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("no threads: {error}")))?;
-    runtime.block_on(store::check(&mut checks, args.to.as_deref(), config.as_ref(), args.read_only))?;
+    block_on(store::check(&mut checks, args.to.as_deref(), config.as_ref(), args.read_only))?;
     checks.end()
 }
 
