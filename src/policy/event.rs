@@ -87,7 +87,7 @@ pub struct PartitionSeen {
     pub bytes: u64,
     /// What it consists of here.
     pub form: Form,
-    /// Changes with the rows, and never comes back. A change of form alone leaves it as it is.
+    /// Changes with the rows and the columns, and never comes back. A change of form alone leaves it as it is.
     pub version: u64,
     /// The version that is in the bucket for certain.
     pub remote: Option<u64>,

@@ -9,6 +9,8 @@ mod ended;
 mod error;
 mod event;
 mod machine;
+#[cfg(test)]
+mod machine_tests;
 mod parse;
 mod partition;
 mod rules;
