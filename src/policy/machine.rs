@@ -40,13 +40,13 @@ const DROPPED_REMEMBERED: usize = 1_024;
 /// let mut kinds = Vec::new();
 /// while let Some(due) = machine.next_due().filter(|due| *due < 10 * DAY) {
 ///     now = now.max(due);
-///     for action in machine.advance(now) {
-///         if let Action::Run(task) = action {
-///             // Here a worker does the work.
-///             if machine.may_publish(now, task.id) {
-///                 kinds.push((task.floor / DAY, task.kind));
-///                 machine.handle(now, Event::Ended { task: task.id, outcome: Outcome::Done });
-///             }
+///     let mut actions = machine.advance(now);
+///     while let Some(action) = actions.pop() {
+///         let Action::Run(task) = action else { continue };
+///         // Here a worker does the work.
+///         if machine.may_publish(now, task.id) {
+///             kinds.push((task.floor / DAY, task.kind));
+///             actions.extend(machine.handle(now, Event::Ended { task: task.id, outcome: Outcome::Done }));
 ///         }
 ///     }
 /// }

@@ -199,6 +199,9 @@ fn says_when_the_next_step_is_due() {
     assert_eq!((why.form, why.next), (Form::Parquet, Some(next)));
     assert_eq!(machine.why(10 * DAY, "t~1", 9 * DAY).unwrap().because, Because::Active);
     assert_eq!(machine.why(10 * DAY, "t~1", 77), None);
+    let lines = machine.lines(10 * DAY, "t~1").unwrap();
+    // From the newest row on day 9.
+    assert_eq!((lines.to_parquet, lines.to_remote, lines.drop_local), (Some(7 * DAY), None, Some(-21 * DAY)));
 }
 
 #[test]
