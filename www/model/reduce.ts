@@ -8,8 +8,9 @@ import { unitOf } from "./density.js";
 import { nextEvent, timeOf, txnAt } from "./history.js";
 import type { Link, Moment } from "./link.js";
 import { SPEED_MAX, SPEED_MIN } from "./link.js";
+import { otherTxn, toggleCompare, withElsewhere } from "./sides.js";
 import type { State } from "./state.js";
-import { axisFor, historyNow, tableNow, viewNow, WHOLE } from "./state.js";
+import { axisFor, historyNow, momentOf, tableNow, viewNow, WHOLE, withNow } from "./state.js";
 
 /** The narrowest view, as a share of the axis. */
 const VIEW_MIN = 1e-6;
@@ -26,6 +27,7 @@ const LEAVES_THE_END: ReadonlySet<Command["do"]> = new Set([
   "play",
   "toggle",
   "restore",
+  "swap",
 ]);
 
 export function reduce(before: State, command: Command | Fact): State {
@@ -87,9 +89,24 @@ export function reduce(before: State, command: Command | Fact): State {
       return { ...state, dialog: command.dialog };
     case "escape":
       return state.dialog ? { ...state, dialog: null } : { ...state, selected: null };
+    case "compare":
+      return toggleCompare(state);
+    case "compareWith":
+      return { ...state, with: command.with };
+    case "pin":
+      return { ...state, with: momentOf(state) };
+    case "stepOther":
+      return { ...state, with: { txn: Math.max(0, otherTxn(state) + command.by) } };
+    case "swap":
+      return swap(state);
     case "restore":
       return restore(state, command.link);
   }
+}
+
+function swap(state: State): State {
+  const other = withNow(state);
+  return typeof other === "string" ? state : moveTo({ ...paused(state), with: momentOf(state) }, other);
 }
 
 function take(state: State, fact: Fact): State {
@@ -262,6 +279,7 @@ function toTable(state: State, dir: string): State {
     txn: 0,
     us: null,
     part: 0,
+    with: withElsewhere(state),
   };
   return next.histories.has(dir) ? moveTo(next, at) : next;
 }
@@ -280,6 +298,7 @@ function restore(state: State, link: Link): State {
     playing: 0,
     part: 0,
     dialog: null,
+    with: link.with,
   };
   return moveTo(next, link.at ?? { txn: next.txn });
 }

@@ -4,7 +4,7 @@ import type { Axis } from "./axis.js";
 import { opAxis, timeAxis, txnAxis } from "./axis.js";
 import type { View } from "./density.js";
 import type { History } from "./history.js";
-import type { AxisKind, Link, Moment, Tab } from "./link.js";
+import type { AxisKind, Link, Moment, Tab, With } from "./link.js";
 
 export type Dialog = "help" | "palette" | "real" | "open";
 
@@ -33,6 +33,10 @@ export interface State {
   tab: Tab;
   partitionsAs: "bricks" | "table";
   dialog: Dialog | null;
+  /** Two sources are open. */
+  pair: boolean;
+  /** What is compared; null is what is usual: two sources at the same transaction, one with nothing. */
+  with: With | null;
 }
 
 export const WHOLE: View = { from: 0, to: 1 };
@@ -54,7 +58,14 @@ export const START: State = {
   tab: "rows",
   partitionsAs: "bricks",
   dialog: null,
+  pair: false,
+  with: null,
 };
+
+/** What the moment on show is compared with. */
+export function withNow(state: State): With {
+  return state.with ?? (state.pair ? "same" : "off");
+}
 
 export function historyNow(state: State): History | null {
   return (state.table !== null && state.histories.get(state.table)) || null;
@@ -92,10 +103,11 @@ export function linkOf(state: State): Link {
     speed: state.speed,
     axis: state.axis,
     tab: state.tab,
+    with: state.with,
   };
 }
 
-function momentOf(state: State): Moment {
+export function momentOf(state: State): Moment {
   return state.axis === "time" && state.us !== null ? { us: Math.round(state.us) } : { txn: state.txn };
 }
 
