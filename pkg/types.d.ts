@@ -117,6 +117,7 @@ export declare const KIND: {
 /** One entry per transaction; entry i is seqTxn i + 1. */
 export interface Timeline {
   dir: string;
+  /** NaN where not known: of a bucket's table, before the copy that it begins with. */
   commitUs: Float64Array;
   kind: Uint8Array;
   /** Rows of data transactions; -1 where not known (purged or not fetched). */
@@ -163,7 +164,8 @@ export interface PartitionInfo {
 export interface Transaction {
   seqTxn: number;
   kind: keyof typeof KIND;
-  commitUs: number;
+  /** Null where not known: of a bucket's table, before the copy that it begins with. */
+  commitUs: number | null;
   /** One sentence in plain words. */
   summary: string;
   structureVersion: number;

@@ -97,6 +97,56 @@ test("a table that begins with a copy, and a log that was cleaned", async ({ pag
   await cleaned.close();
 });
 
+test("what is before a table's copy is not known, and nobody committed it in 1970", async ({
+  page,
+  home,
+}) => {
+  const copied = await startStatic(join(BUCKETS, "copied"));
+  const src = `src=${encodeURIComponent(copied.url)}`;
+  const everywhere = async () => {
+    let said = await page.locator("body").innerText();
+    for (const tab of ["Log", "Bytes", "Cluster", "As text"]) {
+      await page.getByRole("tab", { name: tab }).click();
+      await settled(page);
+      said += await page.locator("body").innerText();
+    }
+    expect(said).not.toMatch(/1970|wal2147483647|2147483647/);
+  };
+  await open(page, `${home}?${src}#table=trades&t=txn:500`);
+  const now = page.getByRole("region", { name: /txn 500/ });
+  await expect(now).toContainText("not known (before the copy)");
+  await expect(page.locator(".head .verdict")).toContainText("Not known");
+  await everywhere();
+  await page.getByRole("tab", { name: "Bytes" }).click();
+  await expect(page.getByRole("tabpanel")).toContainText("in the copy that the table begins with");
+  const told = await page.evaluate(async () => {
+    const { engine, shown } = globalThis.understudy ?? {};
+    const timeline = await engine?.call("timeline", ["trades~7"]);
+    return {
+      transaction: shown?.table?.transaction,
+      before: timeline?.commitUs[499],
+      after: timeline?.commitUs[500],
+    };
+  });
+  expect(told.transaction).toMatchObject({ commitUs: null, wal: null, segment: null });
+  expect(told.before).toBeNaN();
+  expect(told.after).toBeGreaterThan(1e15);
+  await page.evaluate(() => globalThis.understudy?.dispatch({ do: "step", by: 1 }));
+  await settled(page);
+  await expect(page.locator(".readout")).toContainText("UTC");
+  await copied.close();
+
+  // Where all is in copies no time is known at all, and the axis of time is not offered.
+  const cleaned = await startStatic(join(BUCKETS, "cleaned"));
+  await open(page, `${home}?src=${encodeURIComponent(cleaned.url)}#table=trades&t=time:2026-08-01&axis=time`);
+  await everywhere();
+  await expect(page.getByRole("button", { name: "Commit time" })).toHaveCount(0);
+  await expect(page.locator(".readout")).toContainText("time not known");
+  await page.keyboard.press("]");
+  await page.keyboard.press("k");
+  await cleaned.close();
+});
+
 test("a small memory asks again for what it let go", async ({ page, home }) => {
   const server = await startStatic(join(BUCKETS, "plain"));
   const [early, , end] = expectedOf("quotes");

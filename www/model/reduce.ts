@@ -5,7 +5,7 @@ import type { Command, Fact } from "./command.js";
 import { SPEEDS, TXN_PER_SECOND } from "./command.js";
 import type { History } from "./history.js";
 import { unitOf } from "./density.js";
-import { nextEvent, timeOf, txnAt } from "./history.js";
+import { knownTimes, nextEvent, timeOf, txnAt } from "./history.js";
 import type { Link, Moment } from "./link.js";
 import { SPEED_MAX, SPEED_MIN } from "./link.js";
 import { otherTxn, toggleCompare, withElsewhere } from "./sides.js";
@@ -144,7 +144,7 @@ function moveTo(state: State, at: Moment): State {
     return { ...state, wanted: "txn" in at ? { txn } : at, txn, part: 0 };
   }
   const txn = "txn" in at ? clamp(Math.round(at.txn), 0, history.kind.length) : txnAt(history, at.us);
-  const us = "us" in at ? at.us : timeOf(history, txn);
+  const us = "us" in at && knownTimes(history).length > 0 ? at.us : timeOf(history, txn);
   return follow({ ...state, wanted: null, txn, us, part: 0 }, history);
 }
 
@@ -174,7 +174,9 @@ function toEvent(state: State, by: 1 | -1): State {
 function tick(state: State, ms: number): State {
   const history = historyNow(state);
   if (state.playing === 0 || !history) return state;
-  return state.axis === "time" ? tickTime(state, history, ms) : tickTxns(state, history, ms);
+  return axisFor(history, state.axis).kind === "time"
+    ? tickTime(state, history, ms)
+    : tickTxns(state, history, ms);
 }
 
 function tickTxns(state: State, history: History, ms: number): State {
@@ -198,6 +200,7 @@ function stepTime(state: State, by: number): State {
   const history = historyNow(state);
   if (!history || history.kind.length === 0) return state;
   const axis = axisFor(history, "time");
+  if (axis.kind !== "time") return state;
   // Before the first commit there is no time to count from.
   if (by < 0 && (state.us ?? axis.min) <= axis.min) return moveTo(state, { txn: 0 });
   if (by > 0 && state.txn === 0) return moveTo(state, { us: axis.min });

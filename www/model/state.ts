@@ -3,7 +3,7 @@ import type { Overview, TableInfo } from "../../pkg/types.js";
 import type { Axis } from "./axis.js";
 import { opAxis, timeAxis, txnAxis } from "./axis.js";
 import type { View } from "./density.js";
-import type { History } from "./history.js";
+import { type History, knownTimes } from "./history.js";
 import type { AxisKind, Link, Moment, Tab, With } from "./link.js";
 
 export type Dialog = "help" | "palette" | "real" | "open";
@@ -88,9 +88,10 @@ export function axisFor(history: History, kind: AxisKind): Axis {
   return (made[kind] ??= axisOf(history, kind));
 }
 
-/** Where there are no objects of a log to go by, transactions do. */
+/** Where there are no times or objects of a log to go by, transactions do. */
 function axisOf(history: History, kind: AxisKind): Axis {
-  if (kind === "time") return timeAxis(history.times);
+  const times = kind === "time" ? knownTimes(history) : [];
+  if (times.length > 0) return timeAxis(Float64Array.from(times));
   const { ops } = history;
   return kind === "op" && ops ? opAxis(ops.first, ops.last) : txnAxis(history.kind.length);
 }

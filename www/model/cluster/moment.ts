@@ -49,6 +49,17 @@ export interface Moment {
   verdict: Verdict;
 }
 
+/** Of a moment whose time is not known, nothing else is. */
+export const UNKNOWN: Moment = {
+  us: Number.NaN,
+  lanes: [],
+  verdict: {
+    word: "unknown",
+    text: "Not known",
+    detail: "the table begins with a copy, and when what is in it was committed is not in the log",
+  },
+};
+
 /** `us` null is the end of all that is known. `own` are digests of the replay in this tab. */
 export function momentOf(
   cluster: Cluster,

@@ -50,9 +50,11 @@ export function VerdictLine({ moment }: { moment: Moment }) {
   return (
     <p class="cluster-verdict" role="status">
       <b class={`verdict verdict-${word}`}>{text}</b>{" "}
-      <span class="quiet">
-        at {day(moment.us)} {clock(moment.us)} UTC:
-      </span>{" "}
+      {Number.isNaN(moment.us) ? null : (
+        <span class="quiet">
+          at {day(moment.us)} {clock(moment.us)} UTC:{" "}
+        </span>
+      )}
       {detail}.
     </p>
   );
@@ -60,6 +62,7 @@ export function VerdictLine({ moment }: { moment: Moment }) {
 
 function Lanes({ moment }: { moment: Moment }) {
   const name = useSnapshot((s) => s.shown.table?.name ?? "the table");
+  if (Number.isNaN(moment.us)) return null;
   if (moment.lanes.length === 0)
     return <p class="note">No instance has registered itself in this bucket (nodes/ is empty).</p>;
   return (

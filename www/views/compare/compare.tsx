@@ -2,11 +2,12 @@
 import type { TableState } from "../../../pkg/types.js";
 import type { Compared, PartitionPair } from "../../model/compare.js";
 import { compareStates } from "../../model/compare.js";
-import { clock, count, counted, day, size } from "../../model/format.js";
+import { count, counted, size } from "../../model/format.js";
 import type { OtherSide } from "../../model/shown.js";
 import { withNow } from "../../model/state.js";
 import { CommandButton, Fact, Fingerprint } from "../bits.js";
 import { useSnapshot } from "../hooks.js";
+import { CommitTime } from "../now.js";
 import { AllTables, First } from "./beyond.js";
 import { Both, MARK_SIGNS, MarkWord } from "./marks.js";
 
@@ -95,7 +96,6 @@ function Side(props: {
 }
 
 function SideFacts({ table }: { table: TableState }) {
-  const us = table.transaction?.commitUs ?? null;
   const parts = table.partitions.filter((p) => p.rows > 0).length;
   return (
     <>
@@ -106,7 +106,11 @@ function SideFacts({ table }: { table: TableState }) {
           : `after txn ${count(table.seqTxn)} of ${count(table.txnCount)}`}
       </h3>
       <dl class="facts">
-        <Fact name="Committed">{us === null ? "" : `${day(us)} ${clock(us)} UTC`}</Fact>
+        {table.transaction ? (
+          <Fact name="Committed">
+            <CommitTime us={table.transaction.commitUs} />
+          </Fact>
+        ) : null}
         <Fact name="Rows">
           {count(table.rows)} <span class="quiet">in {counted(parts, "partition")}</span>
         </Fact>
