@@ -110,12 +110,14 @@ pub enum Note {
         /// The number that it is named after.
         n: u64,
     },
-    /// Partitions as they are stored changed.
+    /// Partitions as they are stored changed: how each stands now. Of those that changed often, only the last is told.
     Partitions {
         /// The table's directory.
         table: String,
-        /// The partitions' directories.
-        partitions: Vec<String>,
+        /// The last transaction applied when it was looked.
+        seq_txn: u64,
+        /// The partitions that changed, oldest first. At most some hundreds are in one object; the others are in those after it.
+        partitions: Vec<StoredPartition>,
     },
     /// A table, or with no table the whole instance, can't go on.
     Error {
@@ -148,6 +150,54 @@ pub enum Note {
     /// What a later version tells.
     #[serde(other)]
     Unknown,
+}
+
+/// How an instance stores one partition of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredPartition {
+    /// As QuestDB names it: `2026-08-01`, `2026-08-01T05`, `2026-W31`, `default`. Split parts count as one partition.
+    pub name: String,
+    /// Rows in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows: u64,
+    /// Bytes of its files as they are stored; of a remote one, of its object.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes: u64,
+    /// Where and in what form.
+    #[serde(default, skip_serializing_if = "PartitionForm::is_native")]
+    pub form: PartitionForm,
+    /// Its digest, if it is known, 32 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// In what form an instance stores a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PartitionForm {
+    /// QuestDB's column files.
+    #[default]
+    Native,
+    /// A Parquet file in the table's folder.
+    Parquet,
+    /// A Parquet file in the object store alone.
+    Remote,
+    /// This instance has it no longer.
+    Dropped,
+    /// What a later version stores.
+    #[serde(other)]
+    Unknown,
+}
+
+impl PartitionForm {
+    fn is_native(&self) -> bool {
+        *self == Self::Native
+    }
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl JournalEntry {
@@ -235,6 +285,31 @@ mod tests {
         assert_eq!(tell(Note::Recovered { table: Some("a".into()) }), 2);
         assert_eq!(tell(Note::Base { table: "b".into(), seq_txn: 1, why: String::new() }), 1);
         assert_eq!((tell(error("a")), tell(Note::Reached { n: 1, bytes: 0 }), tell(started())), (2, 2, 1));
+    }
+
+    #[test]
+    fn a_partition_is_told_in_few_bytes() {
+        let day = |name: &str, form| StoredPartition {
+            name: name.into(),
+            rows: 5,
+            bytes: 80,
+            form,
+            digest: (form == PartitionForm::Remote).then(|| "0".repeat(32)),
+        };
+        let gone = StoredPartition { rows: 0, bytes: 0, ..day("2026-07-31", PartitionForm::Dropped) };
+        let partitions =
+            vec![gone, day("2026-08-01", PartitionForm::Native), day("2026-08-02", PartitionForm::Remote)];
+        let what = Note::Partitions { table: "t~1".into(), seq_txn: 7, partitions };
+        let entry = JournalEntry { at_us: 1, what };
+        let text = serde_json::to_string(&entry).unwrap();
+        let zeros = "0".repeat(32);
+        let expected = format!(
+            r#"{{"at_us":1,"what":"partitions","table":"t~1","seq_txn":7,"partitions":[{{"name":"2026-07-31","form":"dropped"}},{{"name":"2026-08-01","rows":5,"bytes":80}},{{"name":"2026-08-02","rows":5,"bytes":80,"form":"remote","digest":"{zeros}"}}]}}"#
+        );
+        assert_eq!(text, expected);
+        assert_eq!(serde_json::from_str::<JournalEntry>(&text).unwrap(), entry);
+        let later: StoredPartition = serde_json::from_str(r#"{"name":"x","form":"engraved"}"#).unwrap();
+        assert_eq!(later.form, PartitionForm::Unknown);
     }
 
     #[test]
