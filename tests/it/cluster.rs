@@ -15,6 +15,23 @@ fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
 }
 
+/// Counts requests for what is not there.
+#[derive(Default)]
+struct Asked(std::sync::atomic::AtomicU64);
+
+impl Asked {
+    fn take(&self) -> u64 {
+        self.0.swap(0, std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl bucket::observe::Observe for Asked {
+    fn answered(&self, tried: bucket::observe::Tried) {
+        let asked = tried.op == bucket::observe::Op::Get && tried.outcome == bucket::observe::Outcome::Absent;
+        self.0.fetch_add(u64::from(asked), std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 /// A pack that can be told from others; a long one has a block beside it.
 fn pack(text: &str) -> Pack {
     Pack { handover: Some(text.to_owned()), ..Pack::default() }
@@ -30,7 +47,11 @@ async fn write(writer: &PackWriter, texts: &[String]) {
 
 async fn read(bucket: &Bucket) -> (Vec<String>, Point) {
     let cluster = join(bucket, None).await.unwrap();
-    let options = FollowOptions { poll: Duration::from_millis(5), ahead_bytes: 1 << 20, trusted: Vec::new() };
+    let options = FollowOptions {
+        pace: Pace::steady(Duration::from_millis(5)),
+        ahead_bytes: 1 << 20,
+        trusted: Vec::new(),
+    };
     let mut follower = Follower::start(bucket.clone(), Reader::of(&cluster), options);
     let (mut texts, mut at) = (Vec::new(), Point::start(&cluster));
     loop {
@@ -84,6 +105,55 @@ fn a_log_is_written_and_read_and_a_new_writer_fences_the_old_one() {
         let (all, point) = read(&bucket).await;
         assert_eq!(all, [texts("a", 40), texts("b", 5)].concat());
         assert_eq!(point, second.point());
+    });
+}
+
+#[test]
+fn a_log_that_is_quiet_is_asked_seldom_until_something_comes() {
+    let root = tempfile::tempdir().unwrap();
+    let bucket = bucket(root.path());
+    run(async {
+        let (cluster, _) = found(&bucket).await.unwrap();
+        // The last pack is an hour old.
+        let start = Point::start(&cluster);
+        let head = Head {
+            cluster: cluster.cluster,
+            place: start.next,
+            committed_us: now_us() - 3_600_000_000,
+            before: start.before,
+            kind: Kind::Pack,
+        };
+        let old = pack("old").encode(head, None).unwrap();
+        let put = bucket.put_if_absent(&start.next.key().to_string(), old.bytes().clone()).await;
+        assert!(matches!(put, bucket::PutAnswer::Stored), "{put:?}");
+        let (_, behind) = read(&bucket).await;
+        let pace = Pace { least: Duration::from_millis(10), most: Duration::from_secs(1) };
+        let options = FollowOptions { pace, ahead_bytes: 1 << 20, trusted: Vec::new() };
+        // One that reads the old pack, and one that had it before it began.
+        let mut followers = Vec::new();
+        for reader in [Reader::of(&cluster), Reader::new(behind.clone())] {
+            let asked = std::sync::Arc::new(Asked::default());
+            let observed = self::bucket(root.path()).observed(asked.clone());
+            let mut follower = Follower::start(observed, reader, options.clone());
+            while !matches!(follower.next().await, Followed::CaughtUp) {}
+            followers.push((follower, asked));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        for (_, asked) in &followers {
+            asked.take();
+        }
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        let seldom: Vec<u64> = followers.iter().map(|(_, asked)| asked.take()).collect();
+        assert!(seldom.iter().all(|asked| (1..=3).contains(asked)), "{seldom:?} requests in 2.5 s");
+        let writer = PackWriter::start(bucket.clone(), behind, 4, None);
+        write(&writer, &texts("new", 1)).await;
+        for (follower, asked) in &mut followers {
+            while !matches!(follower.next().await, Followed::Pack(_)) {}
+            asked.take();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let often: Vec<u64> = followers.iter().map(|(_, asked)| asked.take()).collect();
+        assert!(often.iter().all(|asked| *asked > 20), "{often:?} requests in 1 s");
     });
 }
 
