@@ -40,7 +40,11 @@ pub struct Journal {
     /// In each 16th: what was told before and still holds: the role, errors, tables that are not replicated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<JournalEntry>,
-    /// At each 256th: what the 255 objects before it tell, at most one entry of a kind for each minute.
+    /// In each 16th: digests and partitions of the entries since the newest summary, of each the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<JournalEntry>,
+    /// At each 256th: what the 255 objects before it tell, of progress one entry for each minute; of digests and partitions the
+    /// last of each, however long ago.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub summary: Vec<JournalEntry>,
     /// What happened, in order.
@@ -244,6 +248,7 @@ impl Journal {
             written_us: 0,
             state: None,
             holds: Vec::new(),
+            recent: Vec::new(),
             summary: Vec::new(),
             entries: Vec::new(),
         }
@@ -257,6 +262,11 @@ impl Journal {
     /// Whether this object sums up those before it.
     pub fn is_rollup(k: u64) -> bool {
         k % JOURNAL_ROLLUP == JOURNAL_ROLLUP - 1
+    }
+
+    /// The newest object below `end` that sums up those before it.
+    pub fn rollup_before(end: u64) -> Option<u64> {
+        (end / JOURNAL_ROLLUP * JOURNAL_ROLLUP).checked_sub(1)
     }
 }
 
@@ -320,6 +330,10 @@ mod tests {
         assert_eq!(journal.entries[0].what, Note::Unknown);
         assert_eq!(journal.entries[1].what, Note::Reached { n: 4, bytes: 5 });
         assert!(Journal::is_full(0) && Journal::is_full(16) && !Journal::is_full(15));
+        assert_eq!(
+            [255, 256, 511, 512, 600].map(Journal::rollup_before),
+            [None, Some(255), Some(255), Some(511), Some(511)]
+        );
         assert!(Journal::is_rollup(255) && Journal::is_rollup(511) && !Journal::is_rollup(256));
     }
 }

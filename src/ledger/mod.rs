@@ -35,6 +35,7 @@ mod reader;
 mod rules;
 #[cfg(feature = "signing")]
 mod signing;
+mod summary;
 mod watch;
 mod writer;
 
@@ -66,5 +67,6 @@ pub use reader::{Event, Loaded, Reader};
 pub use rules::Rules;
 #[cfg(feature = "signing")]
 pub use signing::{Signer, verify};
+pub use summary::Summary;
 pub use watch::{Step, Watch};
 pub use writer::{Status, WINDOW, Writer};
