@@ -303,7 +303,7 @@ export type JournalEntry = { at_us: number } & (
   | { what: "digests"; tables: Record<string, [seqTxn: number, digest: string]> }
   | { what: "base"; table: string; seq_txn: number; why: string }
   | { what: "snapshot"; n: number }
-  | { what: "partitions"; table: string; partitions: string[] }
+  | { what: "partitions"; table: string; seq_txn: number; partitions: StoredPartition[] }
   | { what: "error"; table?: string; text: string }
   | { what: "recovered"; table?: string }
   | { what: "not_replicated"; tables: Record<string, string> }
@@ -311,6 +311,16 @@ export type JournalEntry = { at_us: number } & (
   | { what: "removed" }
   | { what: "unknown" }
 );
+
+/** How an instance stores a partition. What is 0, the form `native`, and a digest that is not known are left out. */
+export interface StoredPartition {
+  name: string;
+  rows?: number;
+  bytes?: number;
+  form?: "native" | "parquet" | "remote" | "dropped" | "unknown";
+  /** 32 hex digits. */
+  digest?: string;
+}
 
 /** A database directory opened for replay. Runs in the worker; every call is answered in order. */
 export declare class Replay {

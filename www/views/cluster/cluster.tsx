@@ -6,6 +6,7 @@ import { Fingerprint, Icon } from "../bits.js";
 import { useDispatch, useSnapshot } from "../hooks.js";
 import { CostDial } from "./cost.js";
 import { useMoment } from "./moment.js";
+import { StoredPartitions, Strip } from "./parts.js";
 import { Operations } from "./operations.js";
 
 /** In the page's head: the one number. */
@@ -38,6 +39,7 @@ export function ClusterTab() {
     <div class="scroll cluster" tabIndex={0} role="region" data-keys="own" aria-label="The cluster">
       <VerdictLine moment={moment} />
       <Lanes moment={moment} />
+      <StoredPartitions moment={moment} />
       <Terms cluster={cluster} />
       <Operations cluster={cluster} us={moment.us} />
       <CostDial cluster={cluster} replicas={Math.max(1, moment.lanes.length - 1)} />
@@ -71,7 +73,7 @@ function Lanes({ moment }: { moment: Moment }) {
       <thead>
         <tr>
           <th scope="col">Instance</th>
-          <th scope="col">Tables</th>
+          <th scope="col">Tables and their partitions</th>
           <th scope="col" class="num">
             Lacks
           </th>
@@ -105,7 +107,10 @@ function LaneRow({ lane }: { lane: Lane }) {
       <td>
         <span class="cells">
           {lane.cells.map((cell) => (
-            <CellMark key={cell.dir} cell={cell} />
+            <span key={cell.dir} class="cell-group">
+              <CellMark cell={cell} />
+              <Strip table={cell.name} parts={cell.parts} />
+            </span>
           ))}
         </span>
       </td>

@@ -21,7 +21,7 @@ function momentNow({ state, shown }: Snapshot): Moment | null {
   const digest = table?.digest ?? "";
   const key = [cluster, state.overview, us, table?.dir, table?.seqTxn, digest];
   if (made?.key.every((part, i) => part === key[i])) return made.moment;
-  const own = table ? [{ dir: table.dir, seqTxn: table.seqTxn, digest }] : [];
+  const own = table ? [{ dir: table.dir, seqTxn: table.seqTxn, digest, partitions: table.partitions }] : [];
   made = { key, moment: momentOf(cluster, state.overview.tables, us, own) };
   return made.moment;
 }

@@ -6,6 +6,8 @@ import { count, counted, size } from "../../model/format.js";
 import type { OtherSide } from "../../model/shown.js";
 import { withNow } from "../../model/state.js";
 import { CommandButton, Fact, Fingerprint } from "../bits.js";
+import { useMemo } from "preact/hooks";
+import { formsAt } from "../../model/cluster/lanes.js";
 import { useSnapshot } from "../hooks.js";
 import { CommitTime } from "../now.js";
 import { AllTables, First } from "./beyond.js";
@@ -168,6 +170,8 @@ function Other({ other, inStep }: { other: OtherSide; inStep: boolean }) {
 }
 
 function Differences({ compared, left, right }: { compared: Compared; left: TableState; right: TableState }) {
+  const forms = [useForms(left, "left"), useForms(right, "right")] as const;
+  const told = forms.some((of) => of.size > 0);
   const shown = compared.pairs.slice(0, PAIRS_MAX);
   return (
     <>
@@ -190,11 +194,19 @@ function Differences({ compared, left, right }: { compared: Compared; left: Tabl
               Size
             </th>
             <th scope="col">Digest</th>
+            {told ? <th scope="col">Stored as</th> : null}
           </tr>
         </thead>
         <tbody>
           {shown.map((pair) => (
-            <PairRow key={pair.name} pair={pair} />
+            <PairRow key={pair.name} pair={pair}>
+              {told ? (
+                <Both
+                  left={forms[0].get(pair.name) ?? "not told"}
+                  right={forms[1].get(pair.name) ?? "not told"}
+                />
+              ) : null}
+            </PairRow>
           ))}
         </tbody>
       </table>
@@ -205,7 +217,15 @@ function Differences({ compared, left, right }: { compared: Compared; left: Tabl
   );
 }
 
-function PairRow({ pair: { name, left, right, mark } }: { pair: PartitionPair }) {
+/** How the instances of a side's cluster stored the table's partitions then; empty where nobody told. */
+function useForms(table: TableState, side: "left" | "right"): Map<string, string> {
+  const cluster = useSnapshot((s) => (side === "left" ? s.shown.cluster : s.shown.other?.cluster));
+  const us = table.seqTxn >= table.txnCount ? null : (table.transaction?.commitUs ?? -Infinity);
+  return useMemo(() => formsAt(cluster, table.dir, us), [cluster, table.dir, us]);
+}
+
+function PairRow(props: { pair: PartitionPair; children?: preact.ComponentChildren }) {
+  const { name, left, right, mark } = props.pair;
   return (
     <tr class={`pair-${mark}`}>
       <th scope="row">{name}</th>
@@ -215,6 +235,7 @@ function PairRow({ pair: { name, left, right, mark } }: { pair: PartitionPair })
       <Both left={left && count(left.rows)} right={right && count(right.rows)} numeric />
       <Both left={left && size(left.bytes)} right={right && size(right.bytes)} numeric />
       <Both left={left && left.digest.slice(0, 8)} right={right && right.digest.slice(0, 8)} />
+      {props.children}
     </tr>
   );
 }
