@@ -289,6 +289,8 @@ export interface Instance {
   kind: string;
   /** In order of time. */
   entries: JournalEntry[];
+  /** What it did before this time was not all read yet; null where all was. */
+  since: number | null;
   /** What of its journal could not be read. */
   trouble: string | null;
 }

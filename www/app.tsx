@@ -5,6 +5,7 @@ import { bindAddress } from "./address.js";
 import { Comparison } from "./compare.js";
 import { detailOf } from "./engine/client.js";
 import type { Start } from "./main.js";
+import { bindJournals } from "./journals.js";
 import { bindLive } from "./live.js";
 import { size } from "./model/format.js";
 import { parseLink } from "./model/link.js";
@@ -32,6 +33,7 @@ export function mount(start: Start): void {
   bindAddress(stage);
   bindPlayback(stage);
   bindLive(stage);
+  bindJournals(stage);
   bindKeys(stage);
   new Comparison(stage, start.another);
   const catchAll = (error: unknown) => stage.lately.push(`fault of the page: ${detailOf(error).message}`);

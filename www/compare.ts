@@ -151,7 +151,7 @@ export class Comparison {
 
   #show(part: Partial<OtherSide>): void {
     const { other } = this.#stage.shown;
-    if (other) this.#stage.showOther({ ...other, ...part });
+    if (other) this.#stage.tell({ other: { ...other, ...part } });
   }
 
   #close(): void {
@@ -159,7 +159,7 @@ export class Comparison {
     this.#engine?.close();
     this.#engine = null;
     this.#opened = false;
-    if (this.#stage.shown.other) this.#stage.showOther(null);
+    if (this.#stage.shown.other) this.#stage.tell({ other: null });
   }
 
   /** Only a second source is followed: the same one is pinned at what was there. */
@@ -226,7 +226,7 @@ export class Comparison {
     const { opening } = this.#stage;
     const { source, title } = opening.second ?? opening;
     const engine = (this.#engine = this.#start());
-    this.#stage.showOther({ ...UNOPENED, title, second: opening.second !== null });
+    this.#stage.tell({ other: { ...UNOPENED, title, second: opening.second !== null } });
     engine.onTrap = (error) => this.#show({ error });
     const memory = Math.max(16 << 20, memoryFor(opening) * MEMORY_SHARE);
     const overview = await engine.call("open", [source, { memory }], (progress) => this.#show({ progress }));

@@ -10,12 +10,11 @@ import { memoryFor } from "./engine/source.js";
 import type { Command, Fact } from "./model/command.js";
 import { opsOf } from "./model/cluster/ops.js";
 import { historyOf } from "./model/history.js";
-import { type Condition, NOTHING, type OtherSide, type RowsWindow, type Shown } from "./model/shown.js";
+import { type Condition, NOTHING, type RowsWindow, type Shown } from "./model/shown.js";
 import { isCovered, rowsAround, rowToShow } from "./model/rows.js";
 import { reduce } from "./model/reduce.js";
 import { Pump } from "./pump.js";
-import type { State } from "./model/state.js";
-import { START, unreadTable } from "./model/state.js";
+import { START, type State, unreadTable } from "./model/state.js";
 import type { EngineError } from "./worker/protocol.js";
 
 const ACCOUNT_MS_MIN = 500;
@@ -201,7 +200,7 @@ export class Stage {
 
   /** Asks for what the bucket tells of the cluster; a trap is told elsewhere. */
   async readCluster(): Promise<boolean> {
-    this.#show({ cluster: await this.engine.call("cluster", []).catch(() => null) });
+    this.tell({ cluster: await this.engine.call("cluster", []).catch(() => null) });
     return true;
   }
 
@@ -291,8 +290,9 @@ export class Stage {
     );
   }
 
-  showOther(other: OtherSide | null): void {
-    this.#show({ other });
+  /** Takes what others have asked the engine for. */
+  tell(part: Partial<Pick<Shown, "cluster" | "other">>): void {
+    this.#show(part);
   }
 
   /** Lets `job` move tables about while nothing else asks; what is on show is sought again behind it. */

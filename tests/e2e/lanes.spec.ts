@@ -115,3 +115,70 @@ test("a cell for each partition: how it is stored, and whether its content is th
   await plain.close();
   rmSync(dir, { recursive: true, force: true });
 });
+
+interface Journal {
+  entries: { at_us: number; what: string; tables?: Record<string, number> }[];
+  [key: string]: unknown;
+}
+
+/** The journal of a node in this many objects, summed up as instances do. */
+function spread(dir: string, node: number, objects: number): void {
+  const journals = join(dir, "nodes", String(node).padStart(4, "0"));
+  const path = (k: number) => join(journals, `${String(k).padStart(8, "0")}.journal`);
+  const old = [0, 1, 2].map((k) => JSON.parse(readFileSync(path(k), "utf8")) as Journal);
+  const entries = old.flatMap((journal) => journal.entries);
+  const state: Record<string, number> = {};
+  let summary: Journal["entries"] = [];
+  for (let k = 0; k < objects; k++) {
+    const at = (n: number) => Math.floor((n * entries.length) / objects);
+    const mine = entries.slice(at(k), at(k + 1));
+    const written_us = mine[mine.length - 1]?.at_us ?? entries[Math.max(0, at(k) - 1)]?.at_us;
+    const full = k % 16 === 0 ? { state: { ...state }, holds: entries.slice(0, 1) } : {};
+    const rolled = k % 256 === 255 ? { summary } : {};
+    writeFileSync(path(k), JSON.stringify({ ...old[0], k, written_us, ...full, ...rolled, entries: mine }));
+    summary = k % 256 === 255 ? [] : [...summary, ...mine];
+    for (const { what, tables } of mine) if (what === "applied") Object.assign(state, tables);
+  }
+}
+
+test("of a long journal the newest is read, and the rest when somebody looks there", async ({
+  page,
+  home,
+}) => {
+  const dir = mkdtempSync(join(tmpdir(), "understudy-bucket-"));
+  cpSync(join(BUCKETS, "plain"), dir, { recursive: true });
+  spread(dir, 1, 1100);
+  const [plain, long] = await Promise.all([startStatic(join(BUCKETS, "plain")), startStatic(dir)]);
+  const asked = new Set<string>();
+  page.on("request", (request) => {
+    const url = request.url();
+    if (url.startsWith(long.url) && url.includes("/nodes/0001/")) asked.add(url);
+  });
+  const [, , end] = expectedOf("trades");
+  const moments = [0.98, 0.6, 0.3, 0.02].map((part) => Math.max(1, Math.floor((end?.last ?? 0) * part)));
+  const lane = async (url: string, txn: number) => {
+    await open(page, `${home}?src=${encodeURIComponent(url)}#table=trades&t=txn:${txn}&tab=cluster`);
+    const near = page.locator(".lanes tbody tr").nth(1);
+    await expect(near).not.toContainText("not read yet");
+    return near.innerText();
+  };
+  const expected: string[] = [];
+  for (const txn of moments) expected.push(await lane(plain.url, txn));
+  await lane(long.url, end?.last ?? 0);
+  // About twenty to find the end, then at most seventeen.
+  expect(asked.size).toBeLessThan(45);
+  const [before] = [asked.size];
+  for (const [i, txn] of moments.entries()) {
+    await page.evaluate((txn) => globalThis.understudy?.dispatch({ do: "toTxn", txn }), txn);
+    await settled(page);
+    const near = page.locator(".lanes tbody tr").nth(1);
+    await expect(near).not.toContainText("not read yet");
+    await expect.poll(() => near.innerText()).toBe(expected[i]);
+  }
+  expect(asked.size).toBeGreaterThan(before);
+  // Not one by one, but by their summaries.
+  expect(asked.size).toBeLessThan(140);
+  await plain.close();
+  await long.close();
+  rmSync(dir, { recursive: true, force: true });
+});

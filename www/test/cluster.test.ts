@@ -29,7 +29,7 @@ function txns(dir: string, first: number, last: number): LogObject["tables"][num
 }
 
 function instance(node: number, name: string, entries: JournalEntry[]): Instance {
-  return { node, name, kind: "replica", entries, trouble: null };
+  return { node, name, kind: "replica", entries, since: null, trouble: null };
 }
 
 function applied(us: number, a: number, b: number): JournalEntry {

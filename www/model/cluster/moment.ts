@@ -35,6 +35,8 @@ export interface Lane {
   silentUs: number | null;
   reached: number | null;
   trouble: string | null;
+  /** Its journal was not read back to then. */
+  unread: boolean;
   cells: Cell[];
   lagTxns: number;
   lagUs: number;
@@ -96,6 +98,7 @@ export function momentOf(
       silentUs: written === 0 || wrote === null ? null : Math.max(0, at - wrote),
       reached: told.reached.at(at),
       trouble: told.trouble.at(at),
+      unread: told.instance.since !== null && at < told.instance.since,
       cells,
       lagTxns: cells.reduce((sum, cell) => sum + lacking(cell), 0),
       lagUs: cells.reduce((most, cell) => Math.max(most, cell.lagUs), 0),

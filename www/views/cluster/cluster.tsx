@@ -102,6 +102,7 @@ function LaneRow({ lane }: { lane: Lane }) {
       <th scope="row">
         {lane.name}{" "}
         <span class="quiet">{lane.life === "running" ? lane.role : `${lane.role}, ${lane.life}`}</span>
+        {lane.unread ? <span class="quiet"> (what it did then was not read yet)</span> : null}
         {lane.trouble === null ? null : <span class="lane-trouble">{lane.trouble}</span>}
       </th>
       <td>

@@ -185,6 +185,11 @@ export class BucketReplay {
     };
   }
 
+  /** Null if all that was done at this time is known already. */
+  async journals(us: number): Promise<Cluster | null> {
+    return (await this.#journals.reach(us)) ? this.cluster() : null;
+  }
+
   fetched(): Fetched {
     const fetched = this.#open_().fetched();
     const { requests, bytes, objects, retries } = this.#store.counts;
