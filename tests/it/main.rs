@@ -26,6 +26,8 @@ mod crashes;
 mod crashing;
 mod house;
 mod indexes;
+#[cfg(feature = "parquet-form")]
+mod lab;
 #[cfg(feature = "signing")]
 mod ledger_formats;
 #[cfg(feature = "ledger")]
