@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Everything that has to do with the WebAssembly module. Sets up what it needs first.
 #
-#   scripts/wasm.sh build [--profile fast|release] [--features F]   the modules and their glue, into pkg/
+#   scripts/wasm.sh build [--profile fast|release] [--features F]   the first two modules and their glue, into pkg/
+#   scripts/wasm.sh parquet [--profile fast|release]                the third one
 #   scripts/wasm.sh test [--profile P] [node|chromium]...           tests/wasm in both, or in those named
 #   scripts/wasm.sh bench                                           the benchmark in node
 #   scripts/wasm.sh check [ARGUMENTS]                               cargo check of the library for wasm32
 #   scripts/wasm.sh size                                            gzip size of each module; over its limit fails
 #
-# There are two: the engine (feature `web`), and the reader of buckets (`web-ledger`), which is fetched for those alone.
+# There are three: the engine (feature `web`), the reader of buckets (`web-ledger`), which is fetched for those alone, and the engine
+# with Parquet and storage policies (`web-parquet`), which takes the first one's place where these are wanted.
 #
 # The compiler's settings are given by environment, from target/tools/wasm.env, not by a
 # committed .cargo/config.toml: an ordinary toolchain needs none, Debian's several (setup.sh).
@@ -16,6 +18,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 size_limit=409600 # 400 KiB of gzip: the limit of the module that every page load fetches
 ledger_size_limit=184320 # 180 KiB of gzip
+parquet_size_limit=1400000 # 1.4 MB of gzip
 target=wasm32-unknown-unknown
 
 main() {
@@ -23,11 +26,12 @@ main() {
   [ $# -gt 0 ] && shift
   case $verb in
     build) "$root/scripts/setup.sh" wasm; use_compiler; build "$@" ;;
+    parquet) "$root/scripts/setup.sh" wasm; use_compiler; parquet "$@" ;;
     test) "$root/scripts/setup.sh" wasm; use_compiler; run_tests "$@" ;;
     bench) "$root/scripts/setup.sh" wasm; use_compiler; bench ;;
     check) use_compiler; wasm_cargo check --lib --target $target --no-default-features "$@" ;;
     size) size ;;
-    *) die "usage: wasm.sh build|test|bench|check|size" ;;
+    *) die "usage: wasm.sh build|parquet|test|bench|check|size" ;;
   esac
 }
 
@@ -61,6 +65,13 @@ build() {
   if [ "$profile" = release ]; then profile=module; fi # what is shipped is held to a size
   build_module understudy "$profile" "$features"
   build_module understudy_ledger "$profile" web-ledger
+}
+
+parquet() {
+  local profile=fast
+  [ "${1:-}" != --profile ] || profile=$2
+  if [ "$profile" = release ]; then profile=module; fi
+  build_module understudy_parquet "$profile" web-parquet
 }
 
 # build_module NAME PROFILE FEATURES: pkg/NAME_bg.wasm and its glue.
@@ -111,7 +122,7 @@ run_tests() {
     esac
     say "tests of the module in $where"
     wasm_cargo test --test wasm --profile "$profile" --target $target --no-default-features \
-      --features web,web-ledger
+      --features web,web-ledger,web-parquet
   done
 }
 
@@ -125,6 +136,7 @@ bench() {
 size() {
   size_of understudy $size_limit
   size_of understudy_ledger $ledger_size_limit
+  size_of understudy_parquet $parquet_size_limit
 }
 
 size_of() {

@@ -5,9 +5,10 @@
 import type { Overview, Progress, RowsText, TableInfo, Timeline } from "../pkg/types.js";
 import { detailOf, type Engine } from "./engine/client.js";
 import type { Comparison } from "./compare.js";
+import type { LabDriver } from "./lab.js";
 import type { Opening } from "./engine/source.js";
 import { memoryFor } from "./engine/source.js";
-import type { Command, Fact } from "./model/command.js";
+import { type Command, type Fact, isTick } from "./model/command.js";
 import { opsOf } from "./model/cluster/ops.js";
 import { historyOf } from "./model/history.js";
 import { type Condition, NOTHING, type RowsWindow, type Shown } from "./model/shown.js";
@@ -27,6 +28,8 @@ export class Stage {
   readonly engine: Engine;
   /** What drives the other side of a comparison. */
   comparison: Comparison | null = null;
+  /** What drives a lab of storage policies. */
+  lab: LabDriver | null = null;
   /** The last commands, for a crash report. */
   readonly lately: string[] = [];
 
@@ -61,7 +64,7 @@ export class Stage {
   dispatch = (command: Command | Fact): void => {
     const from = this.state;
     this.state = reduce(from, command);
-    if (!("do" in command) || command.do !== "tick") {
+    if (!isTick(command)) {
       this.lately.push(JSON.stringify("do" in command ? command : { fact: command.fact }).slice(0, 120));
       if (this.lately.length > 20) this.lately.shift();
     }
@@ -153,7 +156,7 @@ export class Stage {
     const memory = memoryFor(this.opening);
     try {
       const overview = await this.engine.call("open", [this.opening.source, { memory }]);
-      this.shown = { ...NOTHING, other: this.shown.other };
+      this.shown = { ...NOTHING, other: this.shown.other, lab: this.shown.lab };
       this.state = reduce(this.state, { fact: "opened", overview });
       this.#become({ ...crashed, recovered: true });
     } catch {
@@ -291,7 +294,7 @@ export class Stage {
   }
 
   /** Takes what others have asked the engine for. */
-  tell(part: Partial<Pick<Shown, "cluster" | "other">>): void {
+  tell(part: Partial<Pick<Shown, "cluster" | "other" | "lab">>): void {
     this.#show(part);
   }
 

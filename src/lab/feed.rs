@@ -55,11 +55,11 @@ impl Feed {
         let start = table.max_ts().map(|ts| micros(&table.schema, ts));
         self.versions = table.partitions.keys().map(|floor| (*floor, table.seq_txn)).collect();
         self.now_us = start.unwrap_or(i64::MIN);
-        let first = self.peek(files)?;
-        self.now_us = start.or(first).unwrap_or(self.player.history().log.created_us);
-        if let Some((at, _)) = &mut self.next {
-            *at = self.now_us.max(*at);
+        // Before the first rows there is no time in which anything could arrive.
+        while self.peek(files)? == Some(i64::MIN) {
+            self.take(files)?;
         }
+        self.now_us = start.or(self.next_at()).unwrap_or(self.history().log.created_us);
         Ok(self.now_us)
     }
 

@@ -81,16 +81,17 @@ impl Lab {
     }
 
     /// Lets time pass up to `until_us`, or at most so many things happen; answers whether that time is reached. A time
-    /// that has passed is reached by beginning again.
+    /// that has passed is reached by beginning again; one before the beginning is the beginning.
     ///
     /// Goes on where it was when called again after [`Error::Pending`](crate::wal::Error::Pending).
     ///
     /// # Errors
     /// What reading the first state answers. A log that can't be read on ends there, which [`told`](Self::told) says.
     pub fn run(&mut self, files: &dyn Files, until_us: i64, steps: usize) -> Result<bool> {
-        if !self.begun || until_us < self.now_us {
+        if !self.begun || until_us.max(self.start_us) < self.now_us {
             self.begin(files)?;
         }
+        let until_us = until_us.max(self.start_us);
         for _ in 0..steps {
             let arrival = self.feed.peek(files)?;
             let Some((at, due)) = self.next(arrival).filter(|(at, _)| *at <= until_us) else {

@@ -13,6 +13,7 @@ const LINK: Link = {
   axis: "txn",
   tab: "bytes",
   with: null,
+  lab: null,
 };
 
 test("a link is read as it was written", () => {
