@@ -26,9 +26,8 @@ export class Stage {
   condition: Condition = { is: "ready" };
   opening: Opening;
   readonly engine: Engine;
-  /** What drives the other side of a comparison. */
+  /** What drives the other side of a comparison, and a lab of storage policies. */
   comparison: Comparison | null = null;
-  /** What drives a lab of storage policies. */
   lab: LabDriver | null = null;
   /** The last commands, for a crash report. */
   readonly lately: string[] = [];
@@ -294,9 +293,7 @@ export class Stage {
   }
 
   /** Takes what others have asked the engine for. */
-  tell(part: Partial<Pick<Shown, "cluster" | "other" | "lab">>): void {
-    this.#show(part);
-  }
+  tell = (part: Partial<Pick<Shown, "cluster" | "other" | "lab">>): void => this.#show(part);
 
   /** Lets `job` move tables about while nothing else asks; what is on show is sought again behind it. */
   async borrow<T>(job: (engine: Engine) => Promise<T>): Promise<T> {

@@ -65,6 +65,7 @@ test("nonsense in a link is left out", () => {
     axis: null,
     tab: null,
     with: null,
+    lab: null,
   });
   assert.equal(parseLink("#t=time:2026-13-01").at, null);
   assert.deepEqual(parseLink("#t=17").at, { txn: 17 });
