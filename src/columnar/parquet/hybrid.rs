@@ -20,6 +20,11 @@ pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
 
 /// Appends values below `1 << width`, `width` being at most 32.
 pub(super) fn encode(values: &[u32], width: u32, out: &mut Vec<u8>) {
+    if values.is_empty() {
+        // QuestDB's reader asks for a run also where there are no values.
+        out.push(1);
+        return;
+    }
     // From here on nothing is written yet; a multiple of 8 before `at`, but for the end.
     let mut pending = 0;
     let mut at = 0;
@@ -215,6 +220,14 @@ mod tests {
                 roundtrip(values, width);
             }
         }
+    }
+
+    #[test]
+    fn no_values_are_an_empty_run() {
+        let mut bytes = Vec::new();
+        encode(&[], 3, &mut bytes);
+        assert_eq!(bytes, [1]);
+        assert_eq!(Decoder::new(bytes.into(), 3).take(0, &mut Vec::new()), Some(()));
     }
 
     #[test]
