@@ -25,6 +25,8 @@ export interface Link {
   tab: Tab | null;
   with: With | null;
   lab: LabWish | null;
+  /** The object of a cluster's log that brought the moment: whoever opens the link need not read what came before. */
+  op: number | null;
 }
 
 export const SPEED_MIN = 0.01;
@@ -42,6 +44,7 @@ export function parseLink(fragment: string): Link {
   const axis = parts.get("axis");
   const tab = parts.get("tab");
   const beside = parts.get("with");
+  const op = /^\d{1,15}$/.exec(parts.get("op") ?? "");
   return {
     table: parts.get("table") || owner || null,
     at: parseMoment(parts.get("t")),
@@ -51,6 +54,7 @@ export function parseLink(fragment: string): Link {
     tab: TABS.find((t) => t === tab) ?? null,
     with: beside === "same" || beside === "off" ? beside : parseMoment(beside),
     lab: parseLab(parts.get("lab")),
+    op: op ? Number(op[0]) : null,
   };
 }
 
@@ -75,6 +79,7 @@ export function formatLink(link: Link): string {
   if (link.tab !== null && link.tab !== "rows") add("tab", link.tab);
   if (link.with !== null) add("with", typeof link.with === "string" ? link.with : formatMoment(link.with));
   if (link.lab !== null) add("lab", formatLab(link.lab));
+  if (link.op !== null) add("op", String(link.op));
   return `#${parts.join("&")}`;
 }
 

@@ -108,8 +108,7 @@ async function openSource(
     () => (ledger = null),
   );
   await ledger;
-  const from = source.from ?? null;
-  return BucketReplay.open(source.url, from, found.cluster, options, titleOf(source.url), other);
+  return BucketReplay.open(source.url, source, found.cluster, options, titleOf(source.url), other);
 }
 
 /** A module that could not be loaded is tried again the next time. */
