@@ -131,6 +131,7 @@ bench() {
   small_inlining module
   # As a test: told that it is a benchmark, the runner looks for those of its own kind.
   wasm_cargo test --profile module --bench apply --target $target --no-default-features --features web -- --nocapture
+  wasm_cargo test --profile module --bench encode --target $target --no-default-features --features web-parquet -- --nocapture
 }
 
 size() {

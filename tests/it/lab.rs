@@ -1,6 +1,6 @@
 //! Storage policies in a lab, on a real log: instances differ, converge, and what they made can be read.
 
-use crate::common::{Recording, recording};
+use crate::common::{Recording, files_made, recording};
 use understudy::columnar::parquet::Options;
 use understudy::lab::{
     Brick, BrickForm, InstanceSettings, Lab, LabSettings, PolicyChange, PolicyStep, Told, decode,
@@ -185,4 +185,15 @@ fn a_statement_that_does_not_fit_is_refused() {
     let told = run(&mut lab, &recording, start + HOUR);
     assert_eq!(told.refused.as_deref(), Some("TTL value must be an integer multiple of partition size"));
     assert_eq!((told.policy, told.status), (None, PolicyStatus::None));
+}
+
+/// The module for the browser is held to the same list (`tests/wasm/lab.rs`). `UNDERSTUDY_BLESS=1` writes it anew.
+#[test]
+fn the_bundled_days_files_are_these_bytes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/parquet_files.txt");
+    let made = files_made(&recording("trading_day"));
+    if std::env::var_os("UNDERSTUDY_BLESS").is_some() {
+        std::fs::write(path, &made).expect("the list can be written");
+    }
+    assert_eq!(made, std::fs::read_to_string(path).expect("the list is there"));
 }
