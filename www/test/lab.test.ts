@@ -51,6 +51,24 @@ test("what is said of the policy takes the place of what was to come", () => {
   ]);
 });
 
+test("a policy that was set at this moment can be switched at this moment", () => {
+  const change = { do: "set" as const, stages: "TO PARQUET 1h" };
+  const lab = play(
+    { do: "policy", change, us: null },
+    { do: "policy", change: { do: "disable" }, us: null },
+    { do: "policy", change: { do: "enable" }, us: null },
+  );
+  assert.deepEqual(
+    lab.policy.map((step) => step.change.do),
+    ["set", "enable"],
+  );
+  const gone = reduceLab(lab, { do: "policy", change: { do: "drop" }, us: null }, AT);
+  assert.deepEqual(
+    gone?.policy.map((step) => step.change.do),
+    ["drop"],
+  );
+});
+
 test("another instance has another schedule and another name", () => {
   const lab = play({ do: "add" }, { do: "add" }, { do: "remove", index: 1 }, { do: "add" });
   assert.deepEqual(

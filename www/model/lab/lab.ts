@@ -126,7 +126,15 @@ export function latest(startUs: number): number {
 
 function said(lab: LabWish, change: LabPolicyStep["change"], us: number | null): LabPolicyStep[] {
   const atUs = us === null ? 0 : Math.round(us);
-  return [...lab.policy.filter((step) => step.atUs < atUs), { atUs, change }];
+  // What switches a policy needs the one that was set at this very moment; what sets or removes one does not.
+  const switches = isSwitch(change);
+  const stays = (step: LabPolicyStep) =>
+    step.atUs < atUs || (step.atUs === atUs && switches && !isSwitch(step.change));
+  return [...lab.policy.filter(stays), { atUs, change }];
+}
+
+function isSwitch(change: LabPolicyStep["change"]): boolean {
+  return change.do === "enable" || change.do === "disable";
 }
 
 function add(lab: LabWish): LabWish {

@@ -64,6 +64,16 @@ export function moment(us: number): string {
   return isoUs(us).slice(0, 19).replace("T", " ");
 }
 
+/** A span that people choose: "1 h", without what is nought. */
+export function plainSpan(us: number): string {
+  return span(us).replace(/ 0 (s|min|h)$/, "");
+}
+
+/** "T10" of an hour, else the partition's whole name. */
+export function shortName(name: string): string {
+  return /T\d\d$/.test(name) ? name.slice(-3) : name;
+}
+
 /** What is drawn of a long table: the newest partitions, and the time that they span. */
 export interface Stretch {
   first: number;

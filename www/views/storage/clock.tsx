@@ -1,9 +1,8 @@
 /** The instances' own clock. */
 import type { LabTold } from "../../../pkg/types.js";
-import { span } from "../../model/format.js";
-import { parseIso } from "../../model/format.js";
+import { parseIso, span } from "../../model/format.js";
 import { type LabCommand, SPEEDS } from "../../model/lab/lab.js";
-import { moment } from "../../model/lab/words.js";
+import { moment, plainSpan } from "../../model/lab/words.js";
 import { Icon, type IconName } from "../bits.js";
 import { useDispatch, useSnapshot } from "../hooks.js";
 
@@ -49,14 +48,14 @@ export function LabClock({ told }: { told: LabTold }) {
         </button>
       ))}
       <label class="lab-field">
-        <span>Speed</span>
+        <span>Clock speed</span>
         <select
           value={String(lab.speed)}
           onChange={(event) => make({ do: "speed", speed: Number(event.currentTarget.value) })}
         >
           {[...new Set([...SPEEDS, lab.speed])].map((speed) => (
             <option key={speed} value={String(speed)}>
-              {speed === 1 ? "as it is" : `${span(speed * 1e6)} a second`}
+              {speed === 1 ? "as it is" : `${plainSpan(speed * 1e6)} a second`}
             </option>
           ))}
         </select>

@@ -1,6 +1,7 @@
 /** An instance's own settings. */
 import type { LabInstance, LabLane } from "../../../pkg/types.js";
-import { size, span } from "../../model/format.js";
+import { size } from "../../model/format.js";
+import { plainSpan } from "../../model/lab/words.js";
 import { useDispatch, useSnapshot } from "../hooks.js";
 
 const SECOND = 1e6;
@@ -15,14 +16,15 @@ export function InstanceForm(props: { index: number; settings: LabInstance; lane
   const alone = useSnapshot((s) => s.state.lab?.instances.length === 1);
   const change = (instance: Partial<LabInstance>) =>
     dispatch({ do: "lab", lab: { do: "change", index, instance } });
-  const skew = (us: number) => (us === 0 ? "right" : `${span(Math.abs(us))} ${us > 0 ? "ahead" : "behind"}`);
+  const skew = (us: number) =>
+    us === 0 ? "right" : `${plainSpan(Math.abs(us))} ${us > 0 ? "ahead" : "behind"}`;
   return (
     <span class="lab-settings" role="group" aria-label={`Settings of ${settings.name}`}>
       <Choice
         words="Check every"
         value={settings.checkIntervalUs / SECOND}
         among={CHECKS}
-        say={(s) => span(s * SECOND)}
+        say={(s) => plainSpan(s * SECOND)}
         take={(s) => change({ checkIntervalUs: s * SECOND })}
       />
       <Choice

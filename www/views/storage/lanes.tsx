@@ -9,6 +9,7 @@ import {
   LINE_NAMES,
   moment,
   percent,
+  shortName,
   type Stretch,
   stretchOf,
 } from "../../model/lab/words.js";
@@ -185,7 +186,7 @@ function BrickButton(props: {
         aria-hidden="true"
       />
       <span class="lab-sign" aria-hidden="true">
-        {FORM_SIGNS[brick.form]}
+        <span class="lab-name">{shortName(name)}</span> {FORM_SIGNS[brick.form]}
         {brick.late ? "+" : ""}
         {brick.differs ? "≠" : ""}
       </span>
