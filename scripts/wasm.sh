@@ -4,7 +4,7 @@
 #   scripts/wasm.sh build [--profile fast|release] [--features F]   the first two modules and their glue, into pkg/
 #   scripts/wasm.sh parquet [--profile fast|release]                the third one
 #   scripts/wasm.sh test [--profile P] [node|chromium]...           tests/wasm in both, or in those named
-#   scripts/wasm.sh bench                                           the benchmark in node
+#   scripts/wasm.sh bench [apply|encode]...                         the benchmarks in node
 #   scripts/wasm.sh check [ARGUMENTS]                               cargo check of the library for wasm32
 #   scripts/wasm.sh size                                            gzip size of each module; over its limit fails
 #
@@ -28,7 +28,7 @@ main() {
     build) "$root/scripts/setup.sh" wasm; use_compiler; build "$@" ;;
     parquet) "$root/scripts/setup.sh" wasm; use_compiler; parquet "$@" ;;
     test) "$root/scripts/setup.sh" wasm; use_compiler; run_tests "$@" ;;
-    bench) "$root/scripts/setup.sh" wasm; use_compiler; bench ;;
+    bench) "$root/scripts/setup.sh" wasm; use_compiler; bench "$@" ;;
     check) use_compiler; wasm_cargo check --lib --target $target --no-default-features "$@" ;;
     size) size ;;
     *) die "usage: wasm.sh build|parquet|test|bench|check|size" ;;
@@ -129,9 +129,14 @@ run_tests() {
 bench() {
   export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
   small_inlining module
-  # As a test: told that it is a benchmark, the runner looks for those of its own kind.
-  wasm_cargo test --profile module --bench apply --target $target --no-default-features --features web -- --nocapture
-  wasm_cargo test --profile module --bench encode --target $target --no-default-features --features web-parquet -- --nocapture
+  [ $# -gt 0 ] || set -- apply encode
+  local name features
+  for name in "$@"; do
+    features=web
+    [ "$name" = apply ] || features=web-parquet
+    # As a test: told that it is a benchmark, the runner looks for those of its own kind.
+    wasm_cargo test --profile module --bench "$name" --target $target --no-default-features --features $features -- --nocapture
+  done
 }
 
 size() {

@@ -115,7 +115,7 @@ impl Feed {
                 self.versions.remove(floor);
             }
         }
-        let record = self.history().record(seq_txn).cloned();
+        let record = self.history().record(seq_txn).copied();
         Ok(Some(Arrived { seq_txn, transaction, touched, record, before }))
     }
 

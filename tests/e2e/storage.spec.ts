@@ -1,6 +1,11 @@
 /** Storage policies on the page: the third module, instances that differ and converge, why, and the link. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Page } from "@playwright/test";
-import { expect, open, recorded, test } from "./site.js";
+import { expect, open, recorded, ROOT, settled, test } from "./site.js";
+import { startStatic } from "./static.mjs";
 
 const HOUR = 3600e6;
 
@@ -168,4 +173,33 @@ test("fits a phone", async ({ page, home }) => {
   expect(wide).toBeLessThanOrEqual(0);
   await page.locator(".lab-brick").first().scrollIntoViewIfNeeded();
   await expect(page.locator(".lab-brick").first()).toBeVisible();
+});
+
+test("a table that begins with Parquet partitions is read, with the module that can", async ({
+  page,
+  home,
+}) => {
+  const db = mkdtempSync(join(tmpdir(), "understudy-parquet-"));
+  execFileSync("tar", ["xzf", join(ROOT, "tests/data/applied/whole.tar.gz"), "-C", db]);
+  const digest = () => page.evaluate(() => globalThis.understudy?.shown.table?.digest);
+  const at = async (server: { url: string }) => {
+    await open(page, `${home}?src=${encodeURIComponent(server.url)}#table=all_kinds`);
+    await page.keyboard.press("End");
+    await settled(page);
+  };
+  const server = await startStatic(db, { base: "/x/db/" });
+  await at(server);
+  const replayed = await digest();
+  expect(replayed).toMatch(/[1-9a-f]/);
+  for (const name of readdirSync(join(db, "all_kinds~6"))) {
+    if (name.startsWith("wal")) rmSync(join(db, "all_kinds~6", name), { recursive: true });
+  }
+  const modules: string[] = [];
+  page.on("request", (request) => modules.push(...(request.url().match(/understudy-parquet.*wasm/) ?? [])));
+  await page.goto("about:blank");
+  await at(server);
+  expect(await digest()).toBe(replayed);
+  expect(modules).toHaveLength(1);
+  await server.close();
+  rmSync(db, { recursive: true, force: true });
 });

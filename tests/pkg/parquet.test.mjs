@@ -3,11 +3,14 @@
  * `node --test tests/pkg/`, after `scripts/wasm.sh parquet`.
  */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Replay } from "../../pkg/index.js";
+import { load, Replay } from "../../pkg/index.js";
 import { filesBelow } from "./server.mjs";
 
 const wasm = new URL("../../pkg/understudy_parquet_bg.wasm", import.meta.url);
@@ -90,4 +93,25 @@ test("the same engine replays as the other one does", { skip }, async () => {
   const state = await replay.seek("trades~7", 1e9);
   assert.deepEqual([state.seqTxn, state.rows, state.standing.state], [729, 4196, "exact"]);
   replay.close();
+});
+
+test("a table that begins with a partition that QuestDB has as Parquet", { skip }, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "understudy-parquet-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const archive = fileURLToPath(new URL("../data/applied/whole.tar.gz", import.meta.url));
+  execFileSync("tar", ["xzf", archive, "-C", dir]);
+  const all = new Map([...filesBelow(dir)].map(([path, bytes]) => [path, new Blob([bytes])]));
+  const purged = new Map([...all].filter(([path]) => !/^all_kinds~6[/]wal/.test(path)));
+  await load(await readFile(new URL("../../pkg/understudy_bg.wasm", import.meta.url)));
+  const end = async (files, other) => {
+    const replay = await Replay.open({ kind: "files", name: "whole", files }, {}, other);
+    return { state: await replay.seek("all_kinds~6", 1e9), problems: replay.overview().problems };
+  };
+  const replayed = await end(all, null);
+  assert.ok(replayed.state.rows > 800);
+  const read = await end(purged, Engine);
+  assert.equal(read.state.digest, replayed.state.digest);
+  const without = await end(purged, null);
+  assert.equal(without.state.rows, 0);
+  assert.ok(without.problems.some(({ message }) => message.includes("in Parquet form")));
 });

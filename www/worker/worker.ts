@@ -6,7 +6,7 @@
  */
 import { load, Replay, titleOf } from "../../pkg/index.js";
 import { loadLedger } from "../../pkg/ledger.js";
-import type { EngineClass, OpenOptions, Overview, Progress, Source } from "../../pkg/types.js";
+import type { EngineClass, OpenOptions, Overview, Progress, Source, TableState } from "../../pkg/types.js";
 import { BucketReplay } from "./bucket/bucket.js";
 import { findCluster } from "./bucket/find.js";
 import { failure } from "./failure.js";
@@ -25,6 +25,7 @@ let replay: Replay | BucketReplay | null = null;
 let module: Promise<unknown> | null = null;
 let ledger: Promise<unknown> | null = null;
 let parquet: Promise<EngineClass> | null = null;
+let opened: Args<"open"> | null = null;
 let memory = 0;
 const lab = new LabCalls();
 let dead: EngineError | null = null;
@@ -65,8 +66,24 @@ async function perform(request: Request): Promise<unknown> {
   if (request.method === "journals" && !(replay instanceof BucketReplay)) return null;
   if (request.method === "labOpen") return lab.labOpen(replay, ...request.args, memory);
   if (request.method in lab) return callLab(request);
-  const calls = replay as unknown as Record<Method, (...args: unknown[]) => unknown>;
-  return calls[request.method](...request.args);
+  const answer = await call(replay, request);
+  if (request.method !== "seek" && request.method !== "step") return answer;
+  if (!opened || !stopsAtParquet(replay, answer as TableState)) return answer;
+  const [source, options] = opened;
+  await open(request.id, source, { ...options, parquet: true });
+  return call(replay, request);
+}
+
+function call(engine: Replay | BucketReplay, { method, args }: Request): unknown {
+  const calls = engine as unknown as Record<Method, (...args: unknown[]) => unknown>;
+  return calls[method](...args);
+}
+
+/** Whether the table's first state has partitions in Parquet form, which the engine at hand can't read. */
+function stopsAtParquet(engine: Replay | BucketReplay, state: TableState): boolean {
+  if (opened?.[1].parquet === true || state.rows > 0) return false;
+  const { problems } = engine.overview();
+  return problems.some(({ table, message }) => table === state.dir && message.includes("in Parquet form"));
 }
 
 function callLab({ method, args }: Request): unknown {
@@ -76,7 +93,6 @@ function callLab({ method, args }: Request): unknown {
 
 async function open(id: number, ...[source, options]: Args<"open">): Promise<Overview> {
   const onProgress = (progress: Progress) => post({ id, progress });
-  close();
   let other: EngineClass | null = null;
   if (options.parquet === true) {
     parquet ??= loading(loadParquetEngine(loadModule, onProgress), () => (parquet = null));
@@ -85,6 +101,8 @@ async function open(id: number, ...[source, options]: Args<"open">): Promise<Ove
     module ??= loading(loadModule(__WASM_FILE__, __WASM_BYTES__, load, onProgress), () => (module = null));
     await module;
   }
+  close();
+  opened = [source, options];
   memory = (options.memory ?? MEMORY_DEFAULT) / 2;
   replay = await openSource(source, { ...options, onProgress }, other);
   return replay.overview();
