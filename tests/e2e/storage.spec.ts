@@ -69,7 +69,7 @@ test("instances with other schedules differ, and then converge", async ({ page, 
   for (const lane of [0, 1]) {
     const bricks = page.locator(".lab-lane").nth(lane).locator(".lab-brick");
     await expect(bricks.locator("visible=true")).toHaveCount(last?.partitions.length ?? -1);
-    await expect(bricks.and(page.locator("[data-form=parquet]")).first()).toContainText(/P[\d.]+ K?B$/);
+    await expect(bricks.and(page.locator("[data-form=parquet]")).first()).toContainText(/ P[\d.]+ K?B$/);
     await expect(bricks.and(page.locator("[data-form=dropped]")).first()).toBeVisible();
   }
   await expect(page.locator(".lab-events tbody tr").first()).toContainText(/DROP_LOCAL|PARQUET_/);

@@ -176,10 +176,10 @@ function BrickButton(props: {
       data-form={brick.form}
       data-partition={name}
       title={words}
-      aria-label={words}
       aria-pressed={chosen}
       onClick={() => dispatch({ do: "lab", lab: { do: "select", brick: chooses } })}
     >
+      <span class="sr">{words}</span>
       <span
         class="lab-fill"
         style={{ height: `${Math.round((100 * brick.bytes) / most)}%` }}

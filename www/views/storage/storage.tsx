@@ -4,13 +4,13 @@ import { moment, verdictOf } from "../../model/lab/words.js";
 import { tableNow } from "../../model/state.js";
 import type { LabTold } from "../../../pkg/types.js";
 import { useMoment } from "../cluster/moment.js";
-import { StoredPartitions } from "../cluster/parts.js";
 import { useDispatch, useSnapshot, useStage } from "../hooks.js";
 import { LabAsText } from "./astext.js";
 import { LabClock } from "./clock.js";
 import { LabEvents } from "./events.js";
 import { LabLanes } from "./lanes.js";
 import { PolicyEditor } from "./policy.js";
+import { RealLanes } from "./real.js";
 import { WhyPanel } from "./why.js";
 
 export function StorageTab() {
@@ -29,7 +29,7 @@ export function StorageTab() {
       {lab !== null && shown?.error ? <Failed message={shown.error.message} /> : null}
       {lab !== null && !shown?.told && !shown?.error ? <Loading /> : null}
       {lab !== null && shown?.told ? <Lab told={shown.told} /> : null}
-      {cluster ? <StoredPartitions moment={cluster} /> : null}
+      {cluster ? <RealLanes moment={cluster} /> : null}
     </div>
   );
 }
