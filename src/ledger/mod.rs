@@ -35,6 +35,7 @@ mod reader;
 mod rules;
 #[cfg(feature = "signing")]
 mod signing;
+mod summary;
 mod watch;
 mod writer;
 
@@ -48,7 +49,7 @@ pub use codec::{Codec, ZSTD_WINDOW_MAX};
 pub use error::{Error, Expected, Result};
 pub use founder::{Founded, Founder};
 pub use identity::{ClusterId, Dir, ParseError, Sum, Term, WriterId};
-pub use journal::{JOURNAL_ROLLUP, Journal, JournalEntry, Note};
+pub use journal::{JOURNAL_ROLLUP, Journal, JournalEntry, Note, PartitionForm, StoredPartition};
 pub use json::{
     Boundary, Cluster, Divergent, DivergentTable, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry,
     Manifest, Node, Parent, Part, Request, Span,
@@ -66,5 +67,6 @@ pub use reader::{Event, Loaded, Reader};
 pub use rules::Rules;
 #[cfg(feature = "signing")]
 pub use signing::{Signer, verify};
+pub use summary::Summary;
 pub use watch::{Step, Watch};
 pub use writer::{Status, WINDOW, Writer};

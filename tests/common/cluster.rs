@@ -29,6 +29,8 @@ pub struct Plan {
     pub copied: Option<(&'static str, u64)>,
     /// Ends with a snapshot, and the packs before it are gone.
     pub cleaned: bool,
+    /// Takes a snapshot after this many packs, and keeps everything.
+    pub snapshot_after: usize,
 }
 
 /// A bucket in memory.
@@ -38,6 +40,7 @@ pub struct Bucket {
     /// Behind all that was written.
     pub point: Point,
     index: Vec<IndexEntry>,
+    snapshot: Option<u64>,
 }
 
 /// One transaction of one table.
@@ -94,6 +97,9 @@ impl Bucket {
             for txn in chunk {
                 applied.insert(sources[txn.table].token.dir.clone(), txn.seq_txn);
             }
+            if at + 1 == plan.snapshot_after {
+                bucket.snapshot(files, &sources, &applied);
+            }
         }
         let last_us = txns.last().unwrap().commit_us;
         bucket.journals(files, &sources, &txns, last_us);
@@ -107,7 +113,7 @@ impl Bucket {
     fn new() -> Self {
         let cluster = Cluster::new(ClusterId(0xc1), dir_of(1));
         let objects = BTreeMap::from([(Key::Cluster.to_string(), cluster.to_bytes().unwrap())]);
-        Self { objects, point: Point::start(&cluster), index: Vec::new() }
+        Self { objects, point: Point::start(&cluster), index: Vec::new(), snapshot: None }
     }
 
     /// Puts the next pack, with blobs for what is too long to stand in it.
@@ -197,18 +203,14 @@ impl Bucket {
 
     /// A snapshot of all tables as they are at the end, and all packs before it gone.
     fn clean(&mut self, files: &(dyn Files + Sync), sources: &[Source]) {
-        let parts = sources
+        let ends = sources
             .iter()
             .filter(|source| source.token.kind != TableKind::View && source.history.dropped_at().is_none())
-            .map(|source| {
-                let (sum, bytes) = self.put_copy(files, &source.token, source.history.txn_count());
-                Part { name: source.token.dir.clone(), sum, bytes }
-            })
+            .map(|source| (source.token.dir.clone(), source.history.txn_count()))
             .collect();
-        let manifest = self.point.manifest(parts, None).unwrap();
-        let (n, cluster) = (manifest.n, manifest.cluster);
-        self.document(Key::Snapshot(n), &manifest);
-        self.document(Key::Clean(0), &Boundary::new(cluster, n + 1, n));
+        let n = self.snapshot(files, sources, &ends);
+        self.snapshot = None;
+        self.document(Key::Clean(0), &Boundary::new(self.point.cluster, n + 1, n));
         let seals: Vec<u64> = self.point.terms.iter().filter_map(|span| span.seal).collect();
         for (number, entry) in self.index.iter().enumerate() {
             if !seals.contains(&(number as u64)) {
@@ -218,11 +220,32 @@ impl Bucket {
         }
     }
 
+    /// A snapshot of these tables as of these transactions, behind what was put so far.
+    fn snapshot(
+        &mut self,
+        files: &(dyn Files + Sync),
+        sources: &[Source],
+        applied: &BTreeMap<String, u64>,
+    ) -> u64 {
+        let mut parts = Vec::new();
+        for Source { token, .. } in sources {
+            if let Some(&seq_txn) = applied.get(&token.dir) {
+                let (sum, bytes) = self.put_copy(files, token, seq_txn);
+                parts.push(Part { name: token.dir.clone(), sum, bytes });
+            }
+        }
+        let manifest = self.point.manifest(parts, None).unwrap();
+        self.document(Key::Snapshot(manifest.n), &manifest);
+        self.snapshot = Some(manifest.n);
+        manifest.n
+    }
+
     fn hints(&mut self) {
         let cluster = self.point.cluster;
         for (k, objects) in self.index.clone().chunks(INDEX_NUMBERS as usize).enumerate() {
             let (k, objects) = (k as u64, objects.to_vec());
-            let block = IndexBlock { format: 1, cluster, k, objects, snapshot: None };
+            let snapshot = self.snapshot.filter(|n| n / INDEX_NUMBERS == k);
+            let block = IndexBlock { format: 1, cluster, k, objects, snapshot };
             self.document(Key::Index(k), &block);
         }
         let last = self.point.last().unwrap();

@@ -40,48 +40,6 @@ test("a bucket of static files replays to the rows of the native engine", async 
   await server.close();
 });
 
-test("a lane for each instance: what it lacks at a moment, and that all converge", async ({ page, home }) => {
-  const server = await startStatic(join(BUCKETS, "plain"));
-  const [, , end] = expectedOf("trades");
-  const at = (txn: number) =>
-    open(page, `${home}?src=${encodeURIComponent(server.url)}#table=trades&t=txn:${txn}&tab=cluster`);
-  await at(Math.floor((end?.last ?? 0) / 2));
-  const lanes = page.locator(".lanes tbody tr");
-  await expect(lanes).toHaveCount(3);
-  await expect(lanes.nth(0)).toContainText("primary");
-  await expect(lanes.nth(2)).toContainText("far");
-  await at(end?.last ?? 0);
-  // The far one has not come to the end.
-  await expect(page.locator(".head .verdict")).toContainText("behind");
-  await expect(lanes.nth(1)).toContainText("0 txns");
-  await expect(lanes.nth(2).locator(".cell-behind").first()).toBeVisible();
-  await expect(page.locator(".cluster")).toContainText("Terms");
-  await page.locator(".operations .linklike").first().click();
-  await settled(page);
-  await page.getByRole("button", { name: "Store operation" }).click();
-  await expect(page).toHaveURL(/axis=op/);
-  await server.close();
-});
-
-test("digests that differ at one transaction are told", async ({ page, home }) => {
-  const dir = mkdtempSync(join(tmpdir(), "understudy-bucket-"));
-  cpSync(join(BUCKETS, "plain"), dir, { recursive: true });
-  const path = join(dir, "nodes/0001/00000002.journal");
-  const [, , end] = expectedOf("trades");
-  const journal = readFileSync(path, "utf8");
-  expect(journal).toContain(end?.digest);
-  writeFileSync(path, journal.replace(end?.digest ?? "", "0".repeat(32)));
-  const server = await startStatic(dir);
-  await open(
-    page,
-    `${home}?src=${encodeURIComponent(server.url)}#table=trades&t=txn:${end?.last}&tab=cluster`,
-  );
-  await expect(page.locator(".head .verdict")).toContainText("1 table differs");
-  await expect(page.locator(".lanes tbody tr").nth(1).locator(".cell-differs")).toContainText("trades");
-  await server.close();
-  rmSync(dir, { recursive: true, force: true });
-});
-
 test("a table that begins with a copy, and a log that was cleaned", async ({ page, home }) => {
   const copied = await startStatic(join(BUCKETS, "copied"));
   const trades = expectedOf("trades").filter((e) => e.seqTxn > 500);
@@ -94,6 +52,56 @@ test("a table that begins with a copy, and a log that was cleaned", async ({ pag
   const end = trades[trades.length - 1];
   await open(page, `${home}?src=${encodeURIComponent(cleaned.url)}#table=${end?.dir}&t=txn:${end?.last}`);
   expect(await page.evaluate(() => globalThis.understudy?.shown.table?.digest)).toBe(end?.digest);
+  await cleaned.close();
+});
+
+test("what is before a table's copy is not known, and nobody committed it in 1970", async ({
+  page,
+  home,
+}) => {
+  const copied = await startStatic(join(BUCKETS, "copied"));
+  const src = `src=${encodeURIComponent(copied.url)}`;
+  const everywhere = async () => {
+    let said = await page.locator("body").innerText();
+    for (const tab of ["Log", "Bytes", "Cluster", "As text"]) {
+      await page.getByRole("tab", { name: tab }).click();
+      await settled(page);
+      said += await page.locator("body").innerText();
+    }
+    expect(said).not.toMatch(/1970|wal2147483647|2147483647/);
+  };
+  await open(page, `${home}?${src}#table=trades&t=txn:500`);
+  const now = page.getByRole("region", { name: /txn 500/ });
+  await expect(now).toContainText("not known (before the copy)");
+  await expect(page.locator(".head .verdict")).toContainText("Not known");
+  await everywhere();
+  await page.getByRole("tab", { name: "Bytes" }).click();
+  await expect(page.getByRole("tabpanel")).toContainText("in the copy that the table begins with");
+  const told = await page.evaluate(async () => {
+    const { engine, shown } = globalThis.understudy ?? {};
+    const timeline = await engine?.call("timeline", ["trades~7"]);
+    return {
+      transaction: shown?.table?.transaction,
+      before: timeline?.commitUs[499],
+      after: timeline?.commitUs[500],
+    };
+  });
+  expect(told.transaction).toMatchObject({ commitUs: null, wal: null, segment: null });
+  expect(told.before).toBeNaN();
+  expect(told.after).toBeGreaterThan(1e15);
+  await page.evaluate(() => globalThis.understudy?.dispatch({ do: "step", by: 1 }));
+  await settled(page);
+  await expect(page.locator(".readout")).toContainText("UTC");
+  await copied.close();
+
+  // Where all is in copies no time is known at all, and the axis of time is not offered.
+  const cleaned = await startStatic(join(BUCKETS, "cleaned"));
+  await open(page, `${home}?src=${encodeURIComponent(cleaned.url)}#table=trades&t=time:2026-08-01&axis=time`);
+  await everywhere();
+  await expect(page.getByRole("button", { name: "Commit time" })).toHaveCount(0);
+  await expect(page.locator(".readout")).toContainText("time not known");
+  await page.keyboard.press("]");
+  await page.keyboard.press("k");
   await cleaned.close();
 });
 

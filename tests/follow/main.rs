@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use understudy::ledger::*;
+use understudy::native::cluster::Pace;
 use understudy::native::metrics::Metrics;
 use understudy::native::outcome::Exit;
 use understudy::native::replica::{Replica, ReplicaOptions, Report};
@@ -88,7 +89,7 @@ fn options(dir: &Path) -> ReplicaOptions {
         threads: 2,
         memory: 64 << 20,
         commit_mode: CommitMode::NoSync,
-        poll: Duration::from_millis(2),
+        pace: Pace::steady(Duration::from_millis(2)),
         digest: true,
         trusted: Vec::new(),
     }

@@ -1,7 +1,14 @@
 /** The cluster's model: lanes, the verdict, store operations, cost, where to begin. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Cluster, Instance, JournalEntry, LogObject, TableInfo } from "../../pkg/types.js";
+import type {
+  Cluster,
+  Instance,
+  JournalEntry,
+  LogObject,
+  PartitionInfo,
+  TableInfo,
+} from "../../pkg/types.js";
 import { costOf } from "../model/cluster/cost.js";
 import { momentOf } from "../model/cluster/moment.js";
 import { opsOf } from "../model/cluster/ops.js";
@@ -22,7 +29,7 @@ function txns(dir: string, first: number, last: number): LogObject["tables"][num
 }
 
 function instance(node: number, name: string, entries: JournalEntry[]): Instance {
-  return { node, name, kind: "replica", entries, trouble: null };
+  return { node, name, kind: "replica", entries, since: null, trouble: null };
 }
 
 function applied(us: number, a: number, b: number): JournalEntry {
@@ -95,6 +102,90 @@ test("of digests that differ the one that stands alone is the odd one", () => {
   const { lanes } = momentOf(cluster([with_(0, "x"), with_(1, "y"), with_(2, "x")]), TABLES, null);
   const places = lanes.map((lane) => lane.cells[0]?.place);
   assert.deepEqual(places, ["level", "differs", "level"]);
+});
+
+function stored(us: number, seqTxn: number, digests: Record<string, string | null>): JournalEntry {
+  const partitions = Object.entries(digests).map(([name, digest]) => ({
+    name,
+    rows: 5,
+    bytes: 80,
+    ...(digest === null ? {} : { digest }),
+  }));
+  return { at_us: us, what: "partitions", table: "a~1", seq_txn: seqTxn, partitions };
+}
+
+test("partitions are compared where two had them at one transaction", () => {
+  const done = applied(3500, 6, 6);
+  const at = (...told: JournalEntry[][]) =>
+    momentOf(
+      cluster(told.map((entries, node) => instance(node, `i${node}`, [done, ...entries]))),
+      TABLES,
+      null,
+    );
+  const hashes = (moment: ReturnType<typeof momentOf>) =>
+    moment.lanes.map((lane) => lane.cells[0]?.parts.map((part) => part.hash).join(" "));
+
+  const same = at([stored(3600, 6, { d1: "x", d2: "y" })], [stored(3600, 6, { d1: "x", d2: "y" })]);
+  assert.deepEqual(hashes(same), ["equal equal", "equal equal"]);
+  assert.equal(same.verdict.word, "converged");
+  assert.match(same.verdict.detail, /of 2 partitions$/);
+
+  const two = at([stored(3600, 6, { d1: "x", d2: "y" })], [stored(3600, 6, { d1: "x", d2: "z" })]);
+  assert.deepEqual(hashes(two), ["equal differs", "equal differs"]);
+  assert.equal(two.verdict.text, "1 partition differs");
+  assert.match(two.verdict.detail, /a d2/);
+  assert.equal(two.lanes[0]?.cells[0]?.place, "differs");
+
+  // Of three the one that stands alone.
+  const three = at(
+    [stored(3600, 6, { d2: "y" })],
+    [stored(3600, 6, { d2: "z" })],
+    [stored(3600, 6, { d2: "y" })],
+  );
+  assert.deepEqual(hashes(three), ["equal", "differs", "equal"]);
+
+  // At other transactions other contents are no difference; what was told before still holds at a later look.
+  const moved = at([stored(3600, 4, { d1: "x" })], [stored(3600, 6, { d1: "y" })]);
+  assert.deepEqual(hashes(moved), ["unknown", "unknown"]);
+  const looked = at(
+    [stored(3600, 4, { d1: "x" }), stored(3700, 6, { d2: "q" })],
+    [stored(3600, 6, { d1: "y" })],
+  );
+  assert.deepEqual(hashes(looked), ["differs unknown", "differs"]);
+
+  // Without digests rows tell.
+  const rows = at([stored(3600, 6, { d1: null })], [stored(3600, 6, { d1: null })]);
+  assert.deepEqual(hashes(rows), ["unknown", "unknown"]);
+  assert.equal(rows.verdict.word, "level");
+});
+
+test("forms differ without a difference, dropped ones are not compared, and the tab's replay counts", () => {
+  const done = applied(3500, 6, 6);
+  const part = { name: "d1", rows: 5, bytes: 80, digest: "x" };
+  const told = (form: "native" | "parquet" | "dropped", digest = "x"): JournalEntry => ({
+    at_us: 3600,
+    what: "partitions",
+    table: "a~1",
+    seq_txn: 6,
+    partitions: [{ ...part, form, digest }],
+  });
+  const known = (one: JournalEntry, two: JournalEntry) =>
+    cluster([instance(1, "one", [done, one]), instance(2, "two", [done, two])]);
+  const mixed = momentOf(known(told("native"), told("parquet")), TABLES, null);
+  assert.deepEqual(
+    mixed.lanes.map((lane) => lane.cells[0]?.parts.map((p) => `${p.form} ${p.hash}`)),
+    [["native equal"], ["parquet equal"]],
+  );
+  assert.equal(momentOf(known(told("native"), told("dropped", "y")), TABLES, null).verdict.word, "level");
+  const own = [
+    { dir: "a~1", seqTxn: 6, digest: "", partitions: [{ ...part, digest: "z" } as PartitionInfo] },
+  ];
+  const against = momentOf(known(told("native"), told("native")), TABLES, null, own);
+  assert.equal(against.verdict.text, "1 partition differs");
+  assert.deepEqual(
+    against.lanes.map((lane) => lane.cells[0]?.parts[0]?.hash),
+    ["equal", "equal"],
+  );
 });
 
 test("dropped and removed ones don't count", () => {

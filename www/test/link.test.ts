@@ -12,6 +12,7 @@ const LINK: Link = {
   speed: 4,
   axis: "txn",
   tab: "bytes",
+  with: null,
 };
 
 test("a link is read as it was written", () => {
@@ -20,6 +21,18 @@ test("a link is read as it was written", () => {
   assert.deepEqual(parseLink(text), { ...LINK, axis: null });
   const time: Link = { ...LINK, at: { us: 1_785_585_784_120_456 }, axis: "time" };
   assert.deepEqual(parseLink(formatLink(time)), time);
+});
+
+test("a link holds both sides", () => {
+  for (const beside of [{ txn: 7 }, { us: 1_785_585_784_120_456 }, "same", "off"] as const) {
+    const link = { ...LINK, with: beside };
+    assert.deepEqual(parseLink(formatLink(link)).with, beside);
+  }
+  assert.equal(formatLink({ ...LINK, with: { txn: 7 } }).endsWith("&with=txn:7"), true);
+  const pair = openingOf("?src=a/&src=b&from=3&from=4", "http://x/");
+  assert.deepEqual(pair.source, { kind: "url", url: "http://x/a/", from: 3 });
+  assert.deepEqual(pair.second?.source, { kind: "url", url: "http://x/b/", from: 4 });
+  assert.equal(openingOf("?src=a/", "http://x/").second, null);
 });
 
 test("table and partition may be chosen at once", () => {
@@ -50,6 +63,7 @@ test("nonsense in a link is left out", () => {
     speed: null,
     axis: null,
     tab: null,
+    with: null,
   });
   assert.equal(parseLink("#t=time:2026-13-01").at, null);
   assert.deepEqual(parseLink("#t=17").at, { txn: 17 });

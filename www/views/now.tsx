@@ -57,16 +57,16 @@ function TransactionFacts({ txn }: { txn: Transaction }) {
   return (
     <>
       <p class="now-summary">
-        <KindMark kind={txn.kind} />{" "}
-        {copied ? "what it did is in the copy that the table begins with" : txn.summary}
+        <KindMark kind={txn.kind} /> {txn.summary}
       </p>
       {txn.purged && !copied ? (
         <p class="note">QuestDB purged its rows after applying them; the log still knows the transaction.</p>
       ) : null}
       <dl class="facts">
         <Fact name="Committed">
-          <span class="quiet">{day(txn.commitUs)}</span> {clock(txn.commitUs)} <span class="quiet">UTC</span>
+          <CommitTime us={txn.commitUs} />
         </Fact>
+        {copied && txn.wal === null ? <Fact name="Writer">not known</Fact> : null}
         {txn.wal === null ? null : (
           <Fact name="Writer">
             wal{txn.wal} <span class="quiet">segment</span> {txn.segment} <span class="quiet">txn</span>{" "}
@@ -118,6 +118,15 @@ function TransactionFacts({ txn }: { txn: Transaction }) {
         worded
         class="quiet-button"
       />
+    </>
+  );
+}
+
+export function CommitTime({ us }: { us: number | null }) {
+  if (us === null) return <>not known (before the copy)</>;
+  return (
+    <>
+      <span class="quiet">{day(us)}</span> {clock(us)} <span class="quiet">UTC</span>
     </>
   );
 }

@@ -54,6 +54,7 @@ async function perform(request: Request): Promise<unknown> {
   if (request.method === "close") return close();
   if (!replay) throw failure("usage", "nothing is open");
   if (request.method === "cluster") return replay instanceof BucketReplay ? replay.cluster() : null;
+  if (request.method === "journals" && !(replay instanceof BucketReplay)) return null;
   const calls = replay as unknown as Record<Method, (...args: unknown[]) => unknown>;
   return calls[request.method](...request.args);
 }

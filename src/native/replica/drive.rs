@@ -8,7 +8,7 @@ use super::stream::{Event, Ready, Stream};
 use super::tables::{Outcome, Tables};
 use crate::ledger::{Cluster, Loaded, Manifest, Note, Point, Reader};
 use crate::native::bucket::Bucket;
-use crate::native::cluster::{FollowOptions, JournalWriter, newest_snapshot, now_us};
+use crate::native::cluster::{FollowOptions, JournalWriter, Pace, newest_snapshot, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
 use std::collections::VecDeque;
@@ -46,7 +46,7 @@ pub struct ReplicaOptions {
     /// What survives a loss of power.
     pub commit_mode: CommitMode,
     /// How often the log is asked for more.
-    pub poll: Duration,
+    pub pace: Pace,
     /// Compare with the primary's digests.
     pub digest: bool,
     /// Public keys of which one must have signed each pack; none: any pack is taken.
@@ -308,7 +308,7 @@ impl Replica {
     fn follow(&mut self, reader: Reader) {
         let Some(runtime) = &self.runtime else { return };
         let options = FollowOptions {
-            poll: self.options.poll,
+            pace: self.options.pace,
             ahead_bytes: AHEAD_BYTES.min(self.options.memory),
             trusted: self.options.trusted.clone(),
         };
