@@ -9,9 +9,10 @@
 export type Source =
   /**
    * An http(s) URL of a `db` directory behind any static server. The page also takes that of a cluster's bucket;
-   * `from` is the number in its log to begin at, or before.
+   * `from` is the number in its log to begin at, or before; `near` is a moment that is to be shown first: the number of
+   * the object that brought it, or its time.
    */
-  | { kind: "url"; url: string; from?: number }
+  | { kind: "url"; url: string; from?: number; near?: { op: number } | { us: number } }
   /** Files dropped or picked: path relative to the `db` directory -> file. */
   | { kind: "files"; name: string; files: Map<string, Blob> };
 

@@ -5,7 +5,7 @@
 import type { Overview, Progress } from "../pkg/types.js";
 import { detailOf, Engine } from "./engine/client.js";
 import type { Opening } from "./engine/source.js";
-import { memoryFor, openingOf } from "./engine/source.js";
+import { memoryFor, near, openingOf } from "./engine/source.js";
 import { size } from "./model/format.js";
 import type { EngineError } from "./worker/protocol.js";
 
@@ -39,7 +39,7 @@ async function start(): Promise<void> {
   let opening: Opening;
   let opened: Start["opened"];
   try {
-    opening = openingOf(location.search, document.baseURI);
+    opening = near(openingOf(location.search, document.baseURI), location.hash);
     const memory = memoryFor(opening);
     opened = await engine.call("open", [opening.source, { memory }], show).then(
       (ok) => ({ ok }),

@@ -1,5 +1,6 @@
 /** Where the page gets a database from. */
 import type { Source } from "../../pkg/types.js";
+import { parseLink } from "../model/link.js";
 
 /** Path of the recording that comes with the page. */
 export const BUNDLED = "recordings/trading-day/";
@@ -35,6 +36,14 @@ export function openingOf(search: string, base: string): Opening {
   const [from, otherFrom] = query.getAll("from");
   const second = other === undefined ? null : sourceOf(other, otherFrom, base);
   return { ...sourceOf(asked, from, base), bundled: false, memory, second };
+}
+
+/** The same with the moment of the link's fragment, so that a long log may be begun near it. */
+export function near(opening: Opening, fragment: string): Opening {
+  const { source } = opening;
+  const { op, at } = parseLink(fragment);
+  const moment = op !== null ? { op } : at && "us" in at ? at : null;
+  return source.kind === "url" && moment ? { ...opening, source: { ...source, near: moment } } : opening;
 }
 
 /** `from` is the number in a bucket's log to begin at, or before. */

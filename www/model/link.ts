@@ -22,6 +22,8 @@ export interface Link {
   axis: AxisKind | null;
   tab: Tab | null;
   with: With | null;
+  /** The object of a cluster's log that brought the moment: whoever opens the link need not read what came before. */
+  op: number | null;
 }
 
 export const SPEED_MIN = 0.01;
@@ -39,6 +41,7 @@ export function parseLink(fragment: string): Link {
   const axis = parts.get("axis");
   const tab = parts.get("tab");
   const beside = parts.get("with");
+  const op = /^\d{1,15}$/.exec(parts.get("op") ?? "");
   return {
     table: parts.get("table") || owner || null,
     at: parseMoment(parts.get("t")),
@@ -47,6 +50,7 @@ export function parseLink(fragment: string): Link {
     axis: AXES.find((a) => a === axis) ?? null,
     tab: TABS.find((t) => t === tab) ?? null,
     with: beside === "same" || beside === "off" ? beside : parseMoment(beside),
+    op: op ? Number(op[0]) : null,
   };
 }
 
@@ -70,6 +74,7 @@ export function formatLink(link: Link): string {
   if (link.axis !== null && link.axis !== "txn") add("axis", link.axis);
   if (link.tab !== null && link.tab !== "rows") add("tab", link.tab);
   if (link.with !== null) add("with", typeof link.with === "string" ? link.with : formatMoment(link.with));
+  if (link.op !== null) add("op", String(link.op));
   return `#${parts.join("&")}`;
 }
 

@@ -105,7 +105,15 @@ export function linkOf(state: State): Link {
     axis: state.axis,
     tab: state.tab,
     with: state.with,
+    op: opNow(state),
   };
+}
+
+/** What was there before the first object that was read has no number. */
+function opNow(state: State): number | null {
+  const ops = historyNow(state)?.ops;
+  const at = ops?.at[state.txn - 1];
+  return ops && at !== undefined && at >= ops.first ? at : null;
 }
 
 export function momentOf(state: State): Moment {

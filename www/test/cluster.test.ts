@@ -236,11 +236,20 @@ test("a shorter lag costs more", () => {
 
 test("a long log is begun behind a snapshot", () => {
   const sizes = new Array<number>(100).fill(10 * 1024 * 1024);
-  assert.equal(choose(3, 0, sizes, [1, 2], null).snapshot, null);
-  assert.equal(choose(99, 0, sizes, [20, 90, 95], null).snapshot, 95);
-  assert.equal(choose(99, 0, sizes, [20, 93, 95], null).snapshot, 93);
-  assert.equal(choose(99, 0, sizes, [20], null).snapshot, 20);
-  assert.equal(choose(99, 0, sizes, [20, 90], 50).snapshot, 20);
-  assert.equal(choose(99, 0, sizes, [20, 90], 0).snapshot, null);
-  assert.equal(choose(99, 90, [], [20], null).snapshot, 20);
+  assert.equal(choose(3, 0, sizes, [1, 2], {}).snapshot, null);
+  assert.equal(choose(99, 0, sizes, [20, 90, 95], {}).snapshot, 95);
+  assert.equal(choose(99, 0, sizes, [20, 93, 95], {}).snapshot, 93);
+  assert.equal(choose(99, 0, sizes, [20], {}).snapshot, 20);
+  assert.equal(choose(99, 0, sizes, [20, 90], { from: 50 }).snapshot, 20);
+  assert.equal(choose(99, 0, sizes, [20, 90], { from: 0 }).snapshot, null);
+  // Near what is to be shown first, unless the log is short.
+  const times = sizes.map((_, n) => 1000 * n);
+  assert.equal(choose(99, 0, sizes, [20, 60, 90], { near: { op: 61 } }).snapshot, 60);
+  assert.equal(choose(99, 0, sizes, [20, 60, 90], { near: { op: 60 } }).snapshot, 20);
+  assert.equal(choose(99, 0, sizes, [20, 60, 90], { near: { us: 60_000 } }, times).snapshot, 60);
+  assert.equal(choose(99, 0, sizes, [20, 60, 90], { near: { us: 59_999 } }, times).snapshot, 20);
+  assert.equal(choose(3, 0, [10, 10, 10, 10], [1], { near: { op: 3 } }).snapshot, null);
+  // Before all snapshots there is only the beginning of what may be read.
+  assert.equal(choose(3, 0, sizes, [2], { near: { op: 1 } }).snapshot, null);
+  assert.equal(choose(99, 90, [], [20], {}).snapshot, 20);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { directoryUrl, memoryOf, openingOf } from "../engine/source.js";
+import { directoryUrl, memoryOf, near, openingOf } from "../engine/source.js";
 import { clock, count, isoUs, parseIso, size, span, spoken } from "../model/format.js";
 import type { Link } from "../model/link.js";
 import { formatLink, parseLink } from "../model/link.js";
@@ -13,6 +13,7 @@ const LINK: Link = {
   axis: "txn",
   tab: "bytes",
   with: null,
+  op: null,
 };
 
 test("a link is read as it was written", () => {
@@ -33,6 +34,16 @@ test("a link holds both sides", () => {
   assert.deepEqual(pair.source, { kind: "url", url: "http://x/a/", from: 3 });
   assert.deepEqual(pair.second?.source, { kind: "url", url: "http://x/b/", from: 4 });
   assert.equal(openingOf("?src=a/", "http://x/").second, null);
+});
+
+test("a link says where in a long log to begin", () => {
+  const opening = openingOf("?src=a/", "http://x/");
+  const url = { kind: "url", url: "http://x/a/" };
+  assert.deepEqual(near(opening, "#t=txn:7&op=34").source, { ...url, near: { op: 34 } });
+  const time = near(opening, "#t=time:1970-01-01T00:00:01Z").source;
+  assert.deepEqual(time, { ...url, near: { us: 1_000_000 } });
+  assert.equal(near(opening, "#t=txn:7"), opening);
+  assert.equal(formatLink({ ...LINK, op: 34 }).endsWith("&op=34"), true);
 });
 
 test("table and partition may be chosen at once", () => {
@@ -64,6 +75,7 @@ test("nonsense in a link is left out", () => {
     axis: null,
     tab: null,
     with: null,
+    op: null,
   });
   assert.equal(parseLink("#t=time:2026-13-01").at, null);
   assert.deepEqual(parseLink("#t=17").at, { txn: 17 });

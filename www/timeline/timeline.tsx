@@ -218,6 +218,7 @@ function tellAt(scene: Scene, history: History, unit: number, x: number, y: numb
   const txn = mark?.txn ?? clamp(txnBy(scene, history, value), 0, history.kind.length);
   if (txn === 0) return "before the first transaction";
   const rows = history.rows[txn - 1] ?? -1;
-  const what = KIND_WORDS[kindOf(history.kind[txn - 1])];
+  const unfetched = history.ops && (history.ops.at[txn - 1] ?? 0) < history.ops.first;
+  const what = unfetched ? "not fetched" : KIND_WORDS[kindOf(history.kind[txn - 1])];
   return `txn ${count(txn)} · ${clockOrNot(history.commitUs[txn - 1])} · ${what}${rows >= 0 ? ` · ${count(rows)}` : ""}`;
 }

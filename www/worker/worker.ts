@@ -82,7 +82,7 @@ async function openSource(source: Source, options: OpenOptions): Promise<Replay 
     () => (ledger = null),
   );
   await ledger;
-  return BucketReplay.open(source.url, source.from ?? null, found.cluster, options, titleOf(source.url));
+  return BucketReplay.open(source.url, source, found.cluster, options, titleOf(source.url));
 }
 
 /** A module that could not be loaded is tried again the next time. */

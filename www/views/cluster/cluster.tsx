@@ -173,7 +173,7 @@ function Terms({ cluster }: { cluster: Cluster }) {
       <caption>
         Terms: who wrote the log. Cluster <span class="mono">{cluster.id}</span>
         {cluster.beginsAt > 0
-          ? `; read from number ${count(cluster.beginsAt)} on, what came before is in a snapshot`
+          ? `; read from number ${count(cluster.beginsAt)} on: what came before was not fetched, or is gone, and is in a snapshot`
           : ""}
       </caption>
       <thead>

@@ -16,7 +16,7 @@ import type {
 } from "../../../pkg/types.js";
 import { incarnation } from "../../model/cluster/ops.js";
 import { IN_THE_COPY, isInCopy, knownOverview, knownState, knownTimeline } from "./before.js";
-import { beginning } from "./begin.js";
+import { beginning, type Wish } from "./begin.js";
 import { Journals } from "./journals.js";
 import { PieceFiles, Pieces } from "./pieces.js";
 import { failure, Store } from "./store.js";
@@ -58,7 +58,7 @@ export class BucketReplay {
   /** Opens the bucket at `url`, of which these are the bytes of `cluster.json`. */
   static async open(
     url: string,
-    from: number | null,
+    wish: Wish,
     cluster: Uint8Array,
     options: OpenOptions,
     title: string,
@@ -67,12 +67,12 @@ export class BucketReplay {
     const store = new Store(url);
     // A quarter for objects at hand; the engine has the rest.
     const bucket = new BucketReplay(store, new Ledger(cluster, memory / 4), memory);
-    await bucket.#open(from, options, title);
+    await bucket.#open(wish, options, title);
     return bucket;
   }
 
-  async #open(from: number | null, options: OpenOptions, title: string): Promise<void> {
-    const begin = await beginning(this.#ledger, this.#store, from);
+  async #open(wish: Wish, options: OpenOptions, title: string): Promise<void> {
+    const begin = await beginning(this.#ledger, this.#store, wish);
     if (begin.snapshot !== null) {
       const key = `snapshots/${String(begin.snapshot).padStart(16, "0")}.json`;
       const manifest = await this.#store.get(key);
