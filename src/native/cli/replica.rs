@@ -171,6 +171,7 @@ pub(super) fn follow(
     let begun = Instant::now();
     config.warnings.iter().for_each(|warning| out.warn(warning.to_string()));
     let metrics = Metrics::new(config.metrics.per_table);
+    let bucket = bucket.observed(Arc::new(metrics.clone()));
     let mut replica = Replica::start(bucket, options)?;
     let ready = Ready::default();
     let _server = match config.metrics.server && !until_caught_up {

@@ -6,6 +6,7 @@ use crate::native::bucket::Bucket;
 use crate::native::cluster::{Plan, Retention, clean, join, plan_cleaning};
 use crate::native::outcome::Failure;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How the bucket is kept small.
@@ -21,7 +22,7 @@ pub struct Cleaning {
 
 /// Cleans for as long as the shipper runs.
 pub(super) async fn run(shared: Arc<Shared>, bucket: Bucket, cluster: ClusterId, cleaning: Cleaning) {
-    loop {
+    while !shared.stop.load(Ordering::Relaxed) {
         tokio::time::sleep(cleaning.interval).await;
         if let Err(failure) = round(&shared, &bucket, cluster, cleaning).await {
             shared.warn(format!("the bucket can't be cleaned: {}", failure.message));
