@@ -164,7 +164,7 @@ pub struct StoredPartition {
     /// Rows in it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rows: u64,
-    /// Bytes of its files as they are stored; of a remote one, of its object.
+    /// Bytes of its files as they are stored; of a remote one, of its object. 0 where it is not known.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes: u64,
     /// Where and in what form.
@@ -173,6 +173,13 @@ pub struct StoredPartition {
     /// Its digest, if it is known, 32 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+}
+
+impl StoredPartition {
+    /// One that an instance has no longer.
+    pub fn dropped(name: String) -> Self {
+        Self { name, rows: 0, bytes: 0, form: PartitionForm::Dropped, digest: None }
+    }
 }
 
 /// In what form an instance stores a partition.

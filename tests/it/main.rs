@@ -34,6 +34,8 @@ mod ledger_model;
 mod ledger_watch;
 mod parquet;
 mod policy_model;
+#[path = "../common/packed.rs"]
+mod packed;
 mod recordings;
 #[cfg(feature = "native")]
 mod shipping;

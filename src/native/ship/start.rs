@@ -8,7 +8,9 @@ use super::links::Links;
 use super::poll::Poll;
 use super::send::{Ended, Sender};
 use super::tables::{State, Tables, Tracked};
-use super::{Counts, Listen, Options, Report, Shared, copying, digests, divergent, hints, run, snapshot};
+use super::{
+    Counts, Listen, Options, Report, Shared, cleaning, copying, digests, divergent, hints, run, snapshot,
+};
 use crate::ledger::{Base, Cluster, ClusterId, Document, Key, Manifest, Note, Place, Point, Reader, WINDOW};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{
@@ -129,6 +131,11 @@ async fn work(
     if !shared.options.once || shared.options.snapshot_now {
         beside.spawn(snapshot::run(shared.clone(), packing.clone(), bucket.clone()));
     }
+    if let Some(cleaning) = shared.options.cleaning
+        && !shared.options.once
+    {
+        beside.spawn(cleaning::run(shared.clone(), bucket.clone(), cluster, cleaning));
+    }
     if !shared.options.once && shared.options.digest_rate > 0 {
         beside.spawn(digests::run(shared.clone()));
     }
@@ -215,6 +222,7 @@ async fn claim_place(bucket: &Bucket, cluster: &Cluster, learned: &mut Learned) 
     let mut reader = match newest_snapshot(bucket, cluster).await {
         Some(manifest) => {
             learned.snapshot(bases(bucket, &manifest).await?);
+            learned.indexed.snapshot(manifest.n);
             Reader::new(Point::behind(&manifest))
         }
         None => Reader::of(cluster),
@@ -224,6 +232,7 @@ async fn claim_place(bucket: &Bucket, cluster: &Cluster, learned: &mut Learned) 
             Heard::Pack(object) => learned.pack(object),
             Heard::Snapshot(manifest) => {
                 learned.snapshot(bases(bucket, manifest).await?);
+                learned.indexed.snapshot(manifest.n);
                 Ok(())
             }
         };
