@@ -9,6 +9,7 @@
 //! | [`table`] | an applied table: schema, partitions, columns, symbol tables, values and their text |
 //! | [`columnar`] | a table's rows as Arrow record batches |
 //! | [`apply`] | applies transactions to a table: order, merge, dedup, replace, schema changes |
+//! | [`policy`] | storage policies: what they say, and when a partition enters which stage |
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
@@ -24,6 +25,7 @@ pub mod columnar;
 pub mod ledger;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod policy;
 pub mod replay;
 pub mod table;
 pub mod wal;

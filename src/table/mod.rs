@@ -27,7 +27,7 @@ pub use digest::{BlockDigest, DIGEST_VERSION, Digest};
 pub use null::null_pattern;
 pub use partition::{BLOCK_ROWS, Block, Partition};
 pub use raw::raw_text;
-pub use schema::{Column, Schema};
+pub use schema::{Column, Schema, ttl_text};
 pub use state::{Standing, Table};
 pub use symbols::SymbolTable;
 pub use value::Value;

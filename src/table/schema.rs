@@ -66,16 +66,21 @@ impl Schema {
 
     /// QuestDB's text of the TTL, e.g. `12 HOURS`; `None` without one.
     pub fn ttl_text(&self) -> Option<String> {
-        let plural = |n: i64, unit: &str| format!("{n} {unit}{}", if n == 1 { "" } else { "S" });
-        let months = -i64::from(self.ttl);
-        let hours = i64::from(self.ttl);
-        Some(match self.ttl {
-            0 => return None,
-            i32::MIN..=-1 if months % 12 == 0 => plural(months / 12, "YEAR"),
-            i32::MIN..=-1 => plural(months, "MONTH"),
-            _ if hours % (7 * 24) == 0 => plural(hours / (7 * 24), "WEEK"),
-            _ if hours % 24 == 0 => plural(hours / 24, "DAY"),
-            _ => plural(hours, "HOUR"),
-        })
+        ttl_text(self.ttl)
     }
+}
+
+/// QuestDB's text of a TTL as `_meta` stores it (hours, or negative months), e.g. `12 HOURS`; `None` for 0.
+pub fn ttl_text(ttl: i32) -> Option<String> {
+    let plural = |n: i64, unit: &str| format!("{n} {unit}{}", if n == 1 { "" } else { "S" });
+    let hours = i64::from(ttl);
+    let months = -hours;
+    Some(match ttl {
+        0 => return None,
+        i32::MIN..=-1 if months % 12 == 0 => plural(months / 12, "YEAR"),
+        i32::MIN..=-1 => plural(months, "MONTH"),
+        _ if hours % (7 * 24) == 0 => plural(hours / (7 * 24), "WEEK"),
+        _ if hours % 24 == 0 => plural(hours / 24, "DAY"),
+        _ => plural(hours, "HOUR"),
+    })
 }

@@ -12,10 +12,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("table", &["wal"]),
     ("columnar", &["wal", "table"]),
     ("apply", &["wal", "table", "columnar"]),
+    ("policy", &["wal", "table", "apply"]),
     ("replay", &["wal", "table", "columnar", "apply"]),
     ("ledger", &["wal", "table"]),
-    ("native", &["wal", "table", "columnar", "apply", "replay", "ledger"]),
-    ("web", &["wal", "table", "columnar", "apply", "replay", "ledger"]),
+    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ledger"]),
+    ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "ledger"]),
 ];
 
 /// Rooms that drive the others, and may name what the pure ones may not.

@@ -2,7 +2,7 @@ use super::NotUnderstood;
 
 /// A word of a statement and where it starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Token<'a> {
+pub(crate) struct Token<'a> {
     pub kind: Kind,
     /// As written, quotes included.
     pub text: &'a str,
@@ -12,7 +12,7 @@ pub(super) struct Token<'a> {
 
 /// What a word is, by its first character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A keyword or an unquoted name.
     Word,
     /// A name in double quotes or backticks.
@@ -35,7 +35,7 @@ const SYMBOLS: [&str; 17] =
     ["<<=", ">>=", "::", "<=", ">=", "<>", "!=", "!~", "<<", ">>", "||", ":=", "(", ")", ",", ";", "="];
 
 /// Cuts a statement into words; the last one is of kind [`Kind::End`].
-pub(super) fn tokens(sql: &str) -> Result<Vec<Token<'_>>, NotUnderstood> {
+pub(crate) fn tokens(sql: &str) -> Result<Vec<Token<'_>>, NotUnderstood> {
     let mut lexer = Lexer { sql, at: 0 };
     let mut out = Vec::new();
     loop {
@@ -52,17 +52,17 @@ pub(super) fn tokens(sql: &str) -> Result<Vec<Token<'_>>, NotUnderstood> {
 
 impl<'a> Token<'a> {
     /// True if this is the unquoted word `keyword`, in any case.
-    pub(super) fn is(&self, keyword: &str) -> bool {
+    pub(crate) fn is(&self, keyword: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(keyword)
     }
 
     /// True if this is the symbol `symbol`.
-    pub(super) fn is_symbol(&self, symbol: &str) -> bool {
+    pub(crate) fn is_symbol(&self, symbol: &str) -> bool {
         self.kind == Kind::Symbol && self.text == symbol
     }
 
     /// The word without its quotes; doubled quotes inside become single.
-    pub(super) fn unquoted(&self) -> String {
+    pub(crate) fn unquoted(&self) -> String {
         let inner = self.text.get(1..self.text.len().saturating_sub(1)).unwrap_or("");
         match self.kind {
             Kind::Text => inner.replace("''", "'"),

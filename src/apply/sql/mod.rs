@@ -18,7 +18,7 @@ mod column;
 mod compile;
 mod condition;
 mod expr;
-mod lexer;
+pub(crate) mod lexer;
 mod literal;
 mod operand;
 mod parse;
@@ -128,7 +128,7 @@ impl NotUnderstood {
 }
 
 /// UTF-16 units before byte `at`.
-fn utf16_position(sql: &str, at: usize) -> usize {
+pub(crate) fn utf16_position(sql: &str, at: usize) -> usize {
     let before = sql.get(..at).unwrap_or(sql);
     if before.is_ascii() { before.len() } else { before.encode_utf16().count() }
 }
