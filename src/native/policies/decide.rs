@@ -1,7 +1,7 @@
 //! Whether an operator's wish about a table's policy can be met.
 
 use super::PolicyRow;
-use crate::ledger::{PolicyChange, PolicyRequest};
+use crate::ledger::PolicyChange;
 use crate::policy::{Change, PolicyError, StoragePolicy, TableFacts, ViewRow, parse_list};
 use crate::wal::{TableMeta, TableToken, Ttl};
 
@@ -29,7 +29,7 @@ impl Facts {
 }
 
 /// A TTL as `_meta` has it: hours above zero, months below.
-fn stored(ttl: Ttl) -> i32 {
+pub fn stored(ttl: Ttl) -> i32 {
     match ttl {
         Ttl::None => 0,
         Ttl::Hours(hours) => i32::try_from(hours).unwrap_or(i32::MAX),

@@ -19,7 +19,7 @@ mod rows;
 mod table;
 
 pub use ask::{answer, put_request};
-pub use decide::{Facts, decide, find};
+pub use decide::{Facts, decide, find, stored};
 pub use read::policies_of;
 pub use rows::{PolicyRow, REMOVED, newest};
 pub use table::{OwnLog, PolicyTable};

@@ -4,6 +4,7 @@ use super::Shared;
 use super::blocks::{Inside, Packing};
 use super::files::BesideFiles;
 use super::learned::Evidence;
+use super::requests;
 use super::run::{self, Begin, End};
 use super::tables::{State, Tracked};
 use crate::ledger::{Pack, Sum, TableEntry, Token, What};
@@ -34,6 +35,8 @@ pub(super) struct Gathered {
     pub(super) ended: Vec<String>,
     /// Bytes before compression.
     pub(super) raw: u64,
+    /// All requests before this one are answered, with this pack.
+    pub(super) requests: u64,
     /// There is more than fitted.
     pub(super) more: bool,
 }
@@ -73,7 +76,9 @@ pub(super) fn gather(shared: &Shared, packing: &Packing, after: &mut String) -> 
     }
     let mut digests = shared.digests.lock().unwrap_or_else(PoisonError::into_inner);
     gatherer.gathered.pack.tables.append(&mut digests);
-    Ok(gatherer.gathered)
+    let Gatherer { files, mut gathered, .. } = gatherer;
+    requests::answer(shared, &files, &mut gathered);
+    Ok(gathered)
 }
 
 impl Gatherer<'_> {

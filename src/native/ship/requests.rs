@@ -9,9 +9,11 @@ use crate::ledger::{
 use crate::native::bucket::{Bucket, GetAnswer};
 use crate::native::cluster::now_us;
 use crate::native::policies::{self, Facts, PolicyRow, PolicyTable, decide};
+use crate::table::ttl_text;
 use crate::wal::{Registry, TableMeta};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,13 +37,19 @@ pub(super) struct Requests {
     level: bool,
     /// What of the policies was told last.
     told: Option<BTreeMap<String, PolicyNote>>,
+    looked: Option<Instant>,
 }
 
 impl Requests {
     pub(super) fn new(cluster: ClusterId, table: PolicyTable, next: u64) -> Self {
         let acknowledged = table.seq_txn().unwrap_or(0);
-        Self { cluster, table, next, acknowledged, waiting: None, level: false, told: None }
+        Self { cluster, table, next, acknowledged, waiting: None, level: false, told: None, looked: None }
     }
+}
+
+/// Where the policies' table is applied.
+pub(super) fn policies_folder(own: &Path) -> PathBuf {
+    own.join("policies")
 }
 
 /// Asks for requests for as long as the shipper runs.
@@ -114,7 +122,8 @@ pub(super) fn answer(shared: &Shared, files: &BesideFiles, gathered: &mut Gather
         shared.warn(why);
     }
     gathered.requests = requests.next;
-    if changed || requests.told.is_none() {
+    // A TTL comes and goes without us.
+    if changed || requests.looked.is_none_or(|looked| looked.elapsed() >= IDLE) {
         requests.tell(shared, files);
     }
 }
@@ -166,11 +175,12 @@ impl Requests {
         let note = |row: &PolicyRow| {
             let policy = row.policy()?;
             let ttl = TableMeta::applied(files, &row.table_dir_name).ok().map(|meta| meta.ttl);
-            let ttl = ttl.and_then(policies::ttl_text);
+            let ttl = ttl.and_then(|ttl| ttl_text(policies::stored(ttl)));
             let note = PolicyNote { policy: policy.list(), status: row.status.to_string(), ttl };
             Some((row.table_dir_name.clone(), note))
         };
         let tables: BTreeMap<String, PolicyNote> = self.table.policies().filter_map(note).collect();
+        self.looked = Some(Instant::now());
         let nothing = self.told.is_none() && tables.is_empty();
         if self.told.as_ref() != Some(&tables) && !nothing {
             shared.journal(Note::Policies { tables: tables.clone() });
