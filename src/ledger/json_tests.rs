@@ -47,7 +47,14 @@ fn documents_read_back_and_bear_unknown_fields() {
     reads_back(&HeadHint { format: 1, cluster, directory: dir(1), n: 9, boundary: Some(1), snapshot: None });
     reads_back(&Node { format: 1, cluster, name: "a".into(), kind: "replica".into() });
     let arguments = serde_json::Map::from_iter([("to".to_owned(), "b".into())]);
-    reads_back(&Request { format: 1, cluster, kind: "handover".into(), by: "ops".into(), at_us: 3, arguments });
+    reads_back(&Request {
+        format: 1,
+        cluster,
+        kind: "handover".into(),
+        by: "ops".into(),
+        at_us: 3,
+        arguments,
+    });
 }
 
 #[test]

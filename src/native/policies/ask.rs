@@ -78,7 +78,12 @@ async fn first_free(bucket: &Bucket) -> Result<u64> {
 ///
 /// # Errors
 /// What the store answers, and an object that is none.
-pub async fn answer(bucket: &Bucket, end: &LogEnd, k: u64, patience: Duration) -> Result<Option<RequestAnswer>> {
+pub async fn answer(
+    bucket: &Bucket,
+    end: &LogEnd,
+    k: u64,
+    patience: Duration,
+) -> Result<Option<RequestAnswer>> {
     let begun = Instant::now();
     let mut at = match end.last {
         Some(last) => last,

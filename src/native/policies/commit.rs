@@ -7,7 +7,7 @@ use crate::table::Value;
 use crate::table::files::{LogRecord, LogWriter, Patch, commit_segment, encode_meta};
 use crate::wal::{
     ColumnType, LogVersion, MetaColumn, OWN_TABLE_IDS, PartitionBy, SegmentId, SequencerMeta, TableMeta,
-    TableMetaColumn, TxnKind, Ttl,
+    TableMetaColumn, Ttl, TxnKind,
 };
 
 const STRING: i32 = 11;
@@ -46,7 +46,8 @@ pub(super) fn created(at_us: i64) -> Result<TableEntry> {
 /// None that can be seen: a number of more transactions than segments can have.
 pub(super) fn transaction(seq_txn: u64, rows: &[PolicyRow], at_us: i64) -> Result<TableEntry> {
     let before = seq_txn.saturating_sub(1);
-    let segment = u32::try_from(before).map_err(|_| Failure::failed("too many changes of storage policies"))?;
+    let segment =
+        u32::try_from(before).map_err(|_| Failure::failed("too many changes of storage policies"))?;
     let texts: Vec<[Vec<u8>; 5]> = rows.iter().map(texts).collect();
     let values: Vec<Vec<Value<'_>>> = rows
         .iter()

@@ -57,22 +57,29 @@ impl PolicyRow {
     }
 }
 
+/// What an operator's wish comes to.
+///
+/// # Errors
+/// What is wrong with a definition, with its position.
+pub fn wished(change: &PolicyChange) -> Result<Change, PolicyError> {
+    Ok(match change {
+        PolicyChange::Set(list) => Change::Set(parse_list(list)?),
+        PolicyChange::Drop => Change::Drop,
+        PolicyChange::Enable => Change::Enable { position: 0 },
+        PolicyChange::Disable => Change::Disable { position: 0 },
+    })
+}
+
 /// What is to be done, and what is told of it. Nothing is done where there is nothing to remove.
 ///
 /// # Errors
 /// Why it is refused, in QuestDB's words where it has some; the position is that in the definition.
 pub fn decide(
-    change: &PolicyChange,
+    change: &Change,
     facts: &Facts,
     current: Option<&StoragePolicy>,
 ) -> Result<(Option<PolicyRow>, String), PolicyError> {
     let name = &facts.name;
-    let change = match change {
-        PolicyChange::Set(list) => Change::Set(parse_list(list)?),
-        PolicyChange::Drop => Change::Drop,
-        PolicyChange::Enable => Change::Enable { position: 0 },
-        PolicyChange::Disable => Change::Disable { position: 0 },
-    };
     let next = change.applied(current, &facts.table)?;
     let suspended = if facts.table.ttl != 0 { "; the table's TTL suspends it" } else { "" };
     Ok(match (&next, current) {
@@ -128,12 +135,23 @@ mod tests {
         PolicyChange::Set(list.into())
     }
 
+    fn decide(
+        change: &PolicyChange,
+        facts: &Facts,
+        current: Option<&StoragePolicy>,
+    ) -> Result<(Option<PolicyRow>, String), PolicyError> {
+        super::decide(&wished(change)?, facts, current)
+    }
+
     #[test]
     fn policies_are_set_switched_and_removed() {
         let (row, told) = decide(&set("TO PARQUET 3d, DROP LOCAL 1M"), &facts(0), None).unwrap();
         assert_eq!(told, "trades: STORAGE POLICY(TO PARQUET 3 DAYS, DROP LOCAL 1 MONTH)");
         let row = row.unwrap();
-        assert_eq!((&*row.to_parquet, &*row.to_remote, &*row.drop_local, row.status), ("72h", "0h", "1m", 'A'));
+        assert_eq!(
+            (&*row.to_parquet, &*row.to_remote, &*row.drop_local, row.status),
+            ("72h", "0h", "1m", 'A')
+        );
         let policy = row.policy().unwrap();
         let (off, _) = decide(&PolicyChange::Disable, &facts(0), Some(&policy)).unwrap();
         assert_eq!((off.as_ref().unwrap().status, &*off.unwrap().to_parquet), ('D', "72h"));

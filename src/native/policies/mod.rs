@@ -19,8 +19,8 @@ mod rows;
 mod table;
 
 pub use ask::{answer, put_request};
-pub use decide::{Facts, decide, find, stored};
-pub use read::policies_of;
+pub use decide::{Facts, decide, find, stored, wished};
+pub use read::{definitions, policies_of};
 pub use rows::{PolicyRow, REMOVED, newest};
 pub use table::{OwnLog, PolicyTable};
 

@@ -75,7 +75,10 @@ fn units_of(bytes: &[u8]) -> Vec<u16> {
 pub fn newest(table: &Table) -> Result<BTreeMap<String, PolicyRow>> {
     let columns = &table.schema.columns;
     let fits = columns.len() >= COLUMNS.len()
-        && columns.iter().zip(COLUMNS).all(|(found, (name, ty))| found.name == *name && found.ty.code() == *ty);
+        && columns
+            .iter()
+            .zip(COLUMNS)
+            .all(|(found, (name, ty))| found.name == *name && found.ty.code() == *ty);
     let damaged = |what: String| Failure::new(Exit::Damaged, format!("{}: {what}", table.dir));
     if !fits {
         return Err(damaged("it has other columns than a table of storage policies".into()));

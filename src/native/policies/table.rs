@@ -16,7 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The table is small: all of it is applied at once.
-const LIMITS: BatchLimits = BatchLimits { rows: 1 << 20, bytes: u64::MAX, commits: 1 << 16, column: 64 << 20 };
+const LIMITS: BatchLimits =
+    BatchLimits { rows: 1 << 20, bytes: u64::MAX, commits: 1 << 16, column: 64 << 20 };
 
 /// What a log has of the table.
 #[derive(Debug, Clone, Default)]
@@ -131,12 +132,16 @@ impl PolicyTable {
     /// # Errors
     /// What applying answers.
     pub fn apply(&mut self) -> Result<()> {
+        if self.seq_txn.unwrap_or(0) == 0 {
+            return Ok(());
+        }
         loop {
             match self.worker.step(self.mirror.files(), LIMITS) {
                 Step::Applied(seq_txn) => self.mirror.applied(DIR, seq_txn),
                 Step::Idle => return Ok(()),
                 Step::Stopped => {
-                    let error = self.worker.failure().map_or("it is suspended".to_owned(), ToString::to_string);
+                    let error =
+                        self.worker.failure().map_or("it is suspended".to_owned(), ToString::to_string);
                     return Err(Failure::failed(format!("{DIR}: {error}")));
                 }
             }
@@ -154,7 +159,7 @@ impl PolicyTable {
     /// Applies all, and reads what the table says.
     fn read(&mut self) -> Result<()> {
         self.apply()?;
-        if self.seq_txn.is_none() || self.seq_txn == Some(0) {
+        if self.seq_txn.unwrap_or(0) == 0 {
             return Ok(());
         }
         let table = read_table(&DiskReader(&*self.disk), &token().as_registered(false))?;
@@ -175,7 +180,67 @@ async fn copied(disk: &Arc<RealDisk>, bucket: &Bucket, sum: Sum) -> Result<u64> 
     }
     let seq_txn = base.seq_txn;
     let absent = |sum: Sum| wal::Error::Absent { file: Key::Blob(sum).to_string().into() };
-    let files = base.files(DIR, |sum| bundles.get(&sum).cloned().ok_or_else(|| absent(sum))).map_err(damaged)?;
+    let files =
+        base.files(DIR, |sum| bundles.get(&sum).cloned().ok_or_else(|| absent(sum))).map_err(damaged)?;
     FileTable::create_from(disk.clone(), &files, &token().as_registered(false), CommitMode::NoSync)?;
     Ok(seq_txn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::bucket::{Connection, RequestLimits, open};
+    use crate::native::policies::definitions;
+
+    fn bucket(root: &Path) -> Bucket {
+        let connection: Connection = format!("fs::root={};", root.display()).parse().unwrap();
+        open(&connection, RequestLimits::default()).unwrap()
+    }
+
+    fn row(dir: &str, to_parquet: &str, status: char) -> PolicyRow {
+        PolicyRow { to_parquet: to_parquet.into(), status, ..PolicyRow::removed(dir, 0) }
+    }
+
+    #[tokio::test]
+    async fn what_was_appended_is_what_the_log_tells() {
+        let root = tempfile::tempdir().unwrap();
+        let bucket = bucket(root.path());
+        let folder = |name: &str| root.path().join(name);
+        let mut table = PolicyTable::load(&folder("a"), &bucket, OwnLog::default()).await.unwrap();
+        assert_eq!((table.seq_txn(), table.policies().count()), (None, 0));
+        let mut log = OwnLog::default();
+        let changes = [
+            vec![row("trades~1", "72h", 'A')],
+            vec![row("quotes~2", "1m", 'A'), row("old~3", "24h", 'D')],
+            vec![row("trades~1", "72h", 'D'), row("old~3", "0h", REMOVED)],
+        ];
+        for rows in changes {
+            // A clock that stands still changes nothing of the order.
+            let entries = table.append(rows, 1_000_000).unwrap();
+            assert!(log.take(Key::Head, entries).is_empty());
+        }
+        assert_eq!(log.packs.len(), 3);
+        let again = PolicyTable::load(&folder("b"), &bucket, log).await.unwrap();
+        let read: Vec<_> = again.policies().collect();
+        let kept: Vec<_> = table.policies().collect();
+        assert_eq!(read, kept);
+        assert_eq!((again.seq_txn(), read.len()), (Some(3), 2));
+        assert_eq!(again.policy("trades~1").unwrap().status, 'D');
+        assert_eq!(again.policy("old~3"), None);
+        assert_eq!(again.policy("quotes~2").unwrap().last_updated, 1_000_001);
+        // None of these tables is in the folder, nor is it a database.
+        assert!(definitions(&DiskReader(&*again.disk)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_copy_takes_the_place_of_all_before_it() {
+        let mut log = OwnLog::default();
+        let at = |what| TableEntry { token: token(), what };
+        let base = |sum| What::Base { seq_txn: 5, manifest: sum, manifest_len: 1, why: String::new() };
+        log.take(Key::Head, vec![at(What::Renamed { to: "x".into() })]);
+        let sum = Sum::of(b"base");
+        log.take(Key::Head, vec![at(What::Dropped), at(base(sum)), at(What::Renamed { to: "y".into() })]);
+        assert_eq!(log.base, Some(sum));
+        assert_eq!(log.packs, [(Key::Head, vec![at(What::Renamed { to: "y".into() })])]);
+    }
 }

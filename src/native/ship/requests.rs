@@ -9,6 +9,7 @@ use crate::ledger::{
 use crate::native::bucket::{Bucket, GetAnswer};
 use crate::native::cluster::now_us;
 use crate::native::policies::{self, Facts, PolicyRow, PolicyTable, decide};
+use crate::policy::Change;
 use crate::table::ttl_text;
 use crate::wal::{Registry, TableMeta};
 use bytes::Bytes;
@@ -112,6 +113,16 @@ pub(super) fn answer(shared: &Shared, files: &BesideFiles, gathered: &mut Gather
         requests.next = k + 1;
         requests.level = false;
     }
+    for (dir, statement) in std::mem::take(&mut gathered.policies) {
+        let done = requests.statement(files, &dir, &statement.change);
+        let done = done.and_then(|row| requests.append(row.into_iter().collect(), gathered));
+        match done {
+            Ok(()) => changed = true,
+            Err(why) => {
+                shared.trouble(&dir, &format!("a statement about its storage policy is not followed: {why}"))
+            }
+        }
+    }
     let ended: Vec<PolicyRow> = gathered
         .ended
         .iter()
@@ -139,6 +150,21 @@ impl Requests {
         }
     }
 
+    /// What a statement in a table's log changes.
+    fn statement(
+        &self,
+        files: &BesideFiles,
+        dir: &str,
+        change: &Change,
+    ) -> Result<Option<PolicyRow>, String> {
+        let registry = Registry::read(files).map_err(|error| error.to_string())?;
+        let token = policies::find(&registry.tables, dir)?;
+        let meta = TableMeta::applied(files, dir).map_err(|error| error.to_string())?;
+        let current = self.table.policy(dir).and_then(PolicyRow::policy);
+        let decided = decide(change, &Facts::of(token, &meta), current.as_ref());
+        decided.map(|(row, _)| row).map_err(|error| error.to_string())
+    }
+
     fn check(
         &self,
         files: &BesideFiles,
@@ -154,7 +180,8 @@ impl Requests {
         let token = policies::find(&registry.tables, &wish.table)?;
         let meta = TableMeta::applied(files, &token.dir).map_err(|error| error.to_string())?;
         let current = self.table.policy(&token.dir).and_then(PolicyRow::policy);
-        decide(&wish.change, &Facts::of(token, &meta), current.as_ref()).map_err(|error| error.to_string())
+        let change = policies::wished(&wish.change).map_err(|error| error.to_string())?;
+        decide(&change, &Facts::of(token, &meta), current.as_ref()).map_err(|error| error.to_string())
     }
 
     /// Adds rows to the table, and to the pack.

@@ -4,12 +4,12 @@
 //! not in the log when the manifest is put (rule S1): so `n` is what was acknowledged before the copies were begun, and the
 //! manifest waits for what the copies hold.
 
-use super::{Confirmed, Shared};
 use super::blocks::Packing;
 use super::copy::{Copied, Kept};
 use super::copying::{copy, copy_policies, is_applied};
 use super::hints::Tell;
 use super::tables::State;
+use super::{Confirmed, Shared};
 use crate::ledger::{Document, Key, Manifest, Note, Part, Point, Token};
 use crate::native::bucket::{Bucket, PutAnswer};
 use crate::native::outcome::Failure;

@@ -134,7 +134,13 @@ mod tests {
         let id = SegmentId { wal: 1, segment: 7 };
         let (hello, long) = (units("h\u{e9}llo"), "longer than nine bytes".as_bytes());
         let rows = vec![
-            vec![Value::Utf16(&hello), Value::Timestamp(50), Value::Char(65), Value::Utf8(b"in"), Value::Long(-1)],
+            vec![
+                Value::Utf16(&hello),
+                Value::Timestamp(50),
+                Value::Char(65),
+                Value::Utf8(b"in"),
+                Value::Long(-1),
+            ],
             vec![Value::Null, Value::Timestamp(40), Value::Null, Value::Utf8(long), Value::Null],
         ];
         let mut files = MemoryFiles::default();
@@ -157,7 +163,9 @@ mod tests {
         assert_eq!((aux.len(), data.len()), (24, 4 + 10 + 4));
         let Some(WalColumn::Designated(pairs)) = &commit.columns[1] else { panic!("no timestamps") };
         assert_eq!(pairs[16..32], [40i64.to_le_bytes(), 1i64.to_le_bytes()].concat());
-        assert!(matches!(&commit.columns[2], Some(WalColumn::Fixed { values, .. }) if values[..] == [65, 0, 0, 0]));
+        assert!(
+            matches!(&commit.columns[2], Some(WalColumn::Fixed { values, .. }) if values[..] == [65, 0, 0, 0])
+        );
     }
 
     #[test]
