@@ -174,7 +174,7 @@ class Run:
                 time.sleep(0.5)
         text = subprocess.run([str(self.understudy), "status", self.store], capture_output=True, text=True).stdout
         assert "suspended by the table's TTL of 100 WEEKS" in text, text
-        self.primary.query("ALTER TABLE trades SET TTL 0")
+        self.primary.query("ALTER TABLE trades SET TTL 0 HOURS")
         self.primary.wait_applied(["trades"])
 
     def told_of_store(self, table: str) -> dict:
@@ -263,7 +263,8 @@ class Run:
             server.query("CREATE TABLE fresh (ts TIMESTAMP, x LONG) TIMESTAMP(ts) PARTITION BY DAY WAL")
             server.query("INSERT INTO fresh VALUES ('2026-08-01T00:00:00Z', 1)")
             ids = {t["table_name"]: t["id"] for t in server.query("SELECT table_name, id FROM tables()")}
-            assert ids[TABLE] == OWN_IDS and all(i < OWN_IDS for name, i in ids.items() if name != TABLE), ids
+            # QuestDB does not list what it takes for its own.
+            assert "fresh" in ids and TABLE not in ids and max(ids.values()) < OWN_IDS, ids
             # As a primary it goes on with the table, too.
             server.query(f"INSERT INTO '{TABLE}' VALUES ('x~1', '1h', '0h', '0h', '0h', 'A', now())")
             server.wait_applied()
