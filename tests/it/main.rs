@@ -32,6 +32,8 @@ mod ledger_formats;
 mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
+#[cfg(feature = "native")]
+mod policies;
 mod recordings;
 #[cfg(feature = "native")]
 mod shipping;

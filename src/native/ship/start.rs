@@ -79,7 +79,8 @@ pub async fn ship(
     let (hints, told) = mpsc::unbounded_channel();
     let log = std::mem::take(&mut learned.policies);
     let table = PolicyTable::load(&policies_folder(&own), &bucket, log).await?;
-    let requests = Requests::new(cluster.cluster, table, learned.requests);
+    let files = BesideFiles::open(&options.db, &own)?;
+    let requests = Requests::new(cluster.cluster, table, learned.requests, &files)?;
     let shared = Arc::new(share(options, listen, journal.clone(), &learned, requests, hints)?);
     let policies = shared.requests().acknowledged;
     if policies > 0 {
