@@ -11,6 +11,7 @@
 //! | `bases` | copies of whole tables, on threads of their own |
 //! | `digests` | comparing with the primary's digests |
 //! | `drive` | all of it together |
+//! | `policies` | the storage policies that its tables have |
 //! | `observe` | metrics and health checks |
 //! | `report` | how it stands, for people and programs |
 //!
@@ -24,6 +25,7 @@ mod fit;
 mod home;
 mod kept;
 mod observe;
+mod policies;
 mod report;
 mod start;
 mod stream;
