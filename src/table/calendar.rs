@@ -97,6 +97,41 @@ impl Calendar {
         ttl < 0 && self.whole_months(ceiling, now) >= -i64::from(ttl)
     }
 
+    /// The first moment at which a partition that ends at `ceiling` has outlived `ttl`, saturating.
+    pub fn expires_at(self, ceiling: i64, ttl: i32) -> i64 {
+        if ttl >= 0 {
+            return ceiling.saturating_add(i64::from(ttl).saturating_mul(3600 * self.per_second));
+        }
+        let (year, month, dom) = civil(ceiling.div_euclid(self.per_day()));
+        let months = i64::from(month) - 1 - i64::from(ttl);
+        let month = |months: i64| (year + months.div_euclid(12), months.rem_euclid(12) as u32 + 1);
+        let first = |months: i64| days(month(months).0, month(months).1, 1);
+        let (start, next) = (first(months), first(months + 1));
+        let day = start + i64::from(dom) - 1;
+        // A month without that day: the next one's first.
+        if day >= next {
+            return self.at_day(next);
+        }
+        self.at_day(day).saturating_add(ceiling.rem_euclid(self.per_day()))
+    }
+
+    /// Partitions that end up to this moment have outlived `ttl` at `now`, later ones have not; saturating.
+    ///
+    /// Where the month so long ago lacks the day, the moment is the end of that month, and no part of it.
+    pub fn expiry_line(self, now: i64, ttl: i32) -> i64 {
+        if ttl >= 0 {
+            return now.saturating_sub(i64::from(ttl).saturating_mul(3600 * self.per_second));
+        }
+        let (year, month, dom) = civil(now.div_euclid(self.per_day()));
+        let months = i64::from(month) - 1 + i64::from(ttl);
+        let first = |months: i64| days(year + months.div_euclid(12), months.rem_euclid(12) as u32 + 1, 1);
+        let (day, next) = (first(months) + i64::from(dom) - 1, first(months + 1));
+        if day >= next {
+            return self.at_day(next);
+        }
+        self.at_day(day).saturating_add(now.rem_euclid(self.per_day()))
+    }
+
     /// Whole months between two moments, whichever is earlier: QuestDB counts so, and thereby expires
     /// partitions of the far future under a TTL in months.
     fn whole_months(self, from: i64, to: i64) -> i64 {
@@ -210,5 +245,26 @@ mod tests {
         let ceiling = days(2024, 1, 31) * DAY;
         assert!(!calendar.expired(ceiling, days(2024, 2, 29) * DAY, -1));
         assert!(calendar.expired(ceiling, days(2024, 3, 1) * DAY, -1));
+    }
+
+    #[test]
+    fn a_partition_expires_at_the_first_moment_at_which_it_is_expired() {
+        for nanos in [false, true] {
+            let calendar = Calendar::new(PartitionBy::Day, nanos);
+            for hours in (0..24 * 800).step_by(7) {
+                let ceiling = (days(2023, 1, 1) * 24 + hours) * 3600 * calendar.per_second + hours;
+                for ttl in [1, 24, 168, -1, -2, -11, -12, -24, -50] {
+                    let at = calendar.expires_at(ceiling, ttl);
+                    assert!(calendar.expired(ceiling, at, ttl), "{hours} {ttl}");
+                    assert!(!calendar.expired(ceiling, at - 1, ttl), "{hours} {ttl}");
+                    let line = calendar.expiry_line(ceiling, ttl);
+                    assert!(calendar.expired(line - 1, ceiling, ttl), "{hours} {ttl}");
+                    assert!(!calendar.expired(line + 1, ceiling, ttl), "{hours} {ttl}");
+                }
+            }
+        }
+        let calendar = Calendar::new(PartitionBy::Day, true);
+        assert_eq!(calendar.expires_at(i64::MAX, i32::MAX), i64::MAX);
+        assert_eq!(calendar.expires_at(0, i32::MIN + 1), i64::MAX);
     }
 }

@@ -72,7 +72,7 @@ pub enum Tag {
 }
 
 /// How a table is cut into partitions (codes as in `_meta`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum PartitionBy {
     /// One partition per UTC day.
     Day,

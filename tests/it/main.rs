@@ -34,6 +34,7 @@ mod ledger_model;
 mod ledger_watch;
 #[cfg(feature = "native")]
 mod policies;
+mod policy_model;
 mod recordings;
 #[cfg(feature = "native")]
 mod shipping;
