@@ -16,6 +16,7 @@ use crate::wal::{Registry, TableMeta};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,7 +72,8 @@ pub(super) fn policies_folder(own: &Path) -> PathBuf {
 /// Asks for requests for as long as the shipper runs.
 pub(super) async fn run(shared: Arc<Shared>, bucket: Bucket) {
     let mut last: Option<Instant> = None;
-    loop {
+    // With `--once` those that are there are still answered.
+    while shared.options.once || !shared.stop.load(Ordering::Relaxed) {
         let next = {
             let requests = shared.requests();
             requests.waiting.is_none().then_some(requests.next)
