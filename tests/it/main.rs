@@ -33,6 +33,8 @@ mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
 mod parquet;
+#[cfg(feature = "native")]
+mod policies;
 mod policy_model;
 #[path = "../common/packed.rs"]
 mod packed;

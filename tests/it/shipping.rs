@@ -236,7 +236,7 @@ fn what_a_log_does_not_tell_is_copied_from_the_applied_table() {
 }
 
 /// A recording with the applied tables' files.
-fn applied(path: &str) -> Recording {
+pub(crate) fn applied(path: &str) -> Recording {
     let path = format!("{}/tests/data/{path}.tar.gz", env!("CARGO_MANIFEST_DIR"));
     Recording::unpack(&fs::read(path).unwrap())
 }

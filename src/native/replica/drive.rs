@@ -11,6 +11,7 @@ use crate::ledger::{Cluster, Loaded, Manifest, Note, Point, Reader};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{FollowOptions, JournalWriter, Pace, newest_snapshot, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
+use crate::native::policies;
 use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -59,7 +60,7 @@ pub struct Replica {
     options: ReplicaOptions,
     jobs: Jobs,
     stream: Option<Stream>,
-    tables: Tables,
+    pub(super) tables: Tables,
     home: Home,
     cluster: Cluster,
     bucket: Bucket,
@@ -87,6 +88,8 @@ pub struct Replica {
     said: Vec<String>,
     /// The same of what is in order.
     noted: Vec<String>,
+    /// The storage policies may be others than they were.
+    pub(super) policies: bool,
     stop: Arc<AtomicBool>,
     runtime: Option<Runtime>,
 }
@@ -190,6 +193,7 @@ impl Replica {
             more: true,
             said: notices,
             noted: Vec::new(),
+            policies: true,
             stop: Arc::default(),
             runtime: Some(runtime),
         };
@@ -454,6 +458,7 @@ impl Replica {
             self.save(true)?;
         }
         for outcome in outcomes {
+            self.policies |= outcome.is_of(policies::DIR);
             match outcome {
                 Outcome::Note(note) => {
                     let heard =

@@ -12,6 +12,7 @@
 //! | `digests` | comparing with the primary's digests |
 //! | `partitions` | how partitions are stored, told as they change |
 //! | `drive` | all of it together |
+//! | `policies` | the storage policies that its tables have |
 //! | `observe` | metrics and health checks |
 //! | `report` | how it stands, for people and programs |
 //!
@@ -26,6 +27,7 @@ mod home;
 mod kept;
 mod observe;
 mod partitions;
+mod policies;
 mod report;
 mod start;
 mod stream;
