@@ -416,10 +416,10 @@ mod tests {
                 "TO PARQUET must not be later than DROP LOCAL: 3 DAYS is longer than 2 DAYS",
             ),
             (
-                "drop local 1M, to remote 30d",
+                "drop local 1M, to remote 31d",
                 25,
-                "TO REMOTE must not be later than DROP LOCAL: 30 DAYS is longer than 1 MONTH \
-                 (a month counts as 28 to 31 days)",
+                "TO REMOTE must not be later than DROP LOCAL: 31 DAYS is longer than 1 MONTH \
+                 (a month counts as 730 hours here)",
             ),
             ("to parquet 'x", 11, "a quote without its end"),
         ] {

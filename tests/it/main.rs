@@ -35,7 +35,11 @@ mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
 mod parquet;
+#[cfg(feature = "native")]
+mod policies;
 mod policy_model;
+#[path = "../common/packed.rs"]
+mod packed;
 mod recordings;
 #[cfg(feature = "native")]
 mod shipping;

@@ -14,6 +14,7 @@ mod inspect;
 mod interrupt;
 mod log;
 mod out;
+mod policy;
 mod progress;
 mod repair;
 mod replay;
@@ -67,10 +68,12 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Run(args) => replica::run_role(out, &args),
         Verb::Status(args) => status::run(out, &args),
         Verb::Ls(args) => bucket::ls::run(out, &args.store, args.from, args.limit),
+        Verb::Clean(args) => bucket::clean::run(out, &args),
         Verb::Node(args) => match args.what {
             NodeVerb::List { to } => bucket::node::list(out, &to),
             NodeVerb::Remove { name, to } => bucket::node::remove(out, &to, &name),
         },
+        Verb::Policy(args) => policy::run(out, args),
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
         Verb::Divergent(args) => divergent::run(out, &args),

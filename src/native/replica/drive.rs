@@ -2,7 +2,8 @@
 
 use super::bases::{Done, Job, Jobs, Means};
 use super::home::Home;
-use super::report::Report;
+use super::partitions::Partitions;
+use super::report::{Report, told};
 use super::start::{Start, start};
 use super::stream::{Event, Ready, Stream};
 use super::tables::{Outcome, Tables};
@@ -10,6 +11,7 @@ use crate::ledger::{Cluster, Loaded, Manifest, Note, Point, Reader};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{FollowOptions, JournalWriter, Pace, newest_snapshot, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
+use crate::native::policies;
 use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -58,7 +60,7 @@ pub struct Replica {
     options: ReplicaOptions,
     jobs: Jobs,
     stream: Option<Stream>,
-    tables: Tables,
+    pub(super) tables: Tables,
     home: Home,
     cluster: Cluster,
     bucket: Bucket,
@@ -72,6 +74,7 @@ pub struct Replica {
     snapshot: Option<Snapshot>,
     /// All that is in the log has come.
     caught_up: bool,
+    partitions: Partitions,
     /// Tables being compared.
     comparing: usize,
     /// Tables that were found to differ from the primary's.
@@ -85,6 +88,8 @@ pub struct Replica {
     said: Vec<String>,
     /// The same of what is in order.
     noted: Vec<String>,
+    /// The storage policies may be others than they were.
+    pub(super) policies: bool,
     stop: Arc<AtomicBool>,
     runtime: Option<Runtime>,
 }
@@ -179,6 +184,7 @@ impl Replica {
             ages: VecDeque::new(),
             snapshot: None,
             caught_up: false,
+            partitions: Partitions::default(),
             comparing: 0,
             mismatches: 0,
             begun_with,
@@ -187,6 +193,7 @@ impl Replica {
             more: true,
             said: notices,
             noted: Vec::new(),
+            policies: true,
             stop: Arc::default(),
             runtime: Some(runtime),
         };
@@ -215,6 +222,8 @@ impl Replica {
         }
         self.tell()?;
         self.end_snapshot()?;
+        let changed = self.partitions.look(&**self.tables.disk());
+        changed.into_iter().for_each(|note| self.journal.note(note));
         if self.saved.elapsed() >= SAVE_EVERY {
             self.save(false)?;
         }
@@ -283,6 +292,8 @@ impl Replica {
         self.stream = None;
         self.tell()?;
         self.save(true)?;
+        let changed = self.partitions.look_at_all(&**self.tables.disk());
+        changed.into_iter().for_each(|note| self.journal.note(note));
         self.journal.note(Note::Stopped { why: why.to_owned() });
         if let Some(runtime) = &self.runtime {
             runtime.block_on(self.journal.clone().close());
@@ -408,8 +419,12 @@ impl Replica {
                 }
                 self.tables.copied(&job, copied)?;
             }
-            Event::Done(Done::Compared(job, equal)) => {
+            Event::Done(Done::Compared(job, compared)) => {
                 self.comparing = self.comparing.saturating_sub(1);
+                let equal = compared.as_ref().map(|compared| compared.equal);
+                let digests = compared.as_ref().map(|compared| &compared.partitions);
+                let stored = self.partitions.look_at(&**self.tables.disk(), &job.token, digests);
+                stored.into_iter().for_each(|note| self.journal.note(note));
                 self.mismatches += u64::from(equal == Some(false));
                 self.tables.compared(&job, equal);
             }
@@ -443,6 +458,7 @@ impl Replica {
             self.save(true)?;
         }
         for outcome in outcomes {
+            self.policies |= outcome.is_of(policies::DIR);
             match outcome {
                 Outcome::Note(note) => {
                     let heard =
@@ -450,7 +466,10 @@ impl Replica {
                     heard.extend(told(&note));
                     self.journal.note(note);
                 }
-                Outcome::Applied(dir, seq_txn) => self.journal.applied(&dir, seq_txn),
+                Outcome::Applied(token, seq_txn) => {
+                    self.journal.applied(&token.dir, seq_txn);
+                    self.partitions.moved(&token);
+                }
                 Outcome::Load(job) => self.jobs.push(Job::Copy(job)),
                 Outcome::Compare(job) if self.options.digest => {
                     self.comparing += 1;
@@ -481,20 +500,5 @@ impl Drop for Replica {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// What people are told of a note.
-fn told(note: &Note) -> Option<String> {
-    match note {
-        Note::Error { table, text } => Some(match table {
-            Some(table) => format!("{table}: {text}"),
-            None => text.clone(),
-        }),
-        Note::Recovered { table: Some(table) } => Some(format!("{table}: goes on again")),
-        Note::Base { table, seq_txn, why } => {
-            Some(format!("{table}: taken from a copy as of transaction {seq_txn} ({why})"))
-        }
-        _ => None,
     }
 }

@@ -10,7 +10,9 @@
 //! | `fit` | what of a pack is still of use |
 //! | `bases` | copies of whole tables, on threads of their own |
 //! | `digests` | comparing with the primary's digests |
+//! | `partitions` | how partitions are stored, told as they change |
 //! | `drive` | all of it together |
+//! | `policies` | the storage policies that its tables have |
 //! | `observe` | metrics and health checks |
 //! | `report` | how it stands, for people and programs |
 //!
@@ -24,6 +26,8 @@ mod fit;
 mod home;
 mod kept;
 mod observe;
+mod partitions;
+mod policies;
 mod report;
 mod start;
 mod stream;

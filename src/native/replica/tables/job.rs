@@ -10,11 +10,21 @@ pub(in crate::native::replica) enum Outcome {
     /// To be written into the journal.
     Note(Note),
     /// A table moved.
-    Applied(String, u64),
+    Applied(TableToken, u64),
     /// A table's files are to be fetched. What is kept has to be written down first.
     Load(BaseJob),
     /// A table is to be compared with a digest.
     Compare(DigestJob),
+}
+
+impl Outcome {
+    /// Whether the rows of the table in this directory are others than before.
+    pub(in crate::native::replica) fn is_of(&self, dir: &str) -> bool {
+        match self {
+            Self::Applied(table, _) | Self::Note(Note::Base { table, .. }) => table == dir,
+            _ => false,
+        }
+    }
 }
 
 /// A copy to be taken.
