@@ -307,6 +307,18 @@ export type JournalEntry = { at_us: number } & (
   | { what: "base"; table: string; seq_txn: number; why: string }
   | { what: "snapshot"; n: number }
   | { what: "partitions"; table: string; seq_txn: number; partitions: StoredPartition[] }
+  | {
+      what: "policies";
+      tables: Record<string, { policy: string; status: string; ttl?: string }>;
+    }
+  | {
+      what: "policy_step";
+      table: string;
+      partition?: string;
+      step: string;
+      task?: string;
+      text?: string;
+    }
   | { what: "error"; table?: string; text: string }
   | { what: "recovered"; table?: string }
   | { what: "not_replicated"; tables: Record<string, string> }
@@ -320,7 +332,7 @@ export interface StoredPartition {
   name: string;
   rows?: number;
   bytes?: number;
-  form?: "native" | "parquet" | "remote" | "dropped" | "unknown";
+  form?: "native" | "converting" | "parquet" | "remote" | "dropped" | "unknown";
   /** 32 hex digits. */
   digest?: string;
 }

@@ -12,6 +12,7 @@ const LINES_MAX = 200;
 /** Letters, so that colour is never needed to tell forms apart. */
 export const FORM_SIGNS: Record<Form, string> = {
   native: "N",
+  converting: "C",
   parquet: "P",
   remote: "R",
   dropped: "×",

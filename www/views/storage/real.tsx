@@ -2,7 +2,8 @@
 import type { Lane, Moment } from "../../model/cluster/moment.js";
 import { type Form, FORM_WORDS, type Part } from "../../model/cluster/stored.js";
 import { counted, size } from "../../model/format.js";
-import { shortName } from "../../model/lab/words.js";
+import { policyAt, stepsAt } from "../../model/cluster/policies.js";
+import { moment as instant, shortName } from "../../model/lab/words.js";
 import { FORM_SIGNS } from "../cluster/parts.js";
 import { useDispatch, useSnapshot } from "../hooks.js";
 
@@ -21,10 +22,53 @@ export function RealLanes({ moment }: { moment: Moment }) {
   return (
     <section class="lab-lanes" aria-label="Instances of the cluster">
       <h3>The cluster’s instances, as their journals tell of {name} at this moment</h3>
+      <RealPolicy us={moment.us} />
       {lanes.map(({ lane, parts }) => (
         <RealLane key={lane.node} lane={lane} parts={parts} most={most} />
       ))}
     </section>
+  );
+}
+
+const STEPS_MAX = 50;
+const STATUS_WORDS: Record<string, string> = { A: "active", D: "disabled" };
+
+/** The policy that was in the log, and what came of it. */
+function RealPolicy({ us }: { us: number }) {
+  const cluster = useSnapshot((s) => s.shown.cluster ?? null);
+  const dir = useSnapshot((s) => s.state.table) ?? "";
+  if (!cluster) return null;
+  const policy = policyAt(cluster, dir, us);
+  const steps = stepsAt(cluster, dir, us, STEPS_MAX);
+  return (
+    <>
+      <p>
+        {policy ? (
+          <>
+            Storage policy <span class="mono">{policy.policy}</span>,{" "}
+            {policy.ttl === null
+              ? (STATUS_WORDS[policy.status] ?? policy.status)
+              : `suspended by the table’s TTL of ${policy.ttl}`}
+            .
+          </>
+        ) : (
+          "No instance has told of a storage policy of this table."
+        )}
+      </p>
+      {steps.length === 0 ? null : (
+        <details class="lab-events">
+          <summary>What the instances did about it</summary>
+          <ul>
+            {steps.map((step, i) => (
+              <li key={i}>
+                <span class="mono">{instant(step.atUs)}</span> {step.instance}
+                {step.partition === null ? "" : `, ${step.partition}`}: {step.text}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
   );
 }
 
@@ -65,6 +109,7 @@ function words(part: Part): string {
 
 const CLASS_OF: Record<Form, string> = {
   native: "native",
+  converting: "converting",
   parquet: "parquet",
   remote: "remote",
   dropped: "dropped",
