@@ -51,6 +51,12 @@ small_inlining() {
   [ "$1" != module ] || export RUSTFLAGS="$RUSTFLAGS -Cllvm-args=--inline-threshold=20"
 }
 
+# What converts partitions is fast before it is small: its module has the room.
+libraries=()
+fast_libraries() {
+  [ "$1" != module ] || libraries=(--config 'profile.module.package."*".opt-level=3')
+}
+
 wasm_cargo() { (cd "$root" && "${wasm_cargo[@]}" "$@"); }
 
 build() {
@@ -82,11 +88,11 @@ build_module() (
     # Unpacking and hashing are small loops; the rest is read once for each object.
     export CARGO_PROFILE_MODULE_OPT_LEVEL=s
   fi
-  small_inlining "$profile"
+  if [ "$name" = understudy_parquet ]; then fast_libraries "$profile"; else small_inlining "$profile"; fi
   say "building $name for the browser (profile $profile)"
   # `rlib` is all that Cargo.toml declares: link-time optimisation is off beside a `cdylib`.
   wasm_cargo rustc --lib --crate-type cdylib --target $target --profile "$profile" \
-    --no-default-features --features "$features"
+    --no-default-features --features "$features" "${libraries[@]}"
   built=$CARGO_TARGET_DIR/$target/$profile/understudy.wasm
   stamp=$stamps_dir/$name made="$profile $features $(sha256sum <"$built" | cut -c1-64) $root"
   if [ -f "$module" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$made" ]; then exit 0; fi
@@ -128,16 +134,23 @@ run_tests() {
 
 bench() {
   export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
-  small_inlining module
   [ $# -gt 0 ] || set -- apply encode
-  local name features
-  for name in "$@"; do
-    features=web
-    [ "$name" = apply ] || features=web-parquet
-    # As a test: told that it is a benchmark, the runner looks for those of its own kind.
-    wasm_cargo test --profile module --bench "$name" --target $target --no-default-features --features $features -- --nocapture
-  done
+  local name
+  for name in "$@"; do bench_one "$name"; done
 }
+
+bench_one() (
+  name=$1 features=web
+  if [ "$name" = encode ]; then
+    features=web-parquet
+    fast_libraries module
+  else
+    small_inlining module
+  fi
+  # As a test: told that it is a benchmark, the runner looks for those of its own kind.
+  wasm_cargo test --profile module --bench "$name" --target $target --no-default-features --features $features \
+    "${libraries[@]}" -- --nocapture
+)
 
 size() {
   size_of understudy $size_limit

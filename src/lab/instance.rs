@@ -55,9 +55,10 @@ pub(super) struct Instance {
 }
 
 impl Held {
-    pub(super) fn native(partition: &Arc<Partition>, version: u64) -> Self {
+    /// As the server has it, where the log tells that.
+    pub(super) fn of(partition: &Arc<Partition>, version: u64) -> Self {
         Self {
-            form: Form::Native,
+            form: if partition.parquet { Form::Parquet } else { Form::Native },
             partition: Some(partition.clone()),
             file: None,
             version,
@@ -88,7 +89,7 @@ impl Instance {
     pub(super) fn new(settings: InstanceSettings, now_us: i64, feed: &Feed) -> Self {
         let table = feed.table();
         let version = |floor: &i64| feed.versions.get(floor).copied().unwrap_or(table.seq_txn);
-        let held = table.partitions.iter().map(|(floor, rows)| (*floor, Held::native(rows, version(floor))));
+        let held = table.partitions.iter().map(|(floor, rows)| (*floor, Held::of(rows, version(floor))));
         Self {
             machine: Machine::new(settings.machine(), now_us.saturating_add(settings.skew_us)),
             held: held.collect(),
@@ -140,13 +141,16 @@ impl Instance {
             self.untold.insert(*floor);
             let now = table.partitions.get(floor);
             match (self.held.get_mut(floor), now) {
-                (None, Some(now)) => drop(self.held.insert(*floor, Held::native(now, arrived.seq_txn))),
+                (None, Some(now)) => drop(self.held.insert(*floor, Held::of(now, arrived.seq_txn))),
                 (Some(_), None) => drop(self.held.remove(floor)),
                 (Some(held), Some(now)) if held.is_local() && !held.own => {
                     held.partition = Some(now.clone());
                     // Late rows are merged into a Parquet file: it is written anew when it is looked at.
                     held.file = None;
                     held.version = arrived.seq_txn;
+                    if now.parquet {
+                        held.form = Form::Parquet;
+                    }
                 }
                 (Some(held), Some(_)) => drop(absent.insert(*floor, held.partition.clone())),
                 (None, None) => {}

@@ -2,14 +2,15 @@
 import { useEffect, useState } from "preact/hooks";
 import type { LabChecked, LabPolicyStep, LabTold } from "../../../pkg/types.js";
 import { presetsFor, STATUS_WORDS } from "../../model/lab/words.js";
-import { tableNow } from "../../model/state.js";
 import { useDispatch, useSnapshot, useStage } from "../hooks.js";
 
 export function PolicyEditor({ told }: { told: LabTold }) {
   const stage = useStage();
   const dispatch = useDispatch();
   const us = useSnapshot((s) => s.state.lab?.us ?? null);
-  const unit = useSnapshot((s) => tableNow(s.state)?.partitionBy ?? "");
+  const unit = useSnapshot(
+    (s) => s.state.overview?.tables.find((t) => t.dir === s.state.lab?.table)?.partitionBy ?? "",
+  );
   const [text, setText] = useState(told.policy ?? "");
   const [checked, setChecked] = useState<LabChecked | null>(null);
   useEffect(() => setText(told.policy ?? ""), [told.policy]);

@@ -81,6 +81,7 @@ function Failed({ message }: { message: string }) {
 function Lab({ told }: { told: LabTold }) {
   return (
     <>
+      <Which />
       <Verdict told={told} />
       <LabClock told={told} />
       <PolicyEditor told={told} />
@@ -90,6 +91,34 @@ function Lab({ told }: { told: LabTold }) {
       <LabEvents told={told} />
       <LabAsText told={told} />
     </>
+  );
+}
+
+/** Of which table, and how to begin elsewhere. */
+function Which() {
+  const dispatch = useDispatch();
+  const lab = useSnapshot((s) => s.state.lab);
+  const name = useSnapshot((s) => s.state.overview?.tables.find((t) => t.dir === lab?.table)?.name);
+  const here = useSnapshot((s) => tableNow(s.state)?.name);
+  const txn = useSnapshot((s) => s.state.txn);
+  if (!lab) return null;
+  const elsewhere = name !== here || lab.from !== txn;
+  return (
+    <div class="lab-which">
+      <h3>
+        {name ?? lab.table} from txn {lab.from} on
+      </h3>
+      {elsewhere ? (
+        <button type="button" class="button" onClick={() => dispatch({ do: "lab", lab: { do: "begin" } })}>
+          <span class="button-words">
+            Begin anew with {here} after txn {txn}
+          </span>
+        </button>
+      ) : null}
+      <button type="button" class="button" onClick={() => dispatch({ do: "lab", lab: { do: "end" } })}>
+        <span class="button-words">End</span>
+      </button>
+    </div>
   );
 }
 
