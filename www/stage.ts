@@ -115,7 +115,7 @@ export class Stage {
 
   /** Opens another source in place of this one. */
   async open(opening: Opening): Promise<boolean> {
-    if (opening.title !== this.opening.title) this.state = { ...this.state, with: null };
+    if (opening.title !== this.opening.title) this.state = { ...this.state, with: null, lab: null };
     this.opening = opening;
     this.#become({ is: "opening", title: opening.title, progress: null });
     const memory = memoryFor(opening);

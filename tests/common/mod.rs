@@ -10,7 +10,7 @@ mod files_made;
 pub use check::{csv, same_rows};
 #[cfg(feature = "parquet-form")]
 #[allow(unused_imports, reason = "each test binary uses its own part")]
-pub use files_made::files_made;
+pub use files_made::{BY_CODEC, files_made, partition_by_codec, read_by_codec};
 
 use bytes::Bytes;
 use std::collections::BTreeMap;

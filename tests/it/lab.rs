@@ -1,6 +1,6 @@
 //! Storage policies in a lab, on a real log: instances differ, converge, and what they made can be read.
 
-use crate::common::{Recording, files_made, recording};
+use crate::common::{BY_CODEC, Recording, files_made, partition_by_codec, read_by_codec, recording};
 use understudy::columnar::parquet::Options;
 use understudy::lab::{
     Brick, BrickForm, InstanceSettings, Lab, LabSettings, PolicyChange, PolicyStep, Told, decode,
@@ -196,4 +196,21 @@ fn the_bundled_days_files_are_these_bytes() {
         std::fs::write(path, &made).expect("the list can be written");
     }
     assert_eq!(made, std::fs::read_to_string(path).expect("the list is there"));
+}
+
+#[cfg(feature = "parquet-codecs")]
+#[test]
+fn files_of_other_codecs_are_read() {
+    let recording = recording("trading_day");
+    if std::env::var_os("UNDERSTUDY_BLESS").is_some() {
+        let (table, floor) = partition_by_codec(&recording);
+        for (codec, _) in BY_CODEC {
+            let options = Options { codec, level: 3, min_ratio: 0.0, ..Options::default() };
+            let bytes = encode_partition(&table, &table.partitions[&floor], options).expect("a file");
+            let name = codec.name().to_lowercase();
+            let path = format!("{}/tests/data/parquet_{name}.parquet", env!("CARGO_MANIFEST_DIR"));
+            std::fs::write(path, bytes).expect("the file can be written");
+        }
+    }
+    read_by_codec(&recording);
 }

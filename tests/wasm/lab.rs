@@ -1,7 +1,10 @@
 //! The module with Parquet: the same bytes as natively, and a lab of storage policies.
 
-use crate::common::{Recording, files_made};
+use crate::common::{Recording, files_made, read_by_codec};
 use js_sys::{Array, Map};
+use understudy::columnar::parquet::Options;
+use understudy::lab::{decode, encode_partition};
+use understudy::replay::{History, Player, tables};
 use understudy::web::Engine;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -11,6 +14,22 @@ const DAY: &[u8] = include_bytes!("../data/trading_day.tar.gz");
 fn partitions_become_the_same_bytes_as_natively() {
     let made = files_made(&Recording::unpack(DAY));
     assert_eq!(made, include_str!("../data/parquet_files.txt"));
+}
+
+/// With the default codec the bytes may differ from the native ones, the rows may not.
+#[wasm_bindgen_test]
+fn what_was_compressed_here_is_read_here() {
+    let recording = Recording::unpack(DAY);
+    let token = tables(&recording.files).expect("tables").remove(0);
+    let mut player = Player::new(History::read(&recording.files, &token).expect("a log")).expect("a table");
+    player.seek(&recording.files, u64::MAX).expect("it can be applied");
+    let table = player.table();
+    for (floor, partition) in &table.partitions {
+        let bytes = encode_partition(table, partition, Options::default()).expect("a file").into();
+        let back = decode(table, *floor, partition.rows, &bytes).expect("its rows");
+        assert_eq!(table.partition_digest(&back), table.partition_digest(partition));
+    }
+    assert!(!table.partitions.is_empty());
 }
 
 #[wasm_bindgen_test]
@@ -40,4 +59,9 @@ async fn a_lab_runs_on_the_engines_files() {
     assert!(lab.why(0, "2025-06-20T08").contains("no stage is left for it"));
     assert!(lab.check("to parquet 1x").contains("\"position\":12"));
     assert!(lab.rows(0, "2025-06-20T08", 0.0, 5.0).is_ok());
+}
+
+#[wasm_bindgen_test]
+fn files_of_other_codecs_are_read() {
+    read_by_codec(&Recording::unpack(DAY));
 }
