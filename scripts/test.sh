@@ -130,6 +130,7 @@ part_cluster() {
   # Under a name of its own: another part may build the command with other features.
   cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-hdfs"
   python3 tests/cluster/drive.py --understudy "$target_dir/debug/understudy-hdfs" --tools "$tools_dir" --out "$target_dir/cluster" "${stores[@]}"
+  python3 tests/cluster/policies.py --understudy "$target_dir/debug/understudy-hdfs" --out "$target_dir/policies"
 }
 
 needs_java() {

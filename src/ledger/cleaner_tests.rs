@@ -20,6 +20,7 @@ fn manifest() -> Manifest {
             Span { directory: dir(2), first: 4, seal: None },
         ],
         parts: Vec::new(),
+        requests: 0,
     }
 }
 

@@ -131,6 +131,20 @@ pub enum Note {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         table: Option<String>,
     },
+    /// A primary answered an operator's request.
+    Answered {
+        /// The request's number.
+        request: u64,
+        /// Whether it is done; else it is refused.
+        done: bool,
+        /// What became of it, or why it is refused.
+        text: String,
+    },
+    /// A primary: the storage policies of all tables that have one, by directory.
+    Policies {
+        /// Directory to policy.
+        tables: BTreeMap<String, PolicyNote>,
+    },
     /// Tables that are not replicated, by directory, with the reason.
     NotReplicated {
         /// Directory to reason.
@@ -150,6 +164,18 @@ pub enum Note {
     Unknown,
 }
 
+/// A table's storage policy, as people are told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyNote {
+    /// As between the parentheses of `STORAGE POLICY(...)`.
+    pub policy: String,
+    /// `A` active, `D` disabled.
+    pub status: String,
+    /// The table's TTL, which wins over the policy while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<String>,
+}
+
 impl JournalEntry {
     /// Takes this entry into what holds: a newer role takes the place of the older one, an error is over when it is recovered
     /// from. A process that starts tells its errors anew.
@@ -158,6 +184,7 @@ impl JournalEntry {
             (Note::Started { .. }, _) | (Note::Role { .. }, Note::Role { .. }) => true,
             (Note::Stopped { .. }, Note::Stopped { .. }) => true,
             (Note::NotReplicated { .. }, Note::NotReplicated { .. }) => true,
+            (Note::Policies { .. }, Note::Policies { .. }) => true,
             (Note::Error { table, .. } | Note::Recovered { table }, Note::Error { table: old, .. }) => {
                 table == old
             }
@@ -171,6 +198,7 @@ impl JournalEntry {
                 | Note::Stopped { .. }
                 | Note::Role { .. }
                 | Note::NotReplicated { .. }
+                | Note::Policies { .. }
                 | Note::Error { .. }
                 | Note::Fenced { .. }
                 | Note::Removed

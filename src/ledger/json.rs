@@ -232,6 +232,13 @@ pub struct Manifest {
     pub terms: Vec<Span>,
     /// What it consists of.
     pub parts: Vec<Part>,
+    /// All requests with lower numbers are answered by objects up to `n`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub requests: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Manifest {
@@ -345,24 +352,6 @@ impl Node {
 }
 
 document!(Node, 4096);
-
-/// `requests/{k}.json`: an operator's wish, which the primary answers in the log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Request {
-    /// The version, 1.
-    pub format: u32,
-    /// The cluster.
-    pub cluster: ClusterId,
-    /// What is wished, e.g. `handover`, `policy`.
-    pub kind: String,
-    /// Who wishes it, for people.
-    pub by: String,
-    /// The wish's particulars.
-    #[serde(default)]
-    pub arguments: serde_json::Map<String, serde_json::Value>,
-}
-
-document!(Request, 64 << 10);
 
 /// `divergent/{dir}/{k}.json`: what a writer had committed that the history does not contain, since another process
 /// continued it. The rows are in the writer's own database.

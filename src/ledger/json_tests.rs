@@ -1,5 +1,5 @@
 use super::*;
-use crate::ledger::{Key, Term};
+use crate::ledger::{Key, Request, Term};
 
 fn dir(term: u64) -> Dir {
     Dir { term: Term(term), writer: WriterId(term.into()) }
@@ -19,6 +19,7 @@ fn manifest() -> Manifest {
             Span { directory: dir(2), first: 8, seal: None },
         ],
         parts: vec![Part { name: "trades~1/_meta".into(), sum: Sum::of(b"m"), bytes: 3 }],
+        requests: 2,
     }
 }
 
@@ -46,7 +47,14 @@ fn documents_read_back_and_bear_unknown_fields() {
     reads_back(&HeadHint { format: 1, cluster, directory: dir(1), n: 9, boundary: Some(1), snapshot: None });
     reads_back(&Node { format: 1, cluster, name: "a".into(), kind: "replica".into() });
     let arguments = serde_json::Map::from_iter([("to".to_owned(), "b".into())]);
-    reads_back(&Request { format: 1, cluster, kind: "handover".into(), by: "ops".into(), arguments });
+    reads_back(&Request {
+        format: 1,
+        cluster,
+        kind: "handover".into(),
+        by: "ops".into(),
+        at_us: 3,
+        arguments,
+    });
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod pack;
 mod place;
 mod point;
 mod reader;
+mod request;
 mod rules;
 #[cfg(feature = "signing")]
 mod signing;
@@ -48,10 +49,10 @@ pub use codec::{Codec, ZSTD_WINDOW_MAX};
 pub use error::{Error, Expected, Result};
 pub use founder::{Founded, Founder};
 pub use identity::{ClusterId, Dir, ParseError, Sum, Term, WriterId};
-pub use journal::{JOURNAL_ROLLUP, Journal, JournalEntry, Note};
+pub use journal::{JOURNAL_ROLLUP, Journal, JournalEntry, Note, PolicyNote};
 pub use json::{
     Boundary, Cluster, Divergent, DivergentTable, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry,
-    Manifest, Node, Parent, Part, Request, Span,
+    Manifest, Node, Parent, Part, Span,
 };
 pub use mirror::{Mirror, News};
 pub use object::{Head, Kind, OBJECT_BYTES_MAX, Object, Sign};
@@ -62,6 +63,7 @@ pub use pack::{
 pub use place::{Key, Place};
 pub use point::Point;
 pub use reader::{Event, Loaded, Reader};
+pub use request::{POLICY_BYTES_MAX, PolicyChange, PolicyRequest, Request};
 #[doc(hidden)]
 pub use rules::Rules;
 #[cfg(feature = "signing")]

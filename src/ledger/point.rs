@@ -61,6 +61,7 @@ impl Point {
             boundary,
             terms: self.terms.clone(),
             parts,
+            requests: 0,
         })
     }
 

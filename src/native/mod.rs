@@ -10,6 +10,7 @@
 //! | [`index`] | `understudy-index.json`: the listing that a static server does not give |
 //! | [`metrics`] | what a node measures, and the server for it and for health checks |
 //! | [`outcome`] | exit codes, failures |
+//! | [`policies`] | storage policies in the log: the table that has them, and operators' wishes about them |
 //! | [`replica`] | a directory that follows a cluster's bucket |
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
@@ -35,6 +36,7 @@ pub mod http;
 pub mod index;
 pub mod metrics;
 pub mod outcome;
+pub mod policies;
 pub mod replica;
 pub mod serve;
 pub mod ship;

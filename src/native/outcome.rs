@@ -28,6 +28,8 @@ pub enum Exit {
     Unsupported = 7,
     /// Another process continues the history. Of `ship` alone, which exits with 4: its log can't be the damaged one.
     Fenced = 8,
+    /// No primary answered in time. Of `policy` alone, which exits with 3: it reads no rows.
+    Unanswered = 9,
 }
 
 impl Exit {
@@ -35,6 +37,7 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Self::Fenced => Self::Damaged as u8,
+            Self::Unanswered => Self::Purged as u8,
             other => other as u8,
         }
     }

@@ -51,7 +51,7 @@ pub use path::{REPLICA_MARK, SegmentId, is_replicas_own};
 pub(crate) use pieces::concat;
 pub use pieces::{Noted, Piece, PieceFiles};
 pub use purge::{Cause, Survey};
-pub use registry::{Registry, TableKind, TableToken};
+pub use registry::{OWN_TABLE_IDS, Registry, TableKind, TableToken};
 pub use segment::{
     SegmentMetas, Transaction, ask_transaction, read_commit, read_transaction, read_transaction_with,
 };

@@ -40,7 +40,20 @@ pub enum TableKind {
     View,
 }
 
+/// Ids from this one on are not QuestDB's: tables that Understudy keeps for itself have them, in the log and on replicas.
+pub const OWN_TABLE_IDS: i32 = 1 << 30;
+
 impl TableToken {
+    /// True for tables that Understudy keeps for itself.
+    pub fn is_own(&self) -> bool {
+        self.id >= OWN_TABLE_IDS
+    }
+
+    /// True for tables that a cluster has in common: those with a log, without the server's own, and with ours.
+    pub fn is_shared(&self) -> bool {
+        self.kind != TableKind::Plain && (!self.is_system() || self.is_own())
+    }
+
     /// True for the tables that QuestDB makes for itself.
     pub fn is_system(&self) -> bool {
         self.name.starts_with("sys.")

@@ -37,6 +37,10 @@ impl<'a> Parser<'a> {
         self.table_name()?;
         let token = self.peek();
         let alter = match token.text.to_ascii_lowercase().as_str() {
+            "set" | "drop" | "enable" | "disable" if self.peek_after().is("storage") => {
+                self.skip_rest();
+                Alter::RowsUnchanged("a storage policy")
+            }
             "drop" => {
                 self.advance();
                 self.expect("partition")?;

@@ -10,7 +10,7 @@ Exit codes:
   0  done
   1  could not be done: source unreachable, output not writable, no such table
   2  wrong usage
-  3  rows that the result needs were purged by QuestDB
+  3  rows that the result needs were purged by QuestDB; of `policy`: no primary answered in time
   4  the log is damaged; of `ship`: another process continues the history
   5  the result diverged: a statement in the log can't be executed exactly; two databases differ
   6  the table is suspended, as it is on the server
@@ -56,6 +56,7 @@ pub(super) enum Verb {
     Status(Status),
     Ls(Ls),
     Node(Node),
+    Policy(super::policy::Policy),
     Repair(Repair),
     Ship(super::ship::Ship),
     Divergent(super::divergent::Divergent),

@@ -14,6 +14,7 @@ mod inspect;
 mod interrupt;
 mod log;
 mod out;
+mod policy;
 mod progress;
 mod repair;
 mod replay;
@@ -71,6 +72,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
             NodeVerb::List { to } => bucket::node::list(out, &to),
             NodeVerb::Remove { name, to } => bucket::node::remove(out, &to, &name),
         },
+        Verb::Policy(args) => policy::run(out, args),
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
         Verb::Divergent(args) => divergent::run(out, &args),

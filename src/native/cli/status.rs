@@ -2,14 +2,17 @@
 
 use super::apply::{STATUS, target};
 use super::args::Status;
+use super::bucket::status::policy_text;
 use super::bucket::{self, is_store};
 use super::out::Out;
 use super::progress::grouped;
+use crate::ledger::PolicyNote;
 use crate::native::outcome::{Exit, Failure, Result, exit_of};
+use crate::native::policies::{definitions, stored};
 use crate::native::store::lock::DirectoryLock;
-use crate::native::store::{CommitMode, Database, Disk, FileTable, RealDisk, STUCK};
-use crate::table::Standing;
-use crate::wal::{TableKind, TableToken};
+use crate::native::store::{CommitMode, Database, Disk, DiskReader, FileTable, RealDisk, STUCK};
+use crate::table::{Standing, ttl_text};
+use crate::wal::{TableKind, TableMeta, TableToken};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -39,11 +42,18 @@ fn of_directory(out: &Out, named: &Path) -> Result<Exit> {
     let last = last_run(&dir);
     let mut exit = Exit::Ok;
     let mut tables = Vec::new();
+    let policies = definitions(&DiskReader(&*disk))?;
     // Views have no rows, and tables without a log are not ours.
     let with_log = |token: &&TableToken| matches!(token.kind, TableKind::Wal | TableKind::MatView);
     for token in database.tables().iter().filter(with_log) {
-        let (told, ended, text) = of(&disk, token, &last, named);
+        let (mut told, ended, mut text) = of(&disk, token, &last, named);
         exit = exit.worse(ended);
+        if let Some((policy, _)) = policies.get(&token.dir) {
+            let status = policy.view().status.to_string();
+            let policy = PolicyNote { policy: policy.list(), status, ttl: ttl_of(&disk, token) };
+            text.push_str(&format!("  {}\n", policy_text(&policy)));
+            told["policy"] = json!(policy);
+        }
         out.text(text)?;
         tables.push(told);
     }
@@ -56,6 +66,12 @@ fn of_directory(out: &Out, named: &Path) -> Result<Exit> {
     ))?;
     out.json(&json!({ "dir": named, "result": exit, "running": running, "tables": tables }))?;
     Ok(exit)
+}
+
+/// A table's TTL, which wins over its policy.
+fn ttl_of(disk: &Arc<dyn Disk>, token: &TableToken) -> Option<String> {
+    let meta = TableMeta::applied(&DiskReader(&**disk), &token.dir).ok()?;
+    ttl_text(stored(meta.ttl))
 }
 
 /// What the last `apply` said of each table, by directory.

@@ -174,7 +174,7 @@ pub(super) fn severity(exit: Exit) -> u8 {
         Exit::Ok => 0,
         Exit::Suspended => 1,
         Exit::Diverged => 2,
-        Exit::Purged => 3,
+        Exit::Purged | Exit::Unanswered => 3,
         Exit::Unsupported => 4,
         Exit::Damaged | Exit::Fenced => 5,
         Exit::Failed => 6,

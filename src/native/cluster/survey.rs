@@ -4,7 +4,7 @@ use super::blobs::get_document;
 use super::end::{LogEnd, head_at, log_end, size_of};
 use super::nodes::{journal_end, nodes};
 use super::now_us;
-use crate::ledger::{Cluster, Journal, JournalEntry, Key, Note};
+use crate::ledger::{Cluster, Journal, JournalEntry, Key, Note, PolicyNote};
 use crate::native::bucket::Bucket;
 use crate::native::outcome::Failure;
 use std::collections::BTreeMap;
@@ -80,6 +80,15 @@ impl NodeState {
             Note::Error { table, text } => Some((table.as_deref(), text.as_str())),
             _ => None,
         })
+    }
+
+    /// Of a primary: the storage policies that there are, by directory.
+    pub fn policies(&self) -> impl Iterator<Item = (&str, &PolicyNote)> {
+        let tables = self.holds.iter().filter_map(|entry| match &entry.what {
+            Note::Policies { tables } => Some(tables),
+            _ => None,
+        });
+        tables.flatten().map(|(table, policy)| (table.as_str(), policy))
     }
 
     /// Tables that it does not replicate, with the reason.

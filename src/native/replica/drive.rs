@@ -10,8 +10,10 @@ use crate::ledger::{Cluster, Loaded, Manifest, Note, Point, Reader};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{FollowOptions, JournalWriter, newest_snapshot, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
-use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
-use std::collections::VecDeque;
+use crate::native::policies;
+use crate::native::store::{CommitMode, DiskReader, RealDisk, ReplicationOptions};
+use crate::policy::StoragePolicy;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -85,6 +87,8 @@ pub struct Replica {
     said: Vec<String>,
     /// The same of what is in order.
     noted: Vec<String>,
+    /// The storage policies may be others than they were.
+    policies: bool,
     stop: Arc<AtomicBool>,
     runtime: Option<Runtime>,
 }
@@ -187,6 +191,7 @@ impl Replica {
             more: true,
             said: notices,
             noted: Vec::new(),
+            policies: true,
             stop: Arc::default(),
             runtime: Some(runtime),
         };
@@ -235,6 +240,20 @@ impl Replica {
     /// What else people should hear of since the last time.
     pub fn noted(&mut self) -> Vec<String> {
         std::mem::take(&mut self.noted)
+    }
+
+    /// The storage policies of its tables, by directory, with when each was changed; `None` while they are as they were when
+    /// this was asked last. They come by the log like rows, so all replicas see the same changes in the same order.
+    ///
+    /// # Errors
+    /// What reading them answers.
+    pub fn policies(&mut self) -> Result<Option<BTreeMap<String, (StoragePolicy, i64)>>> {
+        if !std::mem::take(&mut self.policies) {
+            return Ok(None);
+        }
+        let read = policies::definitions(&DiskReader(&**self.tables.disk()));
+        self.policies = read.is_err();
+        read.map(Some)
     }
 
     /// Transactions that are applied, and that came.
@@ -443,6 +462,7 @@ impl Replica {
             self.save(true)?;
         }
         for outcome in outcomes {
+            self.policies |= outcome.is_of(policies::DIR);
             match outcome {
                 Outcome::Note(note) => {
                     let heard =

@@ -2,7 +2,6 @@
 
 use super::home::Home;
 use super::kept::{KeptNode, KeptPlace};
-use super::tables::is_replicated;
 use crate::ledger::{Cluster, GetAnswer, Key, Object, Point, Reader};
 use crate::native::bucket::{self, Bucket};
 use crate::native::cluster::{get_document, join, register};
@@ -54,7 +53,7 @@ fn is_new(home: &Home) -> Result<()> {
     let disk = RealDisk::open(home.db())
         .map_err(|error| Failure::failed(format!("{}: {error}", home.db().display())))?;
     let database = Database::open(Arc::new(disk))?;
-    match database.tables().iter().find(|token| is_replicated(token)) {
+    match database.tables().iter().find(|token| token.is_shared()) {
         None => Ok(()),
         Some(token) => Err(Failure::failed(format!(
             "{}: has table {:?} already, and is no replica's directory",

@@ -4,11 +4,13 @@ use super::Shared;
 use super::blocks::Packing;
 use super::copy::{Copied, Copier, Kept, NotCopied};
 use super::files::BesideFiles;
+use super::requests::policies_folder;
 use super::tables::State;
 use crate::ledger::{Note, Sum, Token};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::put_blob;
 use crate::native::outcome::Failure;
+use crate::native::policies;
 use crate::wal::Applied;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -94,6 +96,34 @@ pub(super) fn copy(
         crate::wal::TableKind::View => copier.view(token),
         _ => copier.copy(token, kept).map(Some),
     }
+}
+
+/// Copies the table of storage policies; `None` while there is none.
+///
+/// # Errors
+/// What applying and copying it answers.
+pub(super) fn copy_policies(
+    shared: &Shared,
+    packing: &Packing,
+    bucket: &Bucket,
+    handle: &Handle,
+) -> Result<Option<Copied>, Failure> {
+    let put = |sum: Sum, bytes: Bytes| {
+        let put = handle.block_on(put_blob(bucket, sum, bytes));
+        put.map(drop).map_err(|trouble| Failure::failed(trouble.to_string()))
+    };
+    let folder = policies_folder(&shared.options.own);
+    let copier = Copier { db: &folder, own: &shared.options.own, packing, put: &put };
+    {
+        // Its files change here alone, so they stay as they are while they are copied.
+        let mut requests = shared.requests();
+        if requests.table.seq_txn().unwrap_or(0) == 0 {
+            return Ok(None);
+        }
+        requests.table.apply()?;
+    }
+    let copied = copier.copy(&policies::token(), &mut Kept::new());
+    copied.map(Some).map_err(|error| Failure::failed(format!("{}: {error}", policies::TABLE)))
 }
 
 fn enter(shared: &Shared, token: &Token, copied: Copied, why: String) {

@@ -4,10 +4,12 @@ use super::Shared;
 use super::blocks::{Inside, Packing};
 use super::files::BesideFiles;
 use super::learned::Evidence;
+use super::requests;
 use super::run::{self, Begin, End};
 use super::tables::{State, Tracked};
 use crate::ledger::{Pack, Sum, TableEntry, Token, What};
 use crate::native::outcome::Failure;
+use crate::policy::PolicyStatement;
 use crate::wal::{Applied, Error};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -34,6 +36,10 @@ pub(super) struct Gathered {
     pub(super) ended: Vec<String>,
     /// Bytes before compression.
     pub(super) raw: u64,
+    /// Statements about tables' storage policies in it, with the tables' directories.
+    pub(super) policies: Vec<(String, PolicyStatement)>,
+    /// All requests before this one are answered, with this pack.
+    pub(super) requests: u64,
     /// There is more than fitted.
     pub(super) more: bool,
 }
@@ -73,7 +79,9 @@ pub(super) fn gather(shared: &Shared, packing: &Packing, after: &mut String) -> 
     }
     let mut digests = shared.digests.lock().unwrap_or_else(PoisonError::into_inner);
     gatherer.gathered.pack.tables.append(&mut digests);
-    Ok(gatherer.gathered)
+    let Gatherer { files, mut gathered, .. } = gatherer;
+    requests::answer(shared, &files, &mut gathered);
+    Ok(gathered)
 }
 
 impl Gatherer<'_> {
@@ -157,6 +165,8 @@ impl Gatherer<'_> {
             let budget = RAW_MAX.saturating_sub(self.files.read_bytes());
             let asked = (shipped + 1, table.max_txn);
             let taken = run::take(&self.files, self.packing, &table.token, asked, budget)?;
+            let policies = taken.policies.into_iter().map(|statement| (table.token.dir.clone(), statement));
+            self.gathered.policies.extend(policies);
             if let Some(mut run) = taken.run {
                 table.shipped = Some(run.last_seq_txn());
                 table.evidence = Evidence::of(run.first_seq_txn, run.records.clone());

@@ -1,8 +1,9 @@
 //! What the log says of each table: how far it was sent, and with which records. All that a restart needs.
 
 use super::hints::Indexed;
-use crate::ledger::{Base, Object, Token, What};
+use crate::ledger::{Base, Manifest, Object, Token, What};
 use crate::native::outcome::{Exit, Failure};
+use crate::native::policies::{self, OwnLog};
 use crate::wal::TableKind;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,10 @@ pub(super) struct Learned {
     pub(super) tables: BTreeMap<String, Known>,
     /// Objects, for the index.
     pub(super) indexed: Indexed,
+    /// The table of storage policies.
+    pub(super) policies: OwnLog,
+    /// All requests before this one are answered.
+    pub(super) requests: u64,
 }
 
 /// A table of the log.
@@ -47,10 +52,14 @@ impl Learned {
     /// # Errors
     /// When it can't be read.
     pub(super) fn pack(&mut self, object: &Object) -> Result<(), Failure> {
-        let pack = object.pack().map_err(|error| Failure::new(Exit::Damaged, error.to_string()))?;
+        let mut pack = object.pack().map_err(|error| Failure::new(Exit::Damaged, error.to_string()))?;
         let tables: BTreeSet<String> = pack.tables.iter().map(|entry| entry.token.dir.clone()).collect();
         self.indexed.object(object, tables.into_iter().collect());
-        for entry in pack.tables {
+        for answer in &pack.answers {
+            self.requests = self.requests.max(answer.request.saturating_add(1));
+        }
+        let tables = self.policies.take(object.head().place.key(), std::mem::take(&mut pack.tables));
+        for entry in tables {
             let known =
                 self.tables.entry(entry.token.dir.clone()).or_insert_with(|| Known::new(&entry.token));
             known.token = entry.token;
@@ -60,10 +69,16 @@ impl Learned {
     }
 
     /// Takes a snapshot in place of all that came before.
-    pub(super) fn snapshot(&mut self, bases: Vec<Base>) {
+    pub(super) fn snapshot(&mut self, manifest: &Manifest, bases: Vec<Base>) {
         self.tables.clear();
+        let own = manifest.parts.iter().find(|part| part.name == policies::DIR);
+        self.policies = OwnLog { base: own.map(|part| part.sum), packs: Vec::new() };
+        self.requests = manifest.requests;
         for base in bases {
             let table = base.token();
+            if table.dir == policies::DIR {
+                continue;
+            }
             let token = Token { dir: table.dir, id: table.id, name: table.name, kind: table.kind };
             let known = Known { last: base.seq_txn, ..Known::new(&token) };
             self.tables.insert(token.dir.clone(), known);

@@ -12,6 +12,7 @@
 //! | `blocks` | compression |
 //! | `gather`, `send` | packs, and what becomes of them |
 //! | `hints`, `snapshot`, `digests` | what readers begin with and compare with |
+//! | `requests` | operators' requests, answered in the next pack |
 //! | `divergent` | what a fenced shipper had and the history does not contain |
 //!
 //! The shipper reads QuestDB's files, by `pread`, and never writes one.
@@ -28,6 +29,7 @@ mod hints;
 mod learned;
 mod links;
 mod poll;
+mod requests;
 mod run;
 mod send;
 mod snapshot;
@@ -40,9 +42,11 @@ pub use start::ship;
 
 use crate::ledger::{Note, Point, Signer, TableEntry, Token, What};
 use crate::native::cluster::JournalWriter;
+use crate::native::policies;
 use crate::table::Digest;
 use hints::Tell;
 use links::Links;
+use requests::Requests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -164,12 +168,23 @@ struct Shared {
     /// The next number.
     handed_in: AtomicU64,
     /// Behind all that is acknowledged.
-    confirmed: Mutex<Option<Point>>,
+    confirmed: Mutex<Option<Confirmed>>,
     hints: mpsc::UnboundedSender<Tell>,
     /// Of quiet tables, to be handed in.
     digests: Mutex<Vec<TableEntry>>,
     /// Snapshots that were taken.
     snapshots: AtomicU64,
+    /// Of operators.
+    requests: Mutex<Requests>,
+}
+
+/// What is in the bucket for good.
+#[derive(Debug, Clone)]
+struct Confirmed {
+    /// Behind it.
+    point: Point,
+    /// All requests before this one are answered in it.
+    requests: u64,
 }
 
 #[derive(Debug, Default)]
@@ -254,6 +269,9 @@ impl Shared {
             if let Err(error) = self.links().release(dir, *seq_txn) {
                 self.warn(format!("{dir}: links of its segments can't be removed: {error}"));
             }
+            if dir == policies::DIR {
+                self.requests().acknowledged = *seq_txn;
+            }
             self.journal.applied(dir, *seq_txn);
         }
         for dir in ended {
@@ -266,11 +284,12 @@ impl Shared {
     }
 
     /// All before this point is acknowledged.
-    fn confirm(&self, point: Point) {
-        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = Some(point);
+    fn confirm(&self, point: Point, requests: u64) {
+        let confirmed = Confirmed { point, requests };
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = Some(confirmed);
     }
 
-    fn confirmed(&self) -> Option<Point> {
+    fn confirmed(&self) -> Option<Confirmed> {
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -299,7 +318,7 @@ impl Shared {
             raw_bytes: self.counts.raw.load(Ordering::Relaxed),
             stored_bytes: self.counts.stored.load(Ordering::Relaxed),
             disk_bytes,
-            acknowledged: self.confirmed().map_or(0, |point| point.next.n),
+            acknowledged: self.confirmed().map_or(0, |confirmed| confirmed.point.next.n),
             next: self.handed_in.load(Ordering::Relaxed),
             stopped: tables.values().filter(|table| table.obstacle().is_some()).count() as u64,
             not_replicated: self.counts.not_replicated.load(Ordering::Relaxed),

@@ -265,7 +265,8 @@ impl Poll {
     fn enter(&mut self, registry: &Registry, now: Instant, files: &BesideFiles) {
         let mut there = BTreeMap::new();
         let mut left_out = BTreeMap::new();
-        for token in &registry.tables {
+        // A replica's directory that became a primary's has ours, which the log has anyway.
+        for token in registry.tables.iter().filter(|token| !token.is_own()) {
             match not_replicated(token) {
                 Some(why) if !token.dropped => {
                     left_out.insert(token.dir.clone(), why.to_owned());

@@ -4,6 +4,7 @@ use super::blocks::Packing;
 use super::correct::obstacle;
 use super::files::BesideFiles;
 use crate::ledger::{FilePiece, Run, Token};
+use crate::policy::{PolicyStatement, parse_statement};
 use crate::wal::{
     Error, Event, Files, LogVersion, Noted, Result, SegmentMetas, SequencerLog, Survey, TableKind, TableMeta,
     TxnRecord, ask_transaction,
@@ -62,6 +63,8 @@ pub(super) struct Taken {
     pub(super) run: Option<Run>,
     /// Why there are no more of them.
     pub(super) end: Option<End>,
+    /// Statements among them about the table's storage policy, which a server that knows these may log.
+    pub(super) policies: Vec<PolicyStatement>,
 }
 
 /// Why reading transactions ended before the last one.
@@ -102,18 +105,19 @@ pub(super) fn take(
     let begun = files.read_bytes();
     let mut metas = SegmentMetas::default();
     let (mut count, mut end) = (0u64, None);
+    let mut policies = Vec::new();
     for record in &records {
         if count > 0 && files.read_bytes() - begun >= budget {
             break;
         }
-        if let Some(found) = ask(&noted, token, record, &mut metas) {
+        if let Some(found) = ask(&noted, token, record, &mut metas, &mut policies) {
             end = Some(found);
             break;
         }
         count += 1;
     }
     if count == 0 {
-        return Ok(Taken { run: None, end });
+        return Ok(Taken { run: None, end, policies });
     }
     let records = raw_records(files, &log, first, first + count - 1)?;
     let part_size = match log.version {
@@ -121,15 +125,27 @@ pub(super) fn take(
         LogVersion::V2 { part_size } => part_size,
     };
     let files = packing.pack(dir, noted.pieces());
-    Ok(Taken { run: Some(Run { first_seq_txn: first, part_size, records, files }), end })
+    Ok(Taken { run: Some(Run { first_seq_txn: first, part_size, records, files }), end, policies })
 }
 
-fn ask(noted: &Noted<'_>, token: &Token, record: &TxnRecord, metas: &mut SegmentMetas) -> Option<End> {
+fn ask(
+    noted: &Noted<'_>,
+    token: &Token,
+    record: &TxnRecord,
+    metas: &mut SegmentMetas,
+    policies: &mut Vec<PolicyStatement>,
+) -> Option<End> {
     let seq_txn = record.seq_txn;
     let asked = ask_transaction(noted, &token.dir, record, metas).and_then(|event| match event {
         // Not through what is noted: a replica has the table's definition.
-        Some(Event::Sql(event)) => obstacle(noted.inner(), &token.as_registered(false), record, &event)
-            .map(|obstacle| obstacle.map(|why| (event.sql.clone(), why))),
+        Some(Event::Sql(event)) => match parse_statement(&event.sql) {
+            Ok(Some(statement)) => {
+                policies.push(statement);
+                Ok(None)
+            }
+            _ => obstacle(noted.inner(), &token.as_registered(false), record, &event)
+                .map(|obstacle| obstacle.map(|why| (event.sql.clone(), why))),
+        },
         _ => Ok(None),
     });
     match asked {

@@ -33,6 +33,7 @@ struct Sent {
     entry: IndexEntry,
     reached: BTreeMap<String, u64>,
     ended: Vec<String>,
+    requests: u64,
 }
 
 /// Sends packs.
@@ -164,7 +165,8 @@ impl Sender {
             let stuck = tables.values().any(|table| table.obstacle().is_some());
             let snapshot =
                 !options.snapshot_now || stuck || self.shared.snapshots.load(Ordering::Acquire) > 0;
-            return stopping && snapshot && tables.values().all(|table| table.is_done());
+            let answered = self.shared.has_answered();
+            return stopping && snapshot && answered && tables.values().all(|table| table.is_done());
         }
         stopping
     }
@@ -198,7 +200,8 @@ impl Sender {
         shared.counts.raw.fetch_add(gathered.raw, Ordering::Relaxed);
         // Nobody else hands in packs: it is right behind this one.
         let point = self.writer.point();
-        let sent = Sent { n: place.n, point, entry, reached: gathered.reached, ended: gathered.ended };
+        let Gathered { reached, ended, requests, .. } = gathered;
+        let sent = Sent { n: place.n, point, entry, reached, ended, requests };
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push_back(sent);
         // It may be acknowledged already.
         settle(shared, *self.writer.acknowledged().borrow(), &self.sent);
@@ -315,6 +318,6 @@ fn settle(shared: &Shared, end: u64, sent: &Mutex<VecDeque<Sent>>) {
             // Who hears of it may have ended.
             let _ = shared.hints.send(Tell::Confirmed(place, done.entry));
         }
-        shared.confirm(done.point);
+        shared.confirm(done.point, done.requests);
     }
 }

@@ -4,15 +4,16 @@
 //! not in the log when the manifest is put (rule S1): so `n` is what was acknowledged before the copies were begun, and the
 //! manifest waits for what the copies hold.
 
-use super::Shared;
 use super::blocks::Packing;
 use super::copy::{Copied, Kept};
-use super::copying::{copy, is_applied};
+use super::copying::{copy, copy_policies, is_applied};
 use super::hints::Tell;
 use super::tables::State;
-use crate::ledger::{Document, Key, Note, Part, Point, Token};
+use super::{Confirmed, Shared};
+use crate::ledger::{Document, Key, Manifest, Note, Part, Point, Token};
 use crate::native::bucket::{Bucket, PutAnswer};
 use crate::native::outcome::Failure;
+use crate::native::policies;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -62,7 +63,7 @@ pub(super) async fn run(shared: Arc<Shared>, packing: Arc<Packing>, bucket: Buck
 fn is_ready(shared: &Shared) -> bool {
     let following =
         shared.tables.lock().values().all(|table| matches!(table.state, State::Following | State::Ended));
-    following && shared.confirmed().is_some_and(|point| point.next.n > 0)
+    following && shared.confirmed().is_some_and(|confirmed| confirmed.point.next.n > 0)
 }
 
 /// One snapshot; `None` if a table changed so that it has to be begun anew.
@@ -72,7 +73,7 @@ async fn take(
     bucket: &Bucket,
     kept: &mut BTreeMap<String, Kept>,
 ) -> Result<Option<u64>, Failure> {
-    let Some(point) = shared.confirmed() else { return Ok(None) };
+    let Some(Confirmed { point, requests }) = shared.confirmed() else { return Ok(None) };
     let tables: Vec<(Token, u64)> = {
         let tables = shared.tables.lock();
         let sent = tables.values().filter_map(|table| Some((table.token.clone(), table.shipped?)));
@@ -92,8 +93,9 @@ async fn take(
         }
         parts.push(Part { name: token.dir, sum: copied.manifest, bytes: copied.manifest_len });
     }
+    parts.extend(copied_policies(shared, packing, bucket).await?);
     wait_for_all(shared).await;
-    put(bucket, &point, parts).await.map(Some)
+    put(bucket, &point, requests, parts).await.map(Some)
 }
 
 async fn copy_one(
@@ -126,6 +128,24 @@ async fn copy_one(
     copied.map_err(|error| Failure::failed(format!("{}: {error}", token.name)))
 }
 
+/// The table of storage policies, which the server does not have; what is in it is in the bucket when this is over.
+async fn copied_policies(
+    shared: &Arc<Shared>,
+    packing: &Arc<Packing>,
+    bucket: &Bucket,
+) -> Result<Option<Part>, Failure> {
+    let (shared2, packing, bucket, handle) =
+        (shared.clone(), packing.clone(), bucket.clone(), Handle::current());
+    let copying = tokio::task::spawn_blocking(move || copy_policies(&shared2, &packing, &bucket, &handle));
+    let copied = copying.await.map_err(|error| Failure::failed(error.to_string()))?;
+    let Some(copied) = copied? else { return Ok(None) };
+    while shared.requests().acknowledged < copied.seq_txn {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let (sum, bytes) = (copied.manifest, copied.manifest_len);
+    Ok(Some(Part { name: policies::DIR.to_owned(), sum, bytes }))
+}
+
 /// Waits until a transaction of a table is acknowledged; `false` if it won't be.
 async fn wait_for(shared: &Shared, token: &Token, seq_txn: u64) -> bool {
     loop {
@@ -141,14 +161,14 @@ async fn wait_for(shared: &Shared, token: &Token, seq_txn: u64) -> bool {
 /// Waits until all that was handed in by now is acknowledged: new tables, too.
 async fn wait_for_all(shared: &Shared) {
     let end = shared.handed_in.load(Ordering::Acquire);
-    while shared.confirmed().is_none_or(|point| point.next.n < end) {
+    while shared.confirmed().is_none_or(|confirmed| confirmed.point.next.n < end) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-async fn put(bucket: &Bucket, point: &Point, parts: Vec<Part>) -> Result<u64, Failure> {
+async fn put(bucket: &Bucket, point: &Point, requests: u64, parts: Vec<Part>) -> Result<u64, Failure> {
     let failed = |error: crate::ledger::Error| Failure::failed(error.to_string());
-    let manifest = point.manifest(parts, None).map_err(failed)?;
+    let manifest = Manifest { requests, ..point.manifest(parts, None).map_err(failed)? };
     let bytes = manifest.to_bytes().map_err(failed)?;
     match bucket.put_if_absent(&Key::Snapshot(manifest.n).to_string(), bytes).await {
         PutAnswer::Stored | PutAnswer::Taken => Ok(manifest.n),

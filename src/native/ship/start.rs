@@ -6,6 +6,7 @@ use super::hints::Tell;
 use super::learned::{Known, Learned};
 use super::links::Links;
 use super::poll::Poll;
+use super::requests::{self, Requests, policies_folder};
 use super::send::{Ended, Sender};
 use super::tables::{State, Tables, Tracked};
 use super::{Counts, Listen, Options, Report, Shared, copying, digests, divergent, hints, run, snapshot};
@@ -15,6 +16,7 @@ use crate::native::cluster::{
     Claimed, Heard, JournalWriter, PackWriter, claim, found, get_blob, join, newest_snapshot, register,
 };
 use crate::native::outcome::{Exit, Failure};
+use crate::native::policies::{self, PolicyTable};
 use crate::native::store::lock::DirectoryLock;
 use crate::wal::{Registry, SequencerLog};
 use std::collections::BTreeMap;
@@ -75,9 +77,16 @@ pub async fn ship(
         format!("shipping {} to {} from number {}", options.db.display(), bucket.place(), point.next.n);
     listen.note(&begun);
     let (hints, told) = mpsc::unbounded_channel();
-    let shared = Arc::new(share(options, listen, journal.clone(), &learned, hints)?);
+    let log = std::mem::take(&mut learned.policies);
+    let table = PolicyTable::load(&policies_folder(&own), &bucket, log).await?;
+    let requests = Requests::new(cluster.cluster, table, learned.requests);
+    let shared = Arc::new(share(options, listen, journal.clone(), &learned, requests, hints)?);
+    let policies = shared.requests().acknowledged;
+    if policies > 0 {
+        shared.journal.applied(policies::DIR, policies);
+    }
     if !mine {
-        shared.confirm(point.clone());
+        shared.confirm(point.clone(), learned.requests);
     }
     shared.handed_in.store(point.next.n, Ordering::Relaxed);
     // What another writer has sent counts as this one's from here on.
@@ -125,6 +134,7 @@ async fn work(
     });
     thread.map_err(|error| Failure::failed(format!("no thread to look for news on: {error}")))?;
     let mut beside = JoinSet::new();
+    beside.spawn(requests::run(shared.clone(), bucket.clone()));
     beside.spawn(copying::run(shared.clone(), packing.clone(), bucket.clone()));
     if !shared.options.once || shared.options.snapshot_now {
         beside.spawn(snapshot::run(shared.clone(), packing.clone(), bucket.clone()));
@@ -214,7 +224,7 @@ fn finish(shared: &Shared, ended: Ended, next: u64) -> Result<Report, Failure> {
 async fn claim_place(bucket: &Bucket, cluster: &Cluster, learned: &mut Learned) -> Result<Point, Failure> {
     let mut reader = match newest_snapshot(bucket, cluster).await {
         Some(manifest) => {
-            learned.snapshot(bases(bucket, &manifest).await?);
+            learned.snapshot(&manifest, bases(bucket, &manifest).await?);
             Reader::new(Point::behind(&manifest))
         }
         None => Reader::of(cluster),
@@ -223,7 +233,7 @@ async fn claim_place(bucket: &Bucket, cluster: &Cluster, learned: &mut Learned) 
         let each = async |heard: Heard<'_>| match heard {
             Heard::Pack(object) => learned.pack(object),
             Heard::Snapshot(manifest) => {
-                learned.snapshot(bases(bucket, manifest).await?);
+                learned.snapshot(manifest, bases(bucket, manifest).await?);
                 Ok(())
             }
         };
@@ -250,6 +260,7 @@ fn share(
     listen: Arc<dyn Listen>,
     journal: JournalWriter,
     learned: &Learned,
+    requests: Requests,
     hints: mpsc::UnboundedSender<Tell>,
 ) -> Result<Shared, Failure> {
     let tables = Tables::default();
@@ -283,6 +294,7 @@ fn share(
         hints,
         digests: Mutex::default(),
         snapshots: AtomicU64::new(0),
+        requests: Mutex::new(requests),
     })
 }
 

@@ -109,7 +109,9 @@ impl Database {
         if disk.len("_upgrade.d")?.is_none() {
             replace_file(&*disk, "_upgrade.d", &Upgrade::CURRENT.encode(), true)?;
         }
-        let largest = self.tables.iter().map(|table| i64::from(table.id)).max().unwrap_or(0);
+        // Our own ids are none that QuestDB counts on from.
+        let theirs = self.tables.iter().filter(|table| !table.is_own());
+        let largest = theirs.map(|table| i64::from(table.id)).max().unwrap_or(0);
         let mut index = match DiskReader(&*disk).read_all("_tab_index.d", 1 << 20) {
             Ok(bytes) => TabIndex::decode("_tab_index.d", &bytes)?,
             Err(Error::Absent { .. }) => TabIndex { last_id: -1, ..TabIndex::default() },

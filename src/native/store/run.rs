@@ -170,7 +170,7 @@ impl Replication {
             return Ok(());
         }
         for token in &tables {
-            let wanted = matches!(token.kind, TableKind::Wal | TableKind::MatView) && !token.is_system();
+            let wanted = matches!(token.kind, TableKind::Wal | TableKind::MatView) && token.is_shared();
             let chosen = self.is_chosen(token);
             let known = self.places.contains_key(&token.dir) || self.held_back.contains(&token.dir);
             // One that was dropped before we ever saw it is of no use to anybody.

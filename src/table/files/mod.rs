@@ -7,6 +7,7 @@
 mod bitmap;
 mod block;
 mod check;
+mod commit;
 mod cv;
 mod dictionary;
 mod index;
@@ -25,6 +26,7 @@ mod view;
 pub use bitmap::BitmapWriter;
 pub use block::BlockFile;
 pub use check::{Finding, Severity, check_database, check_table};
+pub use commit::commit_segment;
 pub use cv::ColumnVersions;
 pub use dictionary::DictionaryWriter;
 pub use meta::{encode_meta, meta_checksum, meta_of_txn};

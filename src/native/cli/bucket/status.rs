@@ -1,8 +1,10 @@
 //! `understudy status STORE`: a cluster, from its bucket alone.
 
 use super::{size, span, with_cluster};
+use crate::ledger::PolicyNote;
 use crate::native::cli::out::Out;
 use crate::native::cli::progress::grouped;
+use crate::native::cli::tables::clean;
 use crate::native::cluster::{NodeState, Survey, now_us};
 use crate::native::outcome::{Exit, Result};
 use serde::Serialize;
@@ -78,6 +80,8 @@ struct ToldTable {
     applied: BTreeMap<String, u64>,
     /// By instance: whether its digest is the writer's, where both are of one transaction.
     digests: BTreeMap<String, bool>,
+    /// Its storage policy.
+    policy: Option<PolicyNote>,
 }
 
 async fn tell(survey: &Survey, gone_after: Duration) -> Result<Told> {
@@ -135,12 +139,15 @@ async fn tell(survey: &Survey, gone_after: Duration) -> Result<Told> {
 /// The last transaction of each table that a writer has sent.
 fn newest_transactions(survey: &Survey) -> BTreeMap<String, u64> {
     let mut newest: BTreeMap<String, u64> = BTreeMap::new();
-    // Of several writers the one that was heard of last counts: others were fenced.
-    let writer = survey.nodes.iter().filter(|node| writes(node)).max_by_key(|node| node.heard_us);
-    for (dir, seq_txn) in writer.iter().flat_map(|node| &node.tables) {
+    for (dir, seq_txn) in writer(survey).iter().flat_map(|node| &node.tables) {
         newest.insert(dir.clone(), *seq_txn);
     }
     newest
+}
+
+/// Of several writers the one that was heard of last counts: others were fenced.
+fn writer(survey: &Survey) -> Option<&NodeState> {
+    survey.nodes.iter().filter(|node| writes(node)).max_by_key(|node| node.heard_us)
 }
 
 fn writes(node: &NodeState) -> bool {
@@ -163,6 +170,8 @@ fn state_of(node: &NodeState, now: i64, gone_after: Duration) -> &'static str {
 }
 
 fn tables(survey: &Survey, newest: &BTreeMap<String, u64>, now: i64, gone_after: Duration) -> Vec<ToldTable> {
+    let policies: BTreeMap<&str, &PolicyNote> =
+        writer(survey).iter().flat_map(|node| node.policies()).collect();
     let of_writer = |dir: &str| {
         survey.nodes.iter().filter(|node| writes(node)).find_map(|node| node.digests.get(dir).cloned())
     };
@@ -175,6 +184,7 @@ fn tables(survey: &Survey, newest: &BTreeMap<String, u64>, now: i64, gone_after:
             seq_txn: *seq_txn,
             applied: BTreeMap::new(),
             digests: BTreeMap::new(),
+            policy: policies.get(dir.as_str()).map(|policy| (*policy).clone()),
         };
         for node in &replicas {
             if let Some(applied) = node.tables.get(dir) {
@@ -214,6 +224,17 @@ fn sum_up(nodes: &[ToldNode], tables: &[ToldTable]) -> (bool, String) {
         parts.push(format!("{stopped} errors"));
     }
     (false, parts.join(", "))
+}
+
+/// A policy and whether it is acted upon.
+pub(in crate::native::cli) fn policy_text(policy: &PolicyNote) -> String {
+    let state = match (&policy.ttl, policy.status.as_str()) {
+        (Some(ttl), _) => format!("suspended by the table's TTL of {ttl}"),
+        (None, "A") => "active".to_owned(),
+        (None, "D") => "disabled".to_owned(),
+        (None, other) => format!("of status {other}"),
+    };
+    format!("storage policy {}, {state}", clean(&policy.policy))
 }
 
 fn text(told: &Told) -> String {
@@ -258,6 +279,11 @@ fn text(told: &Told) -> String {
             let tables: Vec<String> =
                 node.not_replicated.iter().map(|(table, why)| format!("{table} ({why})")).collect();
             text.push_str(&format!("  not replicated: {}\n", tables.join(", ")));
+        }
+    }
+    for table in &told.tables {
+        if let Some(policy) = &table.policy {
+            text.push_str(&format!("{}: {}\n", table.directory, policy_text(policy)));
         }
     }
     text.push_str(&told.summary);

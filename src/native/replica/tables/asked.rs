@@ -1,6 +1,6 @@
 //! What is asked of the tables.
 
-use super::{Tables, is_replicated};
+use super::Tables;
 use crate::ledger::Point;
 use crate::native::outcome::Exit;
 use crate::native::replica::kept::Stopped;
@@ -108,7 +108,7 @@ impl Tables {
     /// Whether this is a table without a WAL, or the system's, which is none of the cluster's.
     pub(in crate::native::replica) fn is_own(&self, dir: &str) -> bool {
         let mut registered = self.replication.registered().iter();
-        registered.any(|token| token.dir == dir && !is_replicated(token))
+        registered.any(|token| token.dir == dir && !token.is_shared())
     }
 
     /// Whether anything of this table has come, or is there.

@@ -17,6 +17,16 @@ pub(in crate::native::replica) enum Outcome {
     Compare(DigestJob),
 }
 
+impl Outcome {
+    /// Whether the rows of the table in this directory are others than before.
+    pub(in crate::native::replica) fn is_of(&self, dir: &str) -> bool {
+        match self {
+            Self::Applied(table, _) | Self::Note(Note::Base { table, .. }) => table == dir,
+            _ => false,
+        }
+    }
+}
+
 /// A copy to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::native::replica) struct BaseJob {

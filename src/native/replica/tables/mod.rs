@@ -91,7 +91,7 @@ impl Tables {
             base.is_some_and(|base| !base.done)
         };
         let database = Database::open(disk.clone())?;
-        for token in database.tables().iter().filter(|token| is_replicated(token)) {
+        for token in database.tables().iter().filter(|token| token.is_shared()) {
             match Applied::read(&DiskReader(&*disk), &token.dir) {
                 Ok(applied) => known.push((token_of(token), applied.seq_txn)),
                 // It is begun again.
@@ -306,7 +306,7 @@ impl Tables {
     }
 
     fn replicated(&self) -> impl Iterator<Item = &TableToken> {
-        self.replication.registered().iter().filter(|token| is_replicated(token))
+        self.replication.registered().iter().filter(|token| token.is_shared())
     }
 
     /// Has a table taken from a copy. Nothing but that is done to it until it has come.
@@ -481,11 +481,6 @@ impl Tables {
             || self.replication.worker(dir).is_none()
             || self.replication.applied(dir).is_some_and(|applied| applied >= seq_txn)
     }
-}
-
-/// Whether a table is one that a cluster has in common.
-pub(in crate::native::replica) fn is_replicated(token: &TableToken) -> bool {
-    token.kind != TableKind::Plain && !token.is_system()
 }
 
 fn halted(dir: &str, stopped: &Stopped) -> Error {

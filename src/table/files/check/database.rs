@@ -90,7 +90,8 @@ fn token(files: &dyn Files, table: &TableToken, listed: Option<&[String]>, repor
 }
 
 fn counters(files: &dyn Files, tables: &[TableToken], report: &mut Report) {
-    let largest = tables.iter().map(|table| i64::from(table.id)).max().unwrap_or(0);
+    let theirs = tables.iter().filter(|table| !table.is_own());
+    let largest = theirs.map(|table| i64::from(table.id)).max().unwrap_or(0);
     let index = files.read_all(TAB_INDEX, MAX_SMALL).and_then(|bytes| TabIndex::decode(TAB_INDEX, &bytes));
     if let Some(index) = report.need("tab-index", index)
         && index.last_id < largest
