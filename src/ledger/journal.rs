@@ -40,7 +40,11 @@ pub struct Journal {
     /// In each 16th: what was told before and still holds: the role, errors, tables that are not replicated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<JournalEntry>,
-    /// At each 256th: what the 255 objects before it tell, at most one entry of a kind for each minute.
+    /// In each 16th: digests and partitions of the entries since the newest summary, of each the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<JournalEntry>,
+    /// At each 256th: what the 255 objects before it tell, of progress one entry for each minute; of digests and partitions the
+    /// last of each, however long ago.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub summary: Vec<JournalEntry>,
     /// What happened, in order.
@@ -110,12 +114,14 @@ pub enum Note {
         /// The number that it is named after.
         n: u64,
     },
-    /// Partitions as they are stored changed.
+    /// Partitions as they are stored changed: how each stands now. Of those that changed often, only the last is told.
     Partitions {
         /// The table's directory.
         table: String,
-        /// The partitions' directories.
-        partitions: Vec<String>,
+        /// The last transaction applied when it was looked.
+        seq_txn: u64,
+        /// The partitions that changed, oldest first. At most some hundreds are in one object; the others are in those after it.
+        partitions: Vec<StoredPartition>,
     },
     /// A table, or with no table the whole instance, can't go on.
     Error {
@@ -176,6 +182,61 @@ pub struct PolicyNote {
     pub ttl: Option<String>,
 }
 
+/// How an instance stores one partition of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredPartition {
+    /// As QuestDB names it: `2026-08-01`, `2026-08-01T05`, `2026-W31`, `default`. Split parts count as one partition.
+    pub name: String,
+    /// Rows in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows: u64,
+    /// Bytes of its files as they are stored; of a remote one, of its object. 0 where it is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes: u64,
+    /// Where and in what form.
+    #[serde(default, skip_serializing_if = "PartitionForm::is_native")]
+    pub form: PartitionForm,
+    /// Its digest, if it is known, 32 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+impl StoredPartition {
+    /// One that an instance has no longer.
+    pub fn dropped(name: String) -> Self {
+        Self { name, rows: 0, bytes: 0, form: PartitionForm::Dropped, digest: None }
+    }
+}
+
+/// In what form an instance stores a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PartitionForm {
+    /// QuestDB's column files.
+    #[default]
+    Native,
+    /// A Parquet file in the table's folder.
+    Parquet,
+    /// A Parquet file in the object store alone.
+    Remote,
+    /// This instance has it no longer.
+    Dropped,
+    /// What a later version stores.
+    #[serde(other)]
+    Unknown,
+}
+
+impl PartitionForm {
+    fn is_native(&self) -> bool {
+        *self == Self::Native
+    }
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 impl JournalEntry {
     /// Takes this entry into what holds: a newer role takes the place of the older one, an error is over when it is recovered
     /// from. A process that starts tells its errors anew.
@@ -222,6 +283,7 @@ impl Journal {
             written_us: 0,
             state: None,
             holds: Vec::new(),
+            recent: Vec::new(),
             summary: Vec::new(),
             entries: Vec::new(),
         }
@@ -235,6 +297,11 @@ impl Journal {
     /// Whether this object sums up those before it.
     pub fn is_rollup(k: u64) -> bool {
         k % JOURNAL_ROLLUP == JOURNAL_ROLLUP - 1
+    }
+
+    /// The newest object below `end` that sums up those before it.
+    pub fn rollup_before(end: u64) -> Option<u64> {
+        (end / JOURNAL_ROLLUP * JOURNAL_ROLLUP).checked_sub(1)
     }
 }
 
@@ -266,6 +333,31 @@ mod tests {
     }
 
     #[test]
+    fn a_partition_is_told_in_few_bytes() {
+        let day = |name: &str, form| StoredPartition {
+            name: name.into(),
+            rows: 5,
+            bytes: 80,
+            form,
+            digest: (form == PartitionForm::Remote).then(|| "0".repeat(32)),
+        };
+        let gone = StoredPartition { rows: 0, bytes: 0, ..day("2026-07-31", PartitionForm::Dropped) };
+        let partitions =
+            vec![gone, day("2026-08-01", PartitionForm::Native), day("2026-08-02", PartitionForm::Remote)];
+        let what = Note::Partitions { table: "t~1".into(), seq_txn: 7, partitions };
+        let entry = JournalEntry { at_us: 1, what };
+        let text = serde_json::to_string(&entry).unwrap();
+        let zeros = "0".repeat(32);
+        let expected = format!(
+            r#"{{"at_us":1,"what":"partitions","table":"t~1","seq_txn":7,"partitions":[{{"name":"2026-07-31","form":"dropped"}},{{"name":"2026-08-01","rows":5,"bytes":80}},{{"name":"2026-08-02","rows":5,"bytes":80,"form":"remote","digest":"{zeros}"}}]}}"#
+        );
+        assert_eq!(text, expected);
+        assert_eq!(serde_json::from_str::<JournalEntry>(&text).unwrap(), entry);
+        let later: StoredPartition = serde_json::from_str(r#"{"name":"x","form":"engraved"}"#).unwrap();
+        assert_eq!(later.form, PartitionForm::Unknown);
+    }
+
+    #[test]
     fn notes_of_later_versions_are_passed_over() {
         let text = r#"{"format":1,"cluster":"00000000000000000000000000000001","node":0,"name":"a","k":3,"written_us":9,
             "entries":[{"at_us":1,"what":"danced","with":["x"]},{"at_us":2,"what":"reached","n":4,"bytes":5}]}"#;
@@ -273,6 +365,10 @@ mod tests {
         assert_eq!(journal.entries[0].what, Note::Unknown);
         assert_eq!(journal.entries[1].what, Note::Reached { n: 4, bytes: 5 });
         assert!(Journal::is_full(0) && Journal::is_full(16) && !Journal::is_full(15));
+        assert_eq!(
+            [255, 256, 511, 512, 600].map(Journal::rollup_before),
+            [None, Some(255), Some(255), Some(511), Some(511)]
+        );
         assert!(Journal::is_rollup(255) && Journal::is_rollup(511) && !Journal::is_rollup(256));
     }
 }

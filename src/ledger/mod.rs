@@ -36,6 +36,7 @@ mod request;
 mod rules;
 #[cfg(feature = "signing")]
 mod signing;
+mod summary;
 mod watch;
 mod writer;
 
@@ -49,7 +50,9 @@ pub use codec::{Codec, ZSTD_WINDOW_MAX};
 pub use error::{Error, Expected, Result};
 pub use founder::{Founded, Founder};
 pub use identity::{ClusterId, Dir, ParseError, Sum, Term, WriterId};
-pub use journal::{JOURNAL_ROLLUP, Journal, JournalEntry, Note, PolicyNote};
+pub use journal::{
+    JOURNAL_ROLLUP, Journal, JournalEntry, Note, PartitionForm, PolicyNote, StoredPartition,
+};
 pub use json::{
     Boundary, Cluster, Divergent, DivergentTable, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry,
     Manifest, Node, Parent, Part, Span,
@@ -68,5 +71,6 @@ pub use request::{POLICY_BYTES_MAX, PolicyChange, PolicyRequest, Request};
 pub use rules::Rules;
 #[cfg(feature = "signing")]
 pub use signing::{Signer, verify};
+pub use summary::Summary;
 pub use watch::{Step, Watch};
 pub use writer::{Status, WINDOW, Writer};

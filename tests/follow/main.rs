@@ -16,16 +16,18 @@ mod test_bucket;
 
 use crate::common::{Recording, csv, recordings};
 use crate::test_bucket::{TestBucket, applied, created, entry, run};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use understudy::ledger::*;
+use understudy::native::cluster::Pace;
 use understudy::native::metrics::Metrics;
 use understudy::native::outcome::Exit;
 use understudy::native::replica::{Replica, ReplicaOptions, Report};
 use understudy::native::store::{CommitMode, Database, Disk, FileTable, RealDisk};
 use understudy::replay::{History, Player};
-use understudy::table::{Digest, Standing, Table};
+use understudy::table::{Calendar, Digest, Standing, Table};
 use understudy::wal::{Registry, TableKind, TableToken};
 
 /// A table of a recording that can be replayed, as it is in memory at the end.
@@ -88,7 +90,7 @@ fn options(dir: &Path) -> ReplicaOptions {
         threads: 2,
         memory: 64 << 20,
         commit_mode: CommitMode::NoSync,
-        poll: Duration::from_millis(2),
+        pace: Pace::steady(Duration::from_millis(2)),
         digest: true,
         trusted: Vec::new(),
     }
@@ -148,6 +150,47 @@ fn compare(name: &str, dir: &Path, subject: &Subject) {
     assert_eq!(table.digest(), expected.digest(), "{name}: {}", token.dir);
 }
 
+/// What the journal tells of partitions is how they are.
+fn compare_partitions(name: &str, bucket: &TestBucket, subjects: &[Subject]) {
+    let mut told: BTreeMap<String, BTreeMap<String, StoredPartition>> = BTreeMap::new();
+    for k in 0.. {
+        let key = Key::Journal { node: 0, k };
+        let Ok(bytes) = std::fs::read(bucket.path().join(key.to_string())) else { break };
+        for entry in Journal::read(key, &bytes).unwrap().entries {
+            let Note::Partitions { table, partitions, .. } = entry.what else { continue };
+            let table = told.entry(table).or_default();
+            for stored in partitions {
+                match stored.form {
+                    PartitionForm::Dropped => drop(table.remove(&stored.name)),
+                    _ => drop(table.insert(stored.name.clone(), stored)),
+                }
+            }
+        }
+    }
+    for Subject { token, table, .. } in subjects {
+        if matches!(table.standing, Standing::Dropped { .. }) {
+            continue;
+        }
+        let told = told.get(&token.dir).map(|told| {
+            told.values()
+                .filter(|stored| stored.rows > 0)
+                .map(|stored| {
+                    assert!(stored.bytes > 0 && stored.form == PartitionForm::Native, "{name}: {stored:?}");
+                    (stored.name.clone(), stored.rows)
+                })
+                .collect::<BTreeMap<_, _>>()
+        });
+        let calendar = Calendar::new(table.schema.partition_by, table.schema.nanos());
+        let there: BTreeMap<String, u64> = table
+            .partitions
+            .iter()
+            .filter(|(_, partition)| partition.rows > 0)
+            .map(|(floor, partition)| (calendar.name(*floor), partition.rows as u64))
+            .collect();
+        assert_eq!(told.unwrap_or_default(), there, "{name}: {}", token.dir);
+    }
+}
+
 #[test]
 fn every_recording_comes_to_the_directory() {
     let mut tables = 0;
@@ -164,6 +207,7 @@ fn every_recording_comes_to_the_directory() {
             compare(&name, dir.path(), subject);
             tables += 1;
         }
+        compare_partitions(&name, &bucket, &subjects);
     }
     assert!(tables > 40, "{tables} tables");
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 use understudy::ledger::*;
+use understudy::native::bucket::observe::{Observe, Op, Outcome, Tried};
 use understudy::native::bucket::{self, Bucket};
 use understudy::native::cluster::*;
 
@@ -13,6 +14,31 @@ fn bucket(root: &std::path::Path) -> Bucket {
 
 fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// Counts reads of what is there, and of what is not.
+#[derive(Default)]
+struct Asked {
+    found: std::sync::atomic::AtomicU64,
+    absent: std::sync::atomic::AtomicU64,
+}
+
+impl Asked {
+    /// Of what was not there since the last time.
+    fn take(&self) -> u64 {
+        self.absent.swap(0, std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl Observe for Asked {
+    fn answered(&self, tried: Tried) {
+        let count = match (tried.op, tried.outcome) {
+            (Op::Get, Outcome::Absent) => &self.absent,
+            (Op::Get, Outcome::Ok) => &self.found,
+            _ => return,
+        };
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 /// A pack that can be told from others; a long one has a block beside it.
@@ -30,7 +56,11 @@ async fn write(writer: &PackWriter, texts: &[String]) {
 
 async fn read(bucket: &Bucket) -> (Vec<String>, Point) {
     let cluster = join(bucket, None).await.unwrap();
-    let options = FollowOptions { poll: Duration::from_millis(5), ahead_bytes: 1 << 20, trusted: Vec::new() };
+    let options = FollowOptions {
+        pace: Pace::steady(Duration::from_millis(5)),
+        ahead_bytes: 1 << 20,
+        trusted: Vec::new(),
+    };
     let mut follower = Follower::start(bucket.clone(), Reader::of(&cluster), options);
     let (mut texts, mut at) = (Vec::new(), Point::start(&cluster));
     loop {
@@ -84,6 +114,55 @@ fn a_log_is_written_and_read_and_a_new_writer_fences_the_old_one() {
         let (all, point) = read(&bucket).await;
         assert_eq!(all, [texts("a", 40), texts("b", 5)].concat());
         assert_eq!(point, second.point());
+    });
+}
+
+#[test]
+fn a_log_that_is_quiet_is_asked_seldom_until_something_comes() {
+    let root = tempfile::tempdir().unwrap();
+    let bucket = bucket(root.path());
+    run(async {
+        let (cluster, _) = found(&bucket).await.unwrap();
+        // The last pack is an hour old.
+        let start = Point::start(&cluster);
+        let head = Head {
+            cluster: cluster.cluster,
+            place: start.next,
+            committed_us: now_us() - 3_600_000_000,
+            before: start.before,
+            kind: Kind::Pack,
+        };
+        let old = pack("old").encode(head, None).unwrap();
+        let put = bucket.put_if_absent(&start.next.key().to_string(), old.bytes().clone()).await;
+        assert!(matches!(put, bucket::PutAnswer::Stored), "{put:?}");
+        let (_, behind) = read(&bucket).await;
+        let pace = Pace { least: Duration::from_millis(10), most: Duration::from_secs(1) };
+        let options = FollowOptions { pace, ahead_bytes: 1 << 20, trusted: Vec::new() };
+        // One that reads the old pack, and one that had it before it began.
+        let mut followers = Vec::new();
+        for reader in [Reader::of(&cluster), Reader::new(behind.clone())] {
+            let asked = std::sync::Arc::new(Asked::default());
+            let observed = self::bucket(root.path()).observed(asked.clone());
+            let mut follower = Follower::start(observed, reader, options.clone());
+            while !matches!(follower.next().await, Followed::CaughtUp) {}
+            followers.push((follower, asked));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        for (_, asked) in &followers {
+            asked.take();
+        }
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        let seldom: Vec<u64> = followers.iter().map(|(_, asked)| asked.take()).collect();
+        assert!(seldom.iter().all(|asked| (1..=3).contains(asked)), "{seldom:?} requests in 2.5 s");
+        let writer = PackWriter::start(bucket.clone(), behind, 4, None);
+        write(&writer, &texts("new", 1)).await;
+        for (follower, asked) in &mut followers {
+            while !matches!(follower.next().await, Followed::Pack(_)) {}
+            asked.take();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let often: Vec<u64> = followers.iter().map(|(_, asked)| asked.take()).collect();
+        assert!(often.iter().all(|asked| *asked > 20), "{often:?} requests in 1 s");
     });
 }
 
@@ -188,5 +267,98 @@ fn instances_keep_their_numbers_and_go_on_with_their_journals() {
         assert_eq!(journal.entries.len(), 2);
         let applied: BTreeMap<String, u64> = [("t~1".to_owned(), 1999)].into();
         assert_eq!(journal.entries[0].what, Note::Applied { tables: applied });
+    });
+}
+
+fn stored(name: &str, rows: u64) -> StoredPartition {
+    let (name, form) = (name.to_owned(), PartitionForm::Native);
+    StoredPartition { name, rows, bytes: rows * 8, form, digest: None }
+}
+
+/// Writes one object of a journal with these notes, as a process does that ends then.
+async fn journal_one(bucket: &Bucket, cluster: ClusterId, notes: Vec<Note>) {
+    let journal = JournalWriter::start(bucket.clone(), cluster, 0, "a");
+    notes.into_iter().for_each(|note| journal.note(note));
+    journal.close().await;
+}
+
+#[test]
+fn a_journal_tells_of_many_partitions_a_few_at_a_time_and_of_each_the_last_state() {
+    let root = tempfile::tempdir().unwrap();
+    let bucket = bucket(root.path());
+    run(async {
+        let (cluster, _) = found(&bucket).await.unwrap();
+        let id = cluster.cluster;
+        register(&bucket, id, "a", "replica").await.unwrap();
+        let of = |rows| (0..600).map(|n| stored(&format!("p{n:03}"), rows)).collect();
+        let journal = JournalWriter::start(bucket.clone(), id, 0, "a");
+        for rows in [1, 2, 3] {
+            journal.note(Note::Partitions { table: "t~1".into(), seq_txn: rows, partitions: of(rows) });
+        }
+        // Hurries the first object; the other one follows in its own time.
+        journal.note(Note::Role { role: "replica".into() });
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        journal.close().await;
+        assert_eq!(journal_end(&bucket, 0, 0).await.unwrap(), 2);
+        let mut told = Vec::new();
+        for k in 0..2 {
+            let key = Key::Journal { node: 0, k };
+            let journal: Journal = get_document(&bucket, key).await.unwrap().unwrap();
+            told.push(0);
+            for entry in journal.entries {
+                if let Note::Partitions { table, seq_txn: 3, partitions } = entry.what {
+                    assert_eq!(table, "t~1");
+                    assert!(partitions.iter().all(|stored| stored.rows == 3));
+                    told[k as usize] += partitions.len();
+                }
+            }
+        }
+        assert_eq!(told, [512, 88]);
+    });
+}
+
+#[test]
+fn how_an_instance_is_takes_few_requests_however_long_its_journal_is() {
+    let root = tempfile::tempdir().unwrap();
+    let bucket = bucket(root.path());
+    run(async {
+        let (cluster, _) = found(&bucket).await.unwrap();
+        let id = cluster.cluster;
+        register(&bucket, id, "a", "replica").await.unwrap();
+        let digest = |dir: &str, seq_txn| Note::Digests {
+            tables: [(dir.to_owned(), (seq_txn, format!("{seq_txn:032x}")))].into(),
+        };
+        for k in 0..=600 {
+            // Some objects are written as an instance writes them, the others are laid there.
+            if Journal::is_rollup(k) || k == 592 {
+                journal_one(&bucket, id, vec![Note::Reached { n: k, bytes: 1 }]).await;
+                continue;
+            }
+            let mut journal = Journal::new(id, 0, "a", k);
+            journal.written_us = 1_000_000 * k as i64;
+            let what = match k {
+                3 => digest("t~1", 30),
+                5 => Note::Error { table: Some("t~1".into()), text: "over since then".into() },
+                300 => digest("t~2", 40),
+                310 => digest("t~3", 50),
+                400 => Note::Recovered { table: Some("t~1".into()) },
+                550 => digest("t~3", 60),
+                _ => Note::Reached { n: k, bytes: 1 },
+            };
+            journal.entries.push(JournalEntry { at_us: journal.written_us, what });
+            let key = Key::Journal { node: 0, k }.to_string();
+            let put = bucket.put_if_absent(&key, journal.to_bytes().unwrap()).await;
+            assert!(matches!(put, bucket::PutAnswer::Stored), "{k}: {put:?}");
+        }
+        let asked = std::sync::Arc::new(Asked::default());
+        let observed = self::bucket(root.path()).observed(asked.clone());
+        let survey = Survey::new(observed, cluster).await.unwrap();
+        let [node] = survey.nodes.as_slice() else { panic!("{:?}", survey.nodes) };
+        assert_eq!(node.reached, 600);
+        let digests = ["t~1", "t~2", "t~3"].map(|dir| node.digests.get(dir).map(|(seq_txn, _)| *seq_txn));
+        assert_eq!(digests, [Some(30), Some(40), Some(60)]);
+        assert_eq!(node.errors().count(), 0);
+        let found = asked.found.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(found <= 14, "{found} objects were read");
     });
 }

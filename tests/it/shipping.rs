@@ -118,7 +118,11 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 
 async fn receive(bucket: &Bucket) -> Received {
     let cluster = join(bucket, None).await.unwrap();
-    let options = FollowOptions { poll: Duration::from_millis(5), ahead_bytes: 1 << 20, trusted: Vec::new() };
+    let options = FollowOptions {
+        pace: Pace::steady(Duration::from_millis(5)),
+        ahead_bytes: 1 << 20,
+        trusted: Vec::new(),
+    };
     let mut follower = Follower::start(bucket.clone(), Reader::of(&cluster), options);
     let mut received = Received::default();
     loop {

@@ -6,6 +6,7 @@ use super::interrupt::listen;
 use super::out::Out;
 use super::progress::{Following, Progress, grouped};
 use crate::native::bucket::{self, Bucket};
+use crate::native::cluster::Pace;
 use crate::native::config::{Config, Role};
 use crate::native::metrics::Metrics;
 use crate::native::metrics::server::Ready;
@@ -104,7 +105,7 @@ pub(super) fn run(out: &Out, args: &ReplicaArgs) -> Result<Exit> {
         options.commit_mode = commit_mode(mode);
     }
     if let Some(poll) = args.poll {
-        options.poll = Duration::from_millis(poll.max(1));
+        options.pace.least = Duration::from_millis(poll.max(1));
     }
     options.digest = args.digest.map_or(options.digest, |digest| digest == Switch::On);
     options.trusted.extend(&args.trusted_key);
@@ -151,7 +152,10 @@ fn options(verb: &'static str, dir: &Path, config: &Config) -> ReplicaOptions {
         threads: std::thread::available_parallelism().map_or(1, Into::into),
         memory: MEMORY,
         commit_mode: config.commit_mode,
-        poll: config.replica.poll_interval.max(Duration::from_millis(1)),
+        pace: Pace {
+            least: config.replica.poll_interval.max(Duration::from_millis(1)),
+            most: config.replica.poll_interval_max,
+        },
         digest: config.digest,
         trusted: config.trusted_keys.clone(),
     }

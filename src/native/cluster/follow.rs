@@ -2,7 +2,9 @@
 
 use super::ahead::Ahead;
 use super::blobs::get_blob;
-use super::{Patience, log_failure};
+use super::end::head_at;
+use super::pace::{Newest, Pace};
+use super::{Patience, log_failure, now_us};
 use crate::ledger::{
     Action, Event, GetAnswer, Loaded, Manifest, Object, Pack, Pause, Point, Reader, Sum, verify,
 };
@@ -25,7 +27,7 @@ const WAITING: usize = 2;
 #[derive(Debug, Clone)]
 pub struct FollowOptions {
     /// How long to wait before a number that was missing is asked for again.
-    pub poll: Duration,
+    pub pace: Pace,
     /// About how many bytes of packs are fetched ahead.
     pub ahead_bytes: u64,
     /// Public keys of which one must have signed each pack; none: any pack is taken.
@@ -120,11 +122,16 @@ impl Task {
         let mut patience = Patience::default();
         let mut looked = Instant::now();
         let mut told = false;
+        let mut level = false;
+        let mut newest = Newest::default();
         while let Some(action) = self.reader.next() {
             let key = match action {
                 Action::Get { key } => key,
                 Action::Later { .. } => {
-                    tokio::time::sleep(self.options.poll).await;
+                    if !newest.is_known() {
+                        self.look_back(&mut newest).await;
+                    }
+                    tokio::time::sleep(self.options.pace.pause(newest.age())).await;
                     if looked.elapsed() >= LOOK_EVERY {
                         looked = Instant::now();
                         self.reader.look();
@@ -150,6 +157,12 @@ impl Task {
                 Some(Event::Missing) if told => continue,
                 Some(event) => event,
             };
+            match &event {
+                Event::Pack(object) => newest.come(object.head().committed_us, level),
+                Event::Followed(_) => newest.come(now_us(), level),
+                Event::Missing => level = true,
+                _ => {}
+            }
             told = matches!(event, Event::Missing);
             match self.follow(event).await {
                 Ok(true) => {}
@@ -160,6 +173,18 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// Learns how old the object before the next one is, which a process before this one has read.
+    async fn look_back(&self, newest: &mut Newest) {
+        let committed_us = match self.reader.point().last() {
+            // It may be gone, and the store may not answer: then the log counts as busy.
+            Some(last) => {
+                head_at(&self.bucket, last).await.ok().flatten().map(|(_, committed_us)| committed_us)
+            }
+            None => None,
+        };
+        newest.come(committed_us.unwrap_or_else(now_us), false);
     }
 
     /// Tells of an event; false if nobody listens any more.

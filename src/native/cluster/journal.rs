@@ -3,7 +3,8 @@
 use super::nodes::journal_end;
 use super::{Patience, get, now_us, put};
 use crate::ledger::{
-    ClusterId, Document, GetAnswer, JOURNAL_ROLLUP, Journal, JournalEntry, Key, Note, Pause, PutAnswer,
+    ClusterId, Document, GetAnswer, Journal, JournalEntry, Key, Note, Pause, PutAnswer, StoredPartition,
+    Summary,
 };
 use crate::native::bucket::Bucket;
 use std::collections::BTreeMap;
@@ -20,8 +21,8 @@ const IDLE: Duration = Duration::from_secs(60);
 const SAMPLE_US: i64 = 250_000;
 /// Entries that wait while the store doesn't answer; older progress is let go.
 const ENTRIES_MAX: usize = 10_000;
-/// One entry of a kind for each such stretch of time is kept for the summary.
-const SUMMARY_US: i64 = 60_000_000;
+/// Partitions that one object tells of.
+const PARTITIONS_MAX: usize = 512;
 
 /// Writes an instance's journal in the background.
 #[derive(Debug, Clone)]
@@ -51,7 +52,8 @@ impl JournalWriter {
             entries: Vec::new(),
             holds: Vec::new(),
             held: Vec::new(),
-            summary: Vec::new(),
+            summary: Summary::default(),
+            partitions: BTreeMap::new(),
             urgent: false,
             reached: 0,
             written: Instant::now(),
@@ -80,6 +82,13 @@ impl JournalWriter {
     }
 }
 
+/// How partitions of a table are stored now.
+#[derive(Debug, Default)]
+struct Changed {
+    seq_txn: u64,
+    partitions: BTreeMap<String, StoredPartition>,
+}
+
 struct Task {
     bucket: Bucket,
     cluster: ClusterId,
@@ -97,7 +106,9 @@ struct Task {
     /// The same before the first entry that is not written.
     held: Vec<JournalEntry>,
     /// What the next summary holds.
-    summary: Vec<JournalEntry>,
+    summary: Summary,
+    /// Partitions that changed since they were told of: by table, then by name.
+    partitions: BTreeMap<String, Changed>,
     urgent: bool,
     /// The number reached last.
     reached: u64,
@@ -131,7 +142,7 @@ impl Task {
     }
 
     fn due(&self) -> Duration {
-        match (self.urgent, self.entries.is_empty()) {
+        match (self.urgent, self.entries.is_empty() && self.partitions.is_empty()) {
             (true, _) => URGENT,
             (false, false) => BUSY,
             (false, true) => IDLE,
@@ -140,6 +151,12 @@ impl Task {
 
     fn note(&mut self, what: Note) {
         let at_us = now_us();
+        if let Note::Partitions { table, seq_txn, partitions } = what {
+            let changed = self.partitions.entry(table).or_default();
+            changed.seq_txn = seq_txn;
+            changed.partitions.extend(partitions.into_iter().map(|stored| (stored.name.clone(), stored)));
+            return;
+        }
         if let Note::Reached { n, bytes } = what {
             self.reached = n;
             // Of the latest stretch one entry is enough.
@@ -191,6 +208,31 @@ impl Task {
         self.entries.push(entry);
     }
 
+    /// Has the next object tell of partitions that changed, of as many as it may.
+    fn tell_partitions(&mut self, at_us: i64) {
+        // What could not be written is told first.
+        if self.entries.iter().any(|entry| matches!(entry.what, Note::Partitions { .. })) {
+            return;
+        }
+        let mut room = PARTITIONS_MAX;
+        while room > 0
+            && let Some((table, mut changed)) = self.partitions.pop_first()
+        {
+            let mut told = Vec::new();
+            while told.len() < room
+                && let Some((_, stored)) = changed.partitions.pop_first()
+            {
+                told.push(stored);
+            }
+            room -= told.len();
+            let what = Note::Partitions { table: table.clone(), seq_txn: changed.seq_txn, partitions: told };
+            self.push(JournalEntry { at_us, what });
+            if !changed.partitions.is_empty() {
+                self.partitions.insert(table, changed);
+            }
+        }
+    }
+
     /// Writes the next object; answers whether it is there now.
     async fn write(&mut self) -> bool {
         let k = match self.k {
@@ -205,10 +247,12 @@ impl Task {
         if Journal::is_full(k) {
             journal.state = Some(self.before.clone());
             journal.holds.clone_from(&self.held);
+            journal.recent = self.summary.recent();
         }
         if Journal::is_rollup(k) {
-            journal.summary.clone_from(&self.summary);
+            journal.summary = self.summary.entries();
         }
+        self.tell_partitions(journal.written_us);
         journal.entries.clone_from(&self.entries);
         if journal.entries.is_empty() {
             let what = Note::Reached { n: self.reached, bytes: 0 };
@@ -217,6 +261,7 @@ impl Task {
         let Ok(bytes) = journal.to_bytes() else {
             // Longer than an object may be: what is left is still told by the next one that has all tables.
             self.entries.clear();
+            self.summary = Summary::default();
             return false;
         };
         let key = Key::Journal { node: self.node, k };
@@ -240,10 +285,10 @@ impl Task {
         if stored {
             self.k = Some(k + 1);
             if Journal::is_rollup(k) {
-                self.summary.clear();
+                self.summary.roll();
             }
             for entry in std::mem::take(&mut self.entries) {
-                thin(&mut self.summary, entry);
+                self.summary.take(entry);
             }
             self.before.clone_from(&self.state);
             self.held.clone_from(&self.holds);
@@ -256,14 +301,18 @@ impl Task {
     /// Finds the next number, and what is to be summed up since the last summary.
     async fn take_up(&mut self) -> Option<u64> {
         let k = journal_end(&self.bucket, self.node, 0).await.ok()?;
-        let since = k - k % JOURNAL_ROLLUP;
-        let mut summary = Vec::new();
-        for old in since..k {
+        let rolled_up = Journal::rollup_before(k);
+        let mut summary = Summary::default();
+        for old in rolled_up.unwrap_or(0)..k {
             let key = Key::Journal { node: self.node, k: old };
             match get(&self.bucket, key).await.0 {
                 GetAnswer::Found(bytes) => {
                     let Ok(journal) = Journal::read(key, &bytes) else { continue };
-                    journal.entries.into_iter().for_each(|entry| thin(&mut summary, entry));
+                    if rolled_up == Some(old) {
+                        summary = Summary::behind(journal);
+                    } else {
+                        journal.entries.into_iter().for_each(|entry| summary.take(entry));
+                    }
                 }
                 GetAnswer::NotFound => {}
                 GetAnswer::Failed => return None,
@@ -280,30 +329,4 @@ fn is_urgent(note: &Note) -> bool {
         note,
         Note::Applied { .. } | Note::Reached { .. } | Note::Digests { .. } | Note::Partitions { .. }
     )
-}
-
-/// Adds an entry to a summary: progress is one entry for each minute.
-fn thin(summary: &mut Vec<JournalEntry>, entry: JournalEntry) {
-    let minute = entry.at_us / SUMMARY_US;
-    let mut same = summary.iter_mut().rev().take_while(|old| old.at_us / SUMMARY_US == minute);
-    let merged = match &entry.what {
-        Note::Applied { tables: newer } => same.any(|old| match &mut old.what {
-            Note::Applied { tables } => {
-                tables.extend(newer.iter().map(|(dir, seq_txn)| (dir.clone(), *seq_txn)));
-                true
-            }
-            _ => false,
-        }),
-        Note::Reached { n: newer, bytes: more } => same.any(|old| match &mut old.what {
-            Note::Reached { n, bytes } => {
-                (*n, *bytes) = (*newer, *bytes + more);
-                true
-            }
-            _ => false,
-        }),
-        _ => false,
-    };
-    if !merged {
-        summary.push(entry);
-    }
 }

@@ -6,6 +6,7 @@
 //! | `claim` | becoming the writer: reading the log to its end, then sealing it |
 //! | `writer` | packs on their way into the bucket, in order, several at a time |
 //! | `follow` | the log as a stream of packs, fetched ahead |
+//! | `pace` | how often the next object is asked for |
 //! | `blobs` | bytes that are named by their hash |
 //! | `nodes` | instances: which there are, and their numbers |
 //! | `end` | where the log ends, for people |
@@ -20,6 +21,7 @@ mod follow;
 mod join;
 mod journal;
 mod nodes;
+mod pace;
 mod survey;
 mod writer;
 
@@ -30,6 +32,7 @@ pub use follow::{Arrived, FollowOptions, Followed, Follower};
 pub use join::{found, join};
 pub use journal::JournalWriter;
 pub use nodes::{journal_end, nodes, register};
+pub use pace::Pace;
 pub use survey::{NodeState, Survey};
 pub use writer::{HandedIn, PackWriter, WriterState};
 

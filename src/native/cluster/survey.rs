@@ -104,8 +104,11 @@ impl NodeState {
         self.heard_us = self.heard_us.max(journal.written_us);
         if let Some(state) = journal.state {
             self.tables = state;
+            // It tells all that still holds.
+            self.holds.clear();
         }
-        for entry in journal.holds.iter().chain(&journal.entries) {
+        let told = [&journal.summary, &journal.holds, &journal.recent, &journal.entries];
+        for entry in told.into_iter().flatten() {
             entry.hold(&mut self.holds);
             match &entry.what {
                 Note::Applied { tables } => {
@@ -184,9 +187,10 @@ impl Survey {
         }
         for node in &mut self.nodes {
             let end = journal_end(&self.bucket, node.number, node.next).await?;
-            // The newest object that begins with all tables tells all that was before it.
-            let from = node.next.max(end.saturating_sub(1) / 16 * 16);
-            for k in from..end {
+            // The newest object that begins with all tables tells all that was before it, but digests from before the summary.
+            let full = end.saturating_sub(1) / 16 * 16;
+            let summary = Journal::rollup_before(end).filter(|k| (node.next..full).contains(k));
+            for k in summary.into_iter().chain(node.next.max(full)..end) {
                 let key = Key::Journal { node: node.number, k };
                 if let Some(journal) = get_document::<Journal>(&self.bucket, key).await? {
                     node.take(journal);

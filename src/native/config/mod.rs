@@ -112,6 +112,8 @@ pub struct Primary {
 pub struct Replica {
     /// `replication.replica.poll.interval`.
     pub poll_interval: Duration,
+    /// `understudy.replica.poll.interval.max`; one below the interval has no effect.
+    pub poll_interval_max: Duration,
 }
 
 /// This node among the others.

@@ -51,7 +51,10 @@ impl Reader {
                     .number("replication.primary.compression.threads")
                     .map_or_else(half_of_the_cores, |threads| threads as usize),
             },
-            replica: Replica { poll_interval: self.time("replication.replica.poll.interval") },
+            replica: Replica {
+                poll_interval: self.time("replication.replica.poll.interval"),
+                poll_interval_max: self.time("understudy.replica.poll.interval.max"),
+            },
             node: Node {
                 name: self.text("understudy.node.name").unwrap_or_else(machine),
                 gone_after: self.time("understudy.node.gone.after"),

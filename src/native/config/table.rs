@@ -59,6 +59,12 @@ pub const SETTINGS: &[Setting] = &[
         Value("1000"),
         "how often the next object is asked for",
     ),
+    ours(
+        "understudy.replica.poll.interval.max",
+        Time,
+        Value("10s"),
+        "the same at most, when nothing has come for long",
+    ),
     // Requests.
     questdb(
         "replication.requests.base.timeout",

@@ -1,5 +1,6 @@
 //! Copies of tables out of the bucket into the directory, and other work on whole tables, beside the driver's own thread.
 
+use super::digests::Compared;
 use super::tables::{BaseJob, Copied, DigestJob};
 use crate::ledger::{Base, Document, Key, Sum};
 use crate::native::bucket::Bucket;
@@ -41,7 +42,7 @@ pub(super) enum Done {
     Copied(BaseJob, Result<Copied>),
     /// It is tried again.
     Trouble(BaseJob, Failure),
-    Compared(DigestJob, Option<bool>),
+    Compared(DigestJob, Option<Compared>),
 }
 
 /// What jobs need.
@@ -103,8 +104,8 @@ impl Jobs {
 fn run(means: &Means, job: Job, stop: &Arc<AtomicBool>, tell: &dyn Fn(Done)) {
     let job = match job {
         Job::Compare(job) => {
-            let equal = super::digests::compare(&*means.disk, &job, stop);
-            return tell(Done::Compared(job, equal));
+            let compared = super::digests::compare(&*means.disk, &job, stop);
+            return tell(Done::Compared(job, compared));
         }
         Job::Copy(job) => job,
     };

@@ -2,13 +2,14 @@
 
 use super::bases::{Done, Job, Jobs, Means};
 use super::home::Home;
-use super::report::Report;
+use super::partitions::Partitions;
+use super::report::{Report, told};
 use super::start::{Start, start};
 use super::stream::{Event, Ready, Stream};
 use super::tables::{Outcome, Tables};
 use crate::ledger::{Cluster, Loaded, Manifest, Note, Point, Reader};
 use crate::native::bucket::Bucket;
-use crate::native::cluster::{FollowOptions, JournalWriter, newest_snapshot, now_us};
+use crate::native::cluster::{FollowOptions, JournalWriter, Pace, newest_snapshot, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies;
 use crate::native::store::{CommitMode, DiskReader, RealDisk, ReplicationOptions};
@@ -48,7 +49,7 @@ pub struct ReplicaOptions {
     /// What survives a loss of power.
     pub commit_mode: CommitMode,
     /// How often the log is asked for more.
-    pub poll: Duration,
+    pub pace: Pace,
     /// Compare with the primary's digests.
     pub digest: bool,
     /// Public keys of which one must have signed each pack; none: any pack is taken.
@@ -74,6 +75,7 @@ pub struct Replica {
     snapshot: Option<Snapshot>,
     /// All that is in the log has come.
     caught_up: bool,
+    partitions: Partitions,
     /// Tables being compared.
     comparing: usize,
     /// Tables that were found to differ from the primary's.
@@ -183,6 +185,7 @@ impl Replica {
             ages: VecDeque::new(),
             snapshot: None,
             caught_up: false,
+            partitions: Partitions::default(),
             comparing: 0,
             mismatches: 0,
             begun_with,
@@ -220,6 +223,8 @@ impl Replica {
         }
         self.tell()?;
         self.end_snapshot()?;
+        let changed = self.partitions.look(&**self.tables.disk());
+        changed.into_iter().for_each(|note| self.journal.note(note));
         if self.saved.elapsed() >= SAVE_EVERY {
             self.save(false)?;
         }
@@ -302,6 +307,8 @@ impl Replica {
         self.stream = None;
         self.tell()?;
         self.save(true)?;
+        let changed = self.partitions.look_at_all(&**self.tables.disk());
+        changed.into_iter().for_each(|note| self.journal.note(note));
         self.journal.note(Note::Stopped { why: why.to_owned() });
         if let Some(runtime) = &self.runtime {
             runtime.block_on(self.journal.clone().close());
@@ -327,7 +334,7 @@ impl Replica {
     fn follow(&mut self, reader: Reader) {
         let Some(runtime) = &self.runtime else { return };
         let options = FollowOptions {
-            poll: self.options.poll,
+            pace: self.options.pace,
             ahead_bytes: AHEAD_BYTES.min(self.options.memory),
             trusted: self.options.trusted.clone(),
         };
@@ -427,8 +434,12 @@ impl Replica {
                 }
                 self.tables.copied(&job, copied)?;
             }
-            Event::Done(Done::Compared(job, equal)) => {
+            Event::Done(Done::Compared(job, compared)) => {
                 self.comparing = self.comparing.saturating_sub(1);
+                let equal = compared.as_ref().map(|compared| compared.equal);
+                let digests = compared.as_ref().map(|compared| &compared.partitions);
+                let stored = self.partitions.look_at(&**self.tables.disk(), &job.token, digests);
+                stored.into_iter().for_each(|note| self.journal.note(note));
                 self.mismatches += u64::from(equal == Some(false));
                 self.tables.compared(&job, equal);
             }
@@ -470,7 +481,10 @@ impl Replica {
                     heard.extend(told(&note));
                     self.journal.note(note);
                 }
-                Outcome::Applied(dir, seq_txn) => self.journal.applied(&dir, seq_txn),
+                Outcome::Applied(token, seq_txn) => {
+                    self.journal.applied(&token.dir, seq_txn);
+                    self.partitions.moved(&token);
+                }
                 Outcome::Load(job) => self.jobs.push(Job::Copy(job)),
                 Outcome::Compare(job) if self.options.digest => {
                     self.comparing += 1;
@@ -501,20 +515,5 @@ impl Drop for Replica {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// What people are told of a note.
-fn told(note: &Note) -> Option<String> {
-    match note {
-        Note::Error { table, text } => Some(match table {
-            Some(table) => format!("{table}: {text}"),
-            None => text.clone(),
-        }),
-        Note::Recovered { table: Some(table) } => Some(format!("{table}: goes on again")),
-        Note::Base { table, seq_txn, why } => {
-            Some(format!("{table}: taken from a copy as of transaction {seq_txn} ({why})"))
-        }
-        _ => None,
     }
 }

@@ -10,6 +10,7 @@
 //! | `fit` | what of a pack is still of use |
 //! | `bases` | copies of whole tables, on threads of their own |
 //! | `digests` | comparing with the primary's digests |
+//! | `partitions` | how partitions are stored, told as they change |
 //! | `drive` | all of it together |
 //! | `observe` | metrics and health checks |
 //! | `report` | how it stands, for people and programs |
@@ -24,6 +25,7 @@ mod fit;
 mod home;
 mod kept;
 mod observe;
+mod partitions;
 mod report;
 mod start;
 mod stream;

@@ -2,6 +2,7 @@
 
 use super::kept::Stopped;
 use super::tables::Tables;
+use crate::ledger::Note;
 use crate::native::outcome::Exit;
 use crate::native::store::Worker;
 use serde::Serialize;
@@ -49,6 +50,21 @@ pub struct TableReport {
     /// How long after its commit the newest transaction was applied.
     #[serde(rename = "lagMs")]
     pub lag_ms: Option<u64>,
+}
+
+/// What people are told of a note.
+pub(super) fn told(note: &Note) -> Option<String> {
+    match note {
+        Note::Error { table, text } => Some(match table {
+            Some(table) => format!("{table}: {text}"),
+            None => text.clone(),
+        }),
+        Note::Recovered { table: Some(table) } => Some(format!("{table}: goes on again")),
+        Note::Base { table, seq_txn, why } => {
+            Some(format!("{table}: taken from a copy as of transaction {seq_txn} ({why})"))
+        }
+        _ => None,
+    }
 }
 
 fn as_ms<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -203,6 +203,10 @@ impl PartState {
         self.parts.iter().map(|part| part.rows).sum()
     }
 
+    pub(super) fn is_parquet(&self) -> bool {
+        self.parts.iter().any(|part| part.parquet)
+    }
+
     pub(super) fn of(applied: &AppliedTable, parts: &[AppliedPartition]) -> Self {
         let live = |index: &usize| applied.schema.columns.get(*index).is_some_and(|column| !column.dropped);
         let of_part = |part: &AppliedPartition| {

@@ -4,9 +4,9 @@ use super::Shared;
 use super::copy::PartState;
 use super::files::BesideFiles;
 use super::tables::State;
-use crate::ledger::Token;
+use crate::ledger::{Note, PartitionForm, StoredPartition, Token};
 use crate::table::files::read::AppliedTable;
-use crate::table::{Digest, Table};
+use crate::table::{Calendar, Digest, Table};
 use crate::wal::{Applied, Error, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     let mut told: BTreeMap<String, u64> = BTreeMap::new();
     let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    let mut untold: BTreeMap<String, BTreeMap<String, StoredPartition>> = BTreeMap::new();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let quiet = quiet(&shared);
@@ -36,20 +37,28 @@ pub(super) async fn run(shared: Arc<Shared>) {
             let (of, beside, seq_txn) = (token.clone(), shared.clone(), *seq_txn);
             let mut partitions = known.remove(dir).unwrap_or_default();
             let reading = tokio::task::spawn_blocking(move || {
-                let digest = read(&beside, &of, seq_txn, &mut partitions);
-                (digest, partitions)
+                let mut changed = Vec::new();
+                let digest = read(&beside, &of, seq_txn, &mut partitions, &mut changed);
+                (digest, partitions, changed)
             });
-            let Ok((digest, partitions)) = reading.await else { return };
+            let Ok((digest, partitions, changed)) = reading.await else { return };
             known.insert(dir.clone(), partitions);
+            let waiting = untold.entry(dir.clone()).or_default();
+            waiting.extend(changed.into_iter().map(|stored| (stored.name.clone(), stored)));
             // A table that moved meanwhile has its turn when it is quiet again.
             let still = shared.tables.lock().get(dir).is_some_and(|table| table.shipped == Some(seq_txn));
             if let (Ok(Some(digest)), true) = (digest, still) {
                 told.insert(dir.clone(), seq_txn);
                 shared.digest(token, seq_txn, digest);
+                let partitions: Vec<_> = std::mem::take(waiting).into_values().collect();
+                if !partitions.is_empty() {
+                    shared.journal(Note::Partitions { table: dir.clone(), seq_txn, partitions });
+                }
             }
         }
         seen = quiet.into_iter().map(|(dir, (_, seq_txn))| (dir, seq_txn)).collect();
         told.retain(|dir, _| seen.contains_key(dir));
+        untold.retain(|dir, waiting| known.contains_key(dir) && !waiting.is_empty());
     }
 }
 
@@ -64,8 +73,15 @@ fn quiet(shared: &Shared) -> BTreeMap<String, (Token, u64)> {
     quiet.collect()
 }
 
-/// The digest of a table as of a transaction; `None` if the server is not there, or is further.
-fn read(shared: &Shared, token: &Token, seq_txn: u64, known: &mut Known) -> Result<Option<Digest>> {
+/// The digest of a table as of a transaction; `None` if the server is not there, or is further. `changed`: partitions whose
+/// digests were not known, and those that are gone.
+fn read(
+    shared: &Shared,
+    token: &Token,
+    seq_txn: u64,
+    known: &mut Known,
+    changed: &mut Vec<StoredPartition>,
+) -> Result<Option<Digest>> {
     let failed = |failure: crate::native::outcome::Failure| Error::Io {
         file: token.dir.as_str().into(),
         message: failure.message.into(),
@@ -77,6 +93,7 @@ fn read(shared: &Shared, token: &Token, seq_txn: u64, known: &mut Known) -> Resu
     }
     let mut table: Option<Table> = None;
     let mut digests = Vec::new();
+    let calendar = Calendar::new(applied.schema.partition_by, applied.schema.nanos());
     let (begun, from) = (Instant::now(), files.read_bytes());
     for (floor, parts) in applied.partitions() {
         let state =
@@ -96,13 +113,21 @@ fn read(shared: &Shared, token: &Token, seq_txn: u64, known: &mut Known) -> Resu
                     (files.read_bytes() - from) * 1000 / shared.options.digest_rate.max(1),
                 );
                 std::thread::sleep(rest.saturating_sub(begun.elapsed()));
+                changed.push(stored(calendar.name(floor), &state, digest));
                 digest
             }
         };
         known.insert(floor, (state, digest));
         digests.push((floor, digest));
     }
-    known.retain(|floor, _| digests.iter().any(|(there, _)| there == floor));
+    let gone = known.extract_if(.., |floor, _| digests.iter().all(|(there, _)| there != floor));
+    changed.extend(gone.map(|(floor, _)| StoredPartition::dropped(calendar.name(floor))));
     let same = Applied::read(&files, &token.dir)?.txn == applied.applied.txn;
     Ok(same.then(|| Table::digest_of(digests)))
+}
+
+/// How much room the server's files take is not looked at.
+fn stored(name: String, state: &PartState, digest: Digest) -> StoredPartition {
+    let form = if state.is_parquet() { PartitionForm::Parquet } else { PartitionForm::Native };
+    StoredPartition { name, rows: state.rows(), bytes: 0, form, digest: Some(digest.to_string()) }
 }

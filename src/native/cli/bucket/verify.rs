@@ -5,7 +5,7 @@ use crate::ledger::{Base, Document, HeadHint, Key, Loaded, Manifest, Mirror, New
 use crate::native::bucket::Bucket;
 use crate::native::cli::out::Out;
 use crate::native::cli::progress::grouped;
-use crate::native::cluster::{Arrived, FollowOptions, Followed, Follower, get_blob, get_document};
+use crate::native::cluster::{Arrived, FollowOptions, Followed, Follower, Pace, get_blob, get_document};
 use crate::native::outcome::{Exit, Result};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -16,8 +16,11 @@ const AHEAD_BYTES: u64 = 128 << 20;
 
 pub(in crate::native::cli) fn run(out: &Out, store: &str, deep: bool) -> Result<Exit> {
     with_cluster(store, async |bucket, cluster| {
-        let options =
-            FollowOptions { poll: Duration::from_secs(1), ahead_bytes: AHEAD_BYTES, trusted: Vec::new() };
+        let options = FollowOptions {
+            pace: Pace::steady(Duration::from_secs(1)),
+            ahead_bytes: AHEAD_BYTES,
+            trusted: Vec::new(),
+        };
         let mut follower = Follower::start(bucket.clone(), Reader::of(&cluster), options);
         let mut check = Check::new(bucket, deep);
         loop {

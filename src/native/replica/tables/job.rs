@@ -10,7 +10,7 @@ pub(in crate::native::replica) enum Outcome {
     /// To be written into the journal.
     Note(Note),
     /// A table moved.
-    Applied(String, u64),
+    Applied(TableToken, u64),
     /// A table's files are to be fetched. What is kept has to be written down first.
     Load(BaseJob),
     /// A table is to be compared with a digest.

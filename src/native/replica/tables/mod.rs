@@ -378,7 +378,7 @@ impl Tables {
         if self.told.get(dir).is_none_or(|told| *told < applied) {
             self.told.insert(dir.to_owned(), applied);
             self.mirror.applied(dir, applied);
-            self.outcomes.push(Outcome::Applied(dir.to_owned(), applied));
+            self.outcomes.push(Outcome::Applied(token.clone(), applied));
             if self.failing.remove(dir).is_some() {
                 self.outcomes.push(Outcome::Note(Note::Recovered { table: Some(dir.to_owned()) }));
             }
