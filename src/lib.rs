@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`wal`] | QuestDB's write-ahead log: registry, sequencer log, segments, events, symbols |
 //! | [`table`] | an applied table: schema, partitions, columns, symbol tables, values and their text |
-//! | [`columnar`] | a table's rows as Arrow record batches |
+//! | [`columnar`] | a table's rows as Arrow record batches and as Parquet (features `columnar`, `parquet-form`) |
 //! | [`apply`] | applies transactions to a table: order, merge, dedup, replace, schema changes |
 //! | [`policy`] | storage policies: what they say, and when a partition enters which stage |
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
@@ -19,7 +19,7 @@
 //! returns state and actions. No clock, thread, file, socket or random source.
 
 pub mod apply;
-#[cfg(feature = "columnar")]
+#[cfg(any(feature = "columnar", feature = "parquet-form"))]
 pub mod columnar;
 #[cfg(feature = "ledger")]
 pub mod ledger;

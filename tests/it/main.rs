@@ -32,6 +32,7 @@ mod ledger_formats;
 mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
+mod parquet;
 mod policy_model;
 mod recordings;
 #[cfg(feature = "native")]

@@ -4,6 +4,7 @@ use super::Shared;
 use super::copy::PartState;
 use super::files::BesideFiles;
 use super::tables::State;
+use crate::columnar::parquet::ParquetForm;
 use crate::ledger::{Note, PartitionForm, StoredPartition, Token};
 use crate::table::files::read::AppliedTable;
 use crate::table::{Calendar, Digest, Table};
@@ -87,7 +88,7 @@ fn read(
         message: failure.message.into(),
     };
     let files = BesideFiles::open(&shared.options.db, &shared.options.own).map_err(failed)?;
-    let applied = AppliedTable::read(&files, &token.as_registered(false))?;
+    let applied = AppliedTable::read(&files, &token.as_registered(false))?.with_form(&ParquetForm);
     if applied.applied.seq_txn != seq_txn {
         return Ok(None);
     }
