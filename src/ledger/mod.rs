@@ -50,9 +50,7 @@ pub use codec::{Codec, ZSTD_WINDOW_MAX};
 pub use error::{Error, Expected, Result};
 pub use founder::{Founded, Founder};
 pub use identity::{ClusterId, Dir, ParseError, Sum, Term, WriterId};
-pub use journal::{
-    JOURNAL_ROLLUP, Journal, JournalEntry, Note, PartitionForm, PolicyNote, StoredPartition,
-};
+pub use journal::{JOURNAL_ROLLUP, Journal, JournalEntry, Note, PartitionForm, PolicyNote, StoredPartition};
 pub use json::{
     Boundary, Cluster, Divergent, DivergentTable, Document, HeadHint, INDEX_NUMBERS, IndexBlock, IndexEntry,
     Manifest, Node, Parent, Part, Span,

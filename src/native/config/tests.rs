@@ -186,8 +186,6 @@ fn what_is_not_done_is_refused_and_what_does_nothing_is_told() {
     for (line, said) in [
         ("replication.primary.cleaner.enabled=true", "can only be false: there is no cleaner yet"),
         ("replication.primary.cleaner.interval=10m", "is not supported: there is no cleaner yet"),
-        ("storage.policy.worker.count=4", "can only be 0: storage policies are not carried out"),
-        ("storage.policy.check.interval=5m", "is not supported: storage policies"),
         ("understudy.failover=on", "can only be off"),
     ] {
         let told = problems(line, &[]);

@@ -3,6 +3,7 @@
 use super::bases::{Done, Job, Jobs, Means};
 use super::home::Home;
 use super::partitions::Partitions;
+use super::policy::Enforcer;
 use super::report::{Report, told};
 use super::start::{Start, start};
 use super::stream::{Event, Ready, Stream};
@@ -13,7 +14,7 @@ use crate::native::cluster::{FollowOptions, JournalWriter, Pace, newest_snapshot
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies;
 use crate::native::store::{CommitMode, DiskReader, RealDisk, ReplicationOptions};
-use crate::policy::StoragePolicy;
+use crate::policy::{Settings, StoragePolicy};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub struct ReplicaOptions {
     pub digest: bool,
     /// Public keys of which one must have signed each pack; none: any pack is taken.
     pub trusted: Vec<[u8; 32]>,
+    /// How storage policies are enforced here.
+    pub policy: Settings,
 }
 
 /// A directory that follows a bucket. Dropped without [`finish`](Self::finish), it is as if it had been killed.
@@ -61,11 +64,13 @@ pub struct Replica {
     options: ReplicaOptions,
     jobs: Jobs,
     stream: Option<Stream>,
-    tables: Tables,
+    pub(super) tables: Tables,
+    /// Enforces storage policies.
+    pub(super) enforcer: Enforcer,
     home: Home,
     cluster: Cluster,
     bucket: Bucket,
-    journal: JournalWriter,
+    pub(super) journal: JournalWriter,
     events: Receiver<Event>,
     sender: Sender<Event>,
     /// Packs for which there was no room yet.
@@ -75,7 +80,7 @@ pub struct Replica {
     snapshot: Option<Snapshot>,
     /// All that is in the log has come.
     caught_up: bool,
-    partitions: Partitions,
+    pub(super) partitions: Partitions,
     /// Tables being compared.
     comparing: usize,
     /// Tables that were found to differ from the primary's.
@@ -86,9 +91,9 @@ pub struct Replica {
     unsaved: bool,
     /// The last round did something.
     more: bool,
-    said: Vec<String>,
+    pub(super) said: Vec<String>,
     /// The same of what is in order.
-    noted: Vec<String>,
+    pub(super) noted: Vec<String>,
     /// The storage policies may be others than they were.
     policies: bool,
     stop: Arc<AtomicBool>,
@@ -169,12 +174,15 @@ impl Replica {
         for worker in tables.workers() {
             journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
         }
+        let mut enforcer = Enforcer::new(options.policy, tables.disk().clone(), sender.clone());
+        tables.workers().iter().for_each(|worker| enforcer.found(&worker.token().dir));
         let begun_with = tables.workers().iter().map(|worker| tables.applied(&worker.token().dir)).sum();
         let mut replica = Self {
             options,
             jobs,
             stream: None,
             tables,
+            enforcer,
             home,
             cluster,
             bucket,
@@ -223,6 +231,7 @@ impl Replica {
         }
         self.tell()?;
         self.end_snapshot()?;
+        self.enforce()?;
         let changed = self.partitions.look(&**self.tables.disk());
         changed.into_iter().for_each(|note| self.journal.note(note));
         if self.saved.elapsed() >= SAVE_EVERY {
@@ -292,6 +301,11 @@ impl Replica {
     pub fn lag(&self) -> Duration {
         let Some((_, committed_us)) = self.ages.front() else { return Duration::ZERO };
         Duration::from_micros(u64::try_from(now_us().saturating_sub(*committed_us)).unwrap_or(0))
+    }
+
+    /// Whether tables are being made anew.
+    pub(super) fn is_loading(&self) -> bool {
+        self.snapshot.is_some()
     }
 
     /// Where its requests run.
@@ -391,7 +405,7 @@ impl Replica {
             true => wait.min(GLANCE),
             false => wait,
         };
-        wait.min(due).min(save).min(settled)
+        self.policy_patience(wait.min(due).min(save).min(settled))
     }
 
     /// Takes in what was told, waiting for it if nothing is there.
@@ -443,6 +457,7 @@ impl Replica {
                 self.mismatches += u64::from(equal == Some(false));
                 self.tables.compared(&job, equal);
             }
+            Event::Worked(worked) => self.policy_worked(worked),
             Event::Wake => {}
         }
         Ok(())
@@ -479,14 +494,18 @@ impl Replica {
                     let heard =
                         if matches!(note, Note::Error { .. }) { &mut self.said } else { &mut self.noted };
                     heard.extend(told(&note));
+                    if let Note::Base { table, .. } = &note {
+                        self.enforcer.moved(table);
+                    }
                     self.journal.note(note);
                 }
                 Outcome::Applied(token, seq_txn) => {
                     self.journal.applied(&token.dir, seq_txn);
                     self.partitions.moved(&token);
+                    self.enforcer.moved(&token.dir);
                 }
                 Outcome::Load(job) => self.jobs.push(Job::Copy(job)),
-                Outcome::Compare(job) if self.options.digest => {
+                Outcome::Compare(job) if self.options.digest && self.is_comparable(&job) => {
                     self.comparing += 1;
                     self.jobs.push(Job::Compare(job));
                 }

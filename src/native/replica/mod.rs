@@ -11,6 +11,7 @@
 //! | `bases` | copies of whole tables, on threads of their own |
 //! | `digests` | comparing with the primary's digests |
 //! | `partitions` | how partitions are stored, told as they change |
+//! | `policy`, `enforce` | storage policies, enforced on this instance's partitions |
 //! | `drive` | all of it together |
 //! | `observe` | metrics and health checks |
 //! | `report` | how it stands, for people and programs |
@@ -21,11 +22,13 @@
 mod bases;
 mod digests;
 mod drive;
+mod enforce;
 mod fit;
 mod home;
 mod kept;
 mod observe;
 mod partitions;
+mod policy;
 mod report;
 mod start;
 mod stream;
@@ -33,6 +36,7 @@ mod tables;
 
 pub use drive::{Replica, ReplicaOptions, Waker};
 pub use kept::Stopped;
+pub use policy::PolicyReport;
 pub use report::{Report, TableReport};
 
 use super::outcome::{Exit, Failure};
