@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`wal`] | QuestDB's write-ahead log: registry, sequencer log, segments, events, symbols |
 //! | [`table`] | an applied table: schema, partitions, columns, symbol tables, values and their text |
-//! | [`columnar`] | a table's rows as Arrow record batches |
+//! | [`columnar`] | a table's rows as Arrow record batches and as Parquet (features `columnar`, `parquet-form`) |
 //! | [`apply`] | applies transactions to a table: order, merge, dedup, replace, schema changes |
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
@@ -18,7 +18,7 @@
 //! returns state and actions. No clock, thread, file, socket or random source.
 
 pub mod apply;
-#[cfg(feature = "columnar")]
+#[cfg(any(feature = "columnar", feature = "parquet-form"))]
 pub mod columnar;
 #[cfg(feature = "ledger")]
 pub mod ledger;

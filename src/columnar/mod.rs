@@ -1,4 +1,7 @@
-//! A table's rows as messages of Arrow's IPC format: record batches, and a stream of them.
+//! A table's rows in the columnar forms of others: as messages of Arrow's IPC format (record batches, and a stream of
+//! them; feature `columnar`), and as [`parquet`] files (feature `parquet-form`).
+//!
+//! In Arrow:
 //!
 //! | QuestDB | Arrow | null |
 //! |---|---|---|
@@ -23,13 +26,24 @@
 //! QuestDB's type in its metadata under [`TYPE_KEY`]; the schema carries table, transaction and
 //! designated timestamp. An array without any element is an empty list whatever its shape was.
 
+#[cfg(feature = "columnar")]
 mod batch;
+#[cfg(feature = "columnar")]
 mod body;
+#[cfg(feature = "columnar")]
 mod columns;
+#[cfg(feature = "columnar")]
 mod fields;
+#[cfg(feature = "columnar")]
 mod message;
+#[cfg(feature = "parquet-form")]
+pub mod parquet;
+#[cfg(feature = "columnar")]
 mod stream;
 
+#[cfg(feature = "columnar")]
 pub use batch::{BATCH_ROWS, Export};
+#[cfg(feature = "columnar")]
 pub use fields::{SEQ_TXN_KEY, TABLE_KEY, TIMESTAMP_KEY, TYPE_KEY, data_type};
+#[cfg(feature = "columnar")]
 pub use stream::{stream, write_stream};

@@ -16,7 +16,7 @@ pub(super) struct Base {
 impl Base {
     /// Nothing is read yet; `seq_txn` is what is expected.
     pub(super) fn new(token: TableToken, seq_txn: u64) -> Self {
-        Self { loader: Loader::new(token), seq_txn, ready: false }
+        Self { loader: loader(token), seq_txn, ready: false }
     }
 
     /// True once the table was read.
@@ -51,4 +51,14 @@ impl Base {
         self.ready = true;
         Ok(Some(table))
     }
+}
+
+#[cfg(feature = "parquet-form")]
+fn loader(token: TableToken) -> Loader {
+    Loader::new(token).with_form(&crate::columnar::parquet::ParquetForm)
+}
+
+#[cfg(not(feature = "parquet-form"))]
+fn loader(token: TableToken) -> Loader {
+    Loader::new(token)
 }

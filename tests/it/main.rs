@@ -33,6 +33,7 @@ mod ledger_formats;
 mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
+mod parquet;
 mod recordings;
 #[cfg(feature = "native")]
 mod shipping;

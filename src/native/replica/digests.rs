@@ -1,6 +1,7 @@
 //! Comparing a table with the digest that the primary has published of it.
 
 use super::tables::DigestJob;
+use crate::columnar::parquet::ParquetForm;
 use crate::native::store::{Disk, DiskReader};
 use crate::table::files::read::AppliedTable;
 use crate::table::{Digest, Table};
@@ -19,7 +20,7 @@ pub(super) fn compare(disk: &dyn Disk, job: &DigestJob, stop: &AtomicBool) -> Op
 /// Partition by partition, so that no more than one is in memory.
 fn digest(disk: &dyn Disk, job: &DigestJob, stop: &AtomicBool) -> Result<Option<Digest>> {
     let files = DiskReader(disk);
-    let applied = AppliedTable::read(&files, &job.token)?;
+    let applied = AppliedTable::read(&files, &job.token)?.with_form(&ParquetForm);
     if applied.applied.seq_txn != job.seq_txn {
         return Ok(None);
     }

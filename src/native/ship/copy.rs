@@ -7,6 +7,7 @@
 
 use super::blocks::Packing;
 use super::files::BesideFiles;
+use crate::columnar::parquet::ParquetForm;
 use crate::ledger::{BUNDLE_BYTES_MAX, Base, Bundle, Document, FilePiece, Sum, Token};
 use crate::native::outcome::Failure;
 use crate::native::store::view_files;
@@ -221,7 +222,7 @@ impl PartState {
 fn definition(files: &dyn Files, token: &TableToken) -> Result<(AppliedTable, Vec<Piece>)> {
     let dir = &token.dir;
     let noted = Noted::new(files);
-    let applied = AppliedTable::read(&noted, token)?;
+    let applied = AppliedTable::read(&noted, token)?.with_form(&ParquetForm);
     let state = &applied.applied;
     let meta = meta_of_txn(&noted, dir, state.txn, state.metadata_version.into())?.ok_or_else(|| {
         Error::Io { file: format!("{dir}/_meta").into(), message: "changed while it was read".into() }

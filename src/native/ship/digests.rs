@@ -4,6 +4,7 @@ use super::Shared;
 use super::copy::PartState;
 use super::files::BesideFiles;
 use super::tables::State;
+use crate::columnar::parquet::ParquetForm;
 use crate::ledger::Token;
 use crate::table::files::read::AppliedTable;
 use crate::table::{Digest, Table};
@@ -71,7 +72,7 @@ fn read(shared: &Shared, token: &Token, seq_txn: u64, known: &mut Known) -> Resu
         message: failure.message.into(),
     };
     let files = BesideFiles::open(&shared.options.db, &shared.options.own).map_err(failed)?;
-    let applied = AppliedTable::read(&files, &token.as_registered(false))?;
+    let applied = AppliedTable::read(&files, &token.as_registered(false))?.with_form(&ParquetForm);
     if applied.applied.seq_txn != seq_txn {
         return Ok(None);
     }

@@ -5,6 +5,7 @@ use super::disk::Disk;
 use super::log::Log;
 use super::seal::Seal;
 use super::table::{CommitMode, FileTable, write_patches};
+use crate::columnar::parquet::ParquetForm;
 use crate::table::files::read::{AppliedTable, read_partition};
 use crate::table::files::{
     ColumnVersions, DictionaryWriter, TxnFile, TxnState, check_dir_name, meta_of_txn, pack_structure_version,
@@ -28,7 +29,7 @@ impl FileTable {
     ) -> Result<Self> {
         let dir = &token.dir;
         check_dir_name(dir)?;
-        let applied = AppliedTable::read(source, token)?;
+        let applied = AppliedTable::read(source, token)?.with_form(&ParquetForm);
         let state = &applied.applied;
         let meta = meta_of_txn(source, dir, state.txn, state.metadata_version.into())?.ok_or_else(|| {
             Error::Io { file: format!("{dir}/_meta").into(), message: "changed while it was read".into() }

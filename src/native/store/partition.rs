@@ -2,6 +2,7 @@
 
 use super::disk::{DiskReader, Open};
 use super::table::{FileTable, Garbage};
+use crate::columnar::parquet::ParquetForm;
 use crate::table::files::read::AppliedTable;
 use crate::table::files::{BitmapWriter, PartitionEntry, Patch, TxnState, column_file};
 use crate::table::{Chunk, Partition, Table};
@@ -36,6 +37,7 @@ impl FileTable {
             applied: here.to_applied(),
             versions: self.versions.clone(),
             schema: self.table.schema.clone(),
+            form: Some(&ParquetForm),
         };
         table.read_parts(&DiskReader(&*self.disk), floor, 0..count)
     }

@@ -1,6 +1,7 @@
 //! Getting a table going again that can't go on.
 
 use super::table::FileTable;
+use crate::columnar::parquet::ParquetForm;
 use crate::table::files::read::{AppliedTable, read_partition};
 use crate::table::{Chunk, Partition, Standing};
 use crate::wal::{Error, Files, Result, TableToken, TxnKind, TxnRecord};
@@ -47,7 +48,7 @@ impl FileTable {
     /// # Errors
     /// [`Error::Unsupported`] where the columns differ; what reading and writing answer.
     pub fn refill(&mut self, source: &dyn Files, token: &TableToken, floor: i64) -> Result<u64> {
-        let other = AppliedTable::read(source, token)?;
+        let other = AppliedTable::read(source, token)?.with_form(&ParquetForm);
         let ours: Vec<_> = self.table.schema.live().map(|(index, column)| (index, column.clone())).collect();
         let mut columns = Vec::new();
         for (index, column) in &ours {

@@ -28,7 +28,9 @@ pub use check::{Finding, Severity, check_database, check_table};
 pub use cv::ColumnVersions;
 pub use dictionary::DictionaryWriter;
 pub use meta::{encode_meta, meta_checksum, meta_of_txn};
-pub use names::{check_column_name, check_dir_name, check_distinct, column_file, partition_dir};
+pub use names::{
+    PARQUET_FILE, check_column_name, check_dir_name, check_distinct, column_file, partition_dir,
+};
 pub use patch::Patch;
 pub use registry::{TabIndex, Upgrade, decode_wal_index, encode_registry, encode_wal_index};
 pub use segment::empty_segment;

@@ -6,6 +6,9 @@ use crate::wal::{Error, PartitionBy, Result};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+/// The file of a partition in Parquet form, in its folder.
+pub const PARQUET_FILE: &str = "data.parquet";
+
 /// Longest name that file systems take, in bytes.
 const NAME_MAX: usize = 255;
 /// What QuestDB may put behind a column's name: `.d`, `.` and a transaction number of 19 digits.

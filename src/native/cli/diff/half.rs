@@ -1,5 +1,6 @@
 //! One side's table.
 
+use crate::columnar::parquet::ParquetForm;
 use crate::native::source::Source;
 use crate::table::files::read::AppliedTable;
 use crate::table::{Partition, Side, Table};
@@ -24,7 +25,7 @@ impl<'a> Half<'a> {
     pub(super) fn open(source: &'a Source, token: &TableToken) -> Result<Self> {
         let mut pauses = 0;
         let applied = loop {
-            match source.drive(|files| AppliedTable::read(files, token)) {
+            match source.drive(|files| Ok(AppliedTable::read(files, token)?.with_form(&ParquetForm))) {
                 Err(Error::Io { .. }) if pauses < PAUSES => {
                     pauses += 1;
                     thread::sleep(PAUSE);

@@ -60,11 +60,6 @@ impl Values {
         Ok(Self { ty, fixed, data, start })
     }
 
-    /// The designated timestamps, little-endian.
-    pub(super) fn words(&self) -> &[[u8; 8]] {
-        self.fixed.as_chunks().0
-    }
-
     /// The values of these rows.
     pub(super) fn chunk(&self, rows: Range<usize>) -> Chunk {
         if let Some(width) = self.ty.fixed_size() {

@@ -1,4 +1,4 @@
-use super::{ATTEMPTS, AppliedTable, part, read_dictionary};
+use super::{ATTEMPTS, AppliedTable, PartitionForm, part, read_dictionary};
 use crate::table::{Partition, SymbolTable, Table};
 use crate::wal::cursor::Gather;
 use crate::wal::ordered::sorted;
@@ -21,6 +21,7 @@ pub struct Loader {
     partitions: BTreeMap<i64, Arc<Partition>>,
     /// Columns that are read of every partition.
     kept: BTreeSet<usize>,
+    form: Option<&'static dyn PartitionForm>,
 }
 
 impl Loader {
@@ -32,7 +33,13 @@ impl Loader {
             symbols: BTreeMap::new(),
             partitions: BTreeMap::new(),
             kept: BTreeSet::new(),
+            form: None,
         }
+    }
+
+    /// The same, for a reader of partitions in Parquet form.
+    pub fn with_form(self, form: &'static dyn PartitionForm) -> Self {
+        Self { form: Some(form), ..self }
     }
 
     /// Reads these columns of every partition from now on, since they will be upsert keys.
@@ -49,7 +56,7 @@ impl Loader {
     ///
     /// # Errors
     /// What the files answer, as long as `_txn` hasn't moved meanwhile; [`Error::Io`] if it moves faster than its
-    /// files can be read; [`Error::Unsupported`] for a partition in Parquet form.
+    /// files can be read; [`Error::Unsupported`] for a partition in Parquet form, if there is no reader of it.
     pub fn load(
         &mut self,
         files: &dyn Files,
@@ -87,7 +94,7 @@ impl Loader {
         focus: Option<&RangeInclusive<i64>>,
     ) -> Result<Table> {
         if self.table.is_none() {
-            self.table = Some(AppliedTable::read(files, &self.token)?);
+            self.table = Some(AppliedTable { form: self.form, ..AppliedTable::read(files, &self.token)? });
         }
         let Some(table) = &self.table else { return Err(Error::Pending) };
         let mut gather = Gather::default();

@@ -6,10 +6,12 @@
 //! then `_txn` has moved: [`Loader`] starts again with what changed.
 
 mod column;
+mod form;
 mod load;
 mod part;
 mod schema;
 
+pub use form::{PartFile, PartitionForm, WantedColumn};
 pub use load::Loader;
 pub(crate) use schema::schema_of;
 
@@ -36,6 +38,8 @@ pub struct AppliedTable {
     pub versions: ColumnVersions,
     /// `_meta`, as a schema.
     pub schema: Arc<Schema>,
+    /// Reads partitions in Parquet form; without it they are [`Error::Unsupported`].
+    pub form: Option<&'static dyn PartitionForm>,
 }
 
 impl AppliedTable {
@@ -60,6 +64,11 @@ impl AppliedTable {
         }))
     }
 
+    /// The same, for a reader of partitions in Parquet form.
+    pub fn with_form(self, form: &'static dyn PartitionForm) -> Self {
+        Self { form: Some(form), ..self }
+    }
+
     fn read_once(files: &dyn Files, token: &TableToken) -> Result<Option<Self>> {
         let dir = &token.dir;
         let versions_file = format!("{dir}/_cv");
@@ -82,7 +91,7 @@ impl AppliedTable {
             return Ok(None);
         }
         let schema = Arc::new(schema_of(dir, &meta, &applied)?);
-        let mut table = Self { token: token.clone(), applied, versions, schema };
+        let mut table = Self { token: token.clone(), applied, versions, schema, form: None };
         table.add_only_partition();
         Ok(Some(table))
     }
@@ -169,7 +178,7 @@ impl AppliedTable {
 /// Reads everything at once: where bytes have to be waited for, or memory is short, use a [`Loader`].
 ///
 /// # Errors
-/// What the files answer; [`Error::Unsupported`] for a partition in Parquet form.
+/// What the files answer; [`Error::Unsupported`] for a partition in Parquet form: it needs a [`Loader`] with a reader of it.
 pub fn read_table(files: &dyn Files, token: &TableToken) -> Result<Table> {
     Loader::new(token.clone()).load(files, usize::MAX, None)
 }

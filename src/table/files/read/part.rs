@@ -1,9 +1,9 @@
 //! A partition from the files of its parts.
 
-use super::AppliedTable;
 use super::column::{Paths, Values};
-use crate::table::files::{column_file, partition_dir};
-use crate::table::{BLOCK_ROWS, Block, Calendar, Partition};
+use super::{AppliedTable, PartFile, WantedColumn};
+use crate::table::files::{PARQUET_FILE, column_file, partition_dir};
+use crate::table::{BLOCK_ROWS, Block, Calendar, Column, Partition};
 use crate::wal::cursor::Gather;
 use crate::wal::ordered::sorted;
 use crate::wal::{AppliedPartition, Error, Files, Result};
@@ -27,8 +27,13 @@ pub(super) fn read(
     let mut gather = Gather::default();
     let mut read = Vec::new();
     for part in parts {
-        if let Some(columns) = gather.add(read_columns(files, table, part, wanted))? {
-            read.push((part, columns));
+        let blocks = if part.parquet {
+            read_form(files, table, part, wanted)
+        } else {
+            read_columns(files, table, part, wanted).map(|columns| blocks(table, part, &columns))
+        };
+        if let Some(blocks) = gather.add(blocks)? {
+            read.push((part, blocks));
         }
         if gather.is_full() {
             break;
@@ -36,12 +41,11 @@ pub(super) fn read(
     }
     gather.done()?;
     let mut partition = Partition { floor, ..Partition::default() };
-    for (part, columns) in read {
-        let before = partition.max_ts();
-        let blocks = blocks(table, part, &columns);
+    for (part, blocks) in read {
+        check_times(table, part, &blocks, partition.max_ts())?;
         partition.rows += blocks.iter().map(|block| block.rows).sum::<usize>();
+        partition.parquet |= part.parquet;
         partition.blocks.extend(blocks);
-        check_times(table, part, &columns, before)?;
     }
     Ok(partition)
 }
@@ -59,13 +63,6 @@ fn read_columns(
     wanted: &dyn Fn(usize) -> bool,
 ) -> Result<Columns> {
     let folder = folder(table, part);
-    if part.parquet {
-        return Err(Error::Unsupported {
-            file: format!("{folder}/data.parquet").into(),
-            offset: 0,
-            what: "a partition in Parquet form can't be read yet".into(),
-        });
-    }
     let mut gather = Gather::default();
     let mut columns = Vec::new();
     let live = table.schema.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
@@ -87,6 +84,49 @@ fn read_columns(
     Ok(columns)
 }
 
+/// The rows of a part in Parquet form.
+fn read_form(
+    files: &dyn Files,
+    table: &AppliedTable,
+    part: &AppliedPartition,
+    wanted: &dyn Fn(usize) -> bool,
+) -> Result<Vec<Arc<Block>>> {
+    let path = format!("{}/{PARQUET_FILE}", folder(table, part));
+    let Some(form) = table.form else {
+        let what = "a partition in Parquet form, which this reader can't read".into();
+        return Err(Error::Unsupported { file: path.into(), offset: 0, what });
+    };
+    let columns: Vec<WantedColumn> =
+        wanted_columns(table, part).into_iter().filter(|column| wanted(column.index)).collect();
+    let rows = part.rows as usize;
+    let mut cuts: Vec<usize> = (BLOCK_ROWS..rows).step_by(BLOCK_ROWS).collect();
+    cuts.push(rows);
+    let file = PartFile { path: &path, len: part.parquet_len.max(0) as u64, rows: part.rows };
+    let read = form.read(files, &file, &columns, &cuts)?;
+    let starts = std::iter::once(&0).chain(&cuts);
+    let mut blocks: Vec<Block> = starts.zip(&cuts).map(|(from, to)| empty_block(table, to - from)).collect();
+    for (column, chunks) in columns.iter().zip(read) {
+        for (block, chunk) in blocks.iter_mut().zip(chunks.into_iter().flatten()) {
+            if let Some(place) = block.columns.get_mut(column.index) {
+                *place = Some(Arc::new(chunk));
+            }
+        }
+    }
+    Ok(blocks.into_iter().map(|block| timed(table, block)).collect())
+}
+
+/// The live columns of a part, as a reader of its form has to know them.
+pub(super) fn wanted_columns(table: &AppliedTable, part: &AppliedPartition) -> Vec<WantedColumn> {
+    let column = |(place, (index, column)): (usize, (usize, &Column))| WantedColumn {
+        index,
+        place,
+        ty: column.ty,
+        symbols: table.symbol_count(index),
+        may_be_absent: table.versions.top(part.ts, index, part.rows).is_none_or(|top| top >= part.rows),
+    };
+    table.schema.live().enumerate().map(column).collect()
+}
+
 /// The rows in blocks, cut also where a column begins.
 fn blocks(table: &AppliedTable, part: &AppliedPartition, columns: &Columns) -> Vec<Arc<Block>> {
     let rows = part.rows as usize;
@@ -97,38 +137,66 @@ fn blocks(table: &AppliedTable, part: &AppliedPartition, columns: &Columns) -> V
     cuts.dedup();
     let ranges = cuts.iter().zip(cuts.iter().skip(1)).map(|(from, to)| *from..*to);
     let block = |range: Range<usize>| {
-        let mut block = Block::empty();
-        block.rows = range.len();
-        block.columns.resize(table.schema.columns.len(), None);
+        let mut block = empty_block(table, range.len());
         for (index, top, values) in columns {
             let Some(place) = block.columns.get_mut(*index).filter(|_| *top <= range.start) else { continue };
             *place = Some(Arc::new(values.chunk(range.start - top..range.end - top)));
         }
-        let times = block.timestamps(table.schema.timestamp);
-        let time = |word: Option<&[u8; 8]>| word.map_or(0, |word| i64::from_le_bytes(*word));
-        (block.min_ts, block.max_ts) = (time(times.first()), time(times.last()));
-        Arc::new(block)
+        timed(table, block)
     };
     ranges.map(block).collect()
 }
 
+fn empty_block(table: &AppliedTable, rows: usize) -> Block {
+    let mut block = Block::empty();
+    block.rows = rows;
+    block.columns.resize(table.schema.columns.len(), None);
+    block
+}
+
+/// The block with its first and last timestamp.
+fn timed(table: &AppliedTable, mut block: Block) -> Arc<Block> {
+    let times = block.timestamps(table.schema.timestamp);
+    (block.min_ts, block.max_ts) = (times.first().map_or(0, time), times.last().map_or(0, time));
+    Arc::new(block)
+}
+
+fn time(word: &[u8; 8]) -> i64 {
+    i64::from_le_bytes(*word)
+}
+
 /// Designated timestamps don't decrease and belong into the part.
-fn check_times(table: &AppliedTable, part: &AppliedPartition, columns: &Columns, before: i64) -> Result<()> {
+fn check_times(
+    table: &AppliedTable,
+    part: &AppliedPartition,
+    blocks: &[Arc<Block>],
+    before: i64,
+) -> Result<()> {
     let timestamp = table.schema.timestamp;
-    let Some((_, _, values)) = columns.iter().find(|(index, _, _)| *index == timestamp) else {
+    let times: Vec<&[[u8; 8]]> = blocks.iter().map(|block| block.timestamps(timestamp)).collect();
+    let (Some(first), Some(last)) =
+        (times.first().and_then(|t| t.first()), times.last().and_then(|t| t.last()))
+    else {
         return Ok(());
     };
-    let words = values.words();
-    let time = |word: &[u8; 8]| i64::from_le_bytes(*word);
+    let ordered = |words: &&[[u8; 8]]| {
+        words.iter().zip(words.iter().skip(1)).fold(true, |all, (a, b)| all & (time(a) <= time(b)))
+    };
+    let ends = |words: &&[[u8; 8]]| Some((time(words.first()?), time(words.last()?)));
+    let bounds: Vec<(i64, i64)> = times.iter().filter_map(ends).collect();
+    let sorted = times.iter().all(ordered)
+        && bounds.iter().zip(bounds.iter().skip(1)).all(|(earlier, later)| earlier.1 <= later.0);
+    let (first, last) = (time(first), time(last));
     let ceiling = Calendar::new(table.schema.partition_by, table.schema.nanos()).ceiling(part.ts);
-    let sorted = words.iter().zip(words.iter().skip(1)).fold(true, |all, (a, b)| all & (time(a) <= time(b)));
-    let (first, last) = (words.first().map_or(part.ts, time), words.last().map_or(part.ts, time));
     let unpartitioned = ceiling == i64::MAX;
     if sorted && first >= before && (unpartitioned || first >= part.ts && last < ceiling) {
         return Ok(());
     }
     let column = table.schema.columns.get(timestamp).map_or("", |column| column.name.as_str());
-    let name = column_file(column, "d", table.versions.name_txn(part.ts, timestamp));
+    let name = match part.parquet {
+        true => PARQUET_FILE.into(),
+        false => column_file(column, "d", table.versions.name_txn(part.ts, timestamp)),
+    };
     let expected =
         format_args!("timestamps that don't decrease, from {} to below {ceiling}", part.ts.max(before));
     let found = format_args!("{first} to {last}{}", if sorted { "" } else { ", not in order" });
