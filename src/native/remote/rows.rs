@@ -1,0 +1,262 @@
+//! The rows of a partition's Parquet file, by the table's columns as they are now.
+
+use crate::apply::convert::{Converter, converter, source};
+use crate::apply::{append_rows, apply_commits};
+use crate::columnar::parquet::ParquetFile;
+use crate::native::store::Blob;
+use crate::table::{BLOCK_ROWS, Block, Chunk, Partition, Table};
+use crate::wal::{ColumnType, Commit, Error, Files, Result, SymbolDiff, WalColumn};
+use bytes::Bytes;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The code of VARCHAR.
+const VARCHAR: i32 = 26;
+
+/// One object as a file.
+struct Object<'a> {
+    path: &'a str,
+    bytes: Bytes,
+}
+
+impl Files for Object<'_> {
+    fn read(&self, _: &str, offset: u64, len: u64) -> Result<Bytes> {
+        let have = self.bytes.len() as u64;
+        let end = offset.checked_add(len).filter(|end| *end <= have);
+        let short = || Error::Short { file: self.path.into(), len: have, wanted: offset.saturating_add(len) };
+        let end = end.ok_or_else(short)?;
+        Ok(self.bytes.slice(offset as usize..end as usize))
+    }
+
+    fn len(&self, _: &str) -> Result<u64> {
+        Ok(self.bytes.len() as u64)
+    }
+
+    fn list(&self, _: &str) -> Result<Option<Vec<String>>> {
+        Ok(None)
+    }
+}
+
+/// Where the values of a column are in a file, and what becomes of them.
+struct Way {
+    /// The column's place in the file.
+    place: usize,
+    /// As it is read.
+    from: ColumnType,
+    /// Changes of type since, oldest first.
+    then: Vec<(Converter, ColumnType)>,
+}
+
+/// The rows of the partition that begins at `floor`. New symbols, which only a change of type can bring, are entered into the
+/// table's dictionaries in memory.
+///
+/// # Errors
+/// [`Error::Damaged`] for what is no such file.
+pub(super) fn rows_of(path: &str, bytes: Bytes, blob: &Blob, table: &mut Table, floor: i64) -> Result<Partition> {
+    let object = Object { path, bytes };
+    let file = ParquetFile::open(&object, path, object.bytes.len() as u64)?;
+    if file.rows() != blob.rows {
+        return Err(Error::damaged(path, 0, format_args!("{} rows", blob.rows), file.rows()));
+    }
+    let rows = usize::try_from(blob.rows).unwrap_or(usize::MAX);
+    let cuts: Vec<Range<usize>> =
+        (0..rows).step_by(BLOCK_ROWS).map(|from| from..rows.min(from + BLOCK_ROWS)).collect();
+    let columns = table.schema.columns.len();
+    let empty = |rows: &Range<usize>| {
+        let mut block = Block::empty();
+        block.rows = rows.len();
+        block.columns.resize(columns, None);
+        block
+    };
+    let mut blocks: Vec<Block> = cuts.iter().map(empty).collect();
+    let live: Vec<(usize, ColumnType)> =
+        table.schema.live().map(|(index, column)| (index, column.ty)).collect();
+    for (index, ty) in live {
+        let Some(way) = way(table, &file, index)? else { continue };
+        let symbols = table.dictionary(index).map_or(0, |symbols| symbols.len() as u32);
+        let mut reader = file.read(&object, way.place, way.from, symbols, 0..blob.rows)?;
+        for (block, rows) in blocks.iter_mut().zip(&cuts) {
+            let mut chunk = reader.next(rows.len())?;
+            let mut from = way.from;
+            for (converter, to) in &way.then {
+                chunk = convert(path, table, index, (&chunk, rows.len()), (from, *to, converter))?;
+                from = *to;
+            }
+            if from != ty {
+                return Err(Error::damaged(path, 0, format_args!("column {index} as {ty}"), from));
+            }
+            if let Some(place) = block.columns.get_mut(index) {
+                *place = Some(Arc::new(chunk));
+            }
+        }
+    }
+    let blocks: Vec<Block> = blocks.into_iter().map(|block| timed(table, block)).collect();
+    check_times(path, table, &blocks, floor)?;
+    Ok(Partition { floor, rows, blocks: blocks.into_iter().map(Arc::new).collect(), ..Partition::default() })
+}
+
+/// The way from a file to a column; `None` where the file is older than the column.
+fn way(table: &Table, file: &ParquetFile, index: usize) -> Result<Option<Way>> {
+    let ty_of = |index: usize| table.schema.columns.get(index).map(|column| column.ty);
+    let mut chain = Vec::new();
+    let mut at = index;
+    loop {
+        let Some(ty) = ty_of(at) else { return Ok(None) };
+        chain.push(ty);
+        // By its id alone: places are another file's.
+        if let Some(place) = file.find(at, usize::MAX) {
+            chain.reverse();
+            let varchar = ColumnType::from_code(VARCHAR).unwrap_or(ty);
+            // The dictionary of a column that is gone is in the file alone.
+            let from = if at != index && ty.is_symbol() { varchar } else { ty };
+            let mut then = Vec::new();
+            let mut before = from;
+            for &to in chain.iter().skip(1) {
+                let refused = |refused: crate::apply::convert::Refused| Error::Unsupported {
+                    file: file.path().into(),
+                    offset: 0,
+                    what: refused.to_string().into(),
+                };
+                if before != to {
+                    then.push((converter(before, to).map_err(refused)?, to));
+                }
+                before = to;
+            }
+            return Ok(Some(Way { place, from, then }));
+        }
+        match table.schema.columns.get(at).and_then(|column| column.replaces) {
+            Some(before) if before < at => at = before,
+            _ => return Ok(None),
+        }
+    }
+}
+
+fn convert(
+    path: &str,
+    table: &mut Table,
+    index: usize,
+    (chunk, rows): (&Chunk, usize),
+    (from, to, converter): (ColumnType, ColumnType, &Converter),
+) -> Result<Chunk> {
+    if let Some(new) = converter.convert_all(chunk) {
+        return Ok(new);
+    }
+    let mut new = Chunk::new(to);
+    new.reserve(rows);
+    let mut scratch = Vec::new();
+    let is_symbol = to.is_symbol();
+    for row in 0..rows {
+        scratch.clear();
+        let value = converter.convert(source(chunk, row, from, None), &mut scratch);
+        let value = value.map_err(|error| Error::Unsupported {
+            file: path.into(),
+            offset: 0,
+            what: error.to_string().into(),
+        })?;
+        let into = table.symbols.get_mut(index).and_then(Option::as_mut).filter(|_| is_symbol);
+        new.push(to, value, into);
+    }
+    Ok(new)
+}
+
+fn timed(table: &Table, mut block: Block) -> Block {
+    let times = block.timestamps(table.schema.timestamp);
+    let time = |word: Option<&[u8; 8]>| word.map_or(0, |word| i64::from_le_bytes(*word));
+    (block.min_ts, block.max_ts) = (time(times.first()), time(times.last()));
+    block
+}
+
+/// Timestamps don't decrease and belong into the partition: all that follows relies on it.
+fn check_times(path: &str, table: &Table, blocks: &[Block], floor: i64) -> Result<()> {
+    let (end, mut last) = (table.calendar().ceiling(floor), floor);
+    for block in blocks {
+        let times = block.timestamps(table.schema.timestamp);
+        if times.len() != block.rows {
+            return Err(Error::damaged(path, 0, "a designated timestamp in each row", times.len()));
+        }
+        for word in times {
+            let ts = i64::from_le_bytes(*word);
+            if ts < last || ts >= end {
+                let expected = format_args!("timestamps that don't decrease, from {floor} to below {end}");
+                return Err(Error::damaged(path, 0, expected, format_args!("{ts} after {last}")));
+            }
+            last = ts;
+        }
+    }
+    Ok(())
+}
+
+/// The partition with rows that came later merged into it as a commit of them would be: by timestamp, upsert keys
+/// respected.
+pub(super) fn merged(table: &Table, under: Partition, late: &Partition) -> Partition {
+    if late.rows == 0 {
+        return under;
+    }
+    let floor = under.floor;
+    let mut work = Table::new(table.name.clone(), table.dir.clone(), (*table.schema).clone());
+    Arc::make_mut(&mut work.schema).ttl = 0;
+    work.symbols.clone_from(&table.symbols);
+    work.seq_txn = table.seq_txn;
+    if under.rows > 0 {
+        work.partitions.insert(floor, Arc::new(under));
+    }
+    let commit = commit_of(table, late);
+    apply_commits(&mut work, std::slice::from_ref(&commit));
+    work.partitions.remove(&floor).map(Arc::unwrap_or_clone).unwrap_or_default()
+}
+
+/// The rows of a partition as a transaction brings them.
+fn commit_of(table: &Table, late: &Partition) -> Commit {
+    let mut symbols = Vec::new();
+    let mut columns = Vec::new();
+    for (index, column) in table.schema.columns.iter().enumerate() {
+        if column.dropped {
+            columns.push(None);
+            continue;
+        }
+        let mut whole = Chunk::new(column.ty);
+        whole.reserve(late.rows);
+        for block in &late.blocks {
+            append_rows(&mut whole, column.ty, block.chunk(index).map(|chunk| &**chunk), 0, block.rows);
+        }
+        if column.ty.is_symbol() {
+            // The keys are the table's.
+            let clean = table.dictionary(index).map_or(0, |symbols| symbols.len() as u32);
+            symbols.push(SymbolDiff { column: index, has_null: true, clean, entries: Vec::new() });
+        }
+        columns.push(Some(if index == table.schema.timestamp {
+            WalColumn::Designated(designated(&whole))
+        } else {
+            wal_column(column.ty, whole)
+        }));
+    }
+    Commit {
+        seq_txn: table.seq_txn,
+        commit_ts: i64::MAX,
+        rows: late.rows,
+        min_ts: late.min_ts(),
+        max_ts: late.max_ts(),
+        out_of_order: false,
+        replace: None,
+        mat_view: None,
+        symbols,
+        columns,
+    }
+}
+
+fn designated(times: &Chunk) -> Bytes {
+    let Chunk::Fixed { values, .. } = times else { return Bytes::new() };
+    let words = values.as_chunks::<8>().0.iter().zip(0u64..);
+    words.flat_map(|(word, row)| [*word, row.to_le_bytes()]).flatten().collect()
+}
+
+fn wal_column(ty: ColumnType, chunk: Chunk) -> WalColumn {
+    let (aux, data): (Vec<u8>, Vec<u8>) = match chunk {
+        Chunk::Fixed { values, .. } => return WalColumn::Fixed { ty, values: values.into() },
+        Chunk::Prefixed { aux, data } => {
+            (aux.iter().flat_map(|offset| offset.to_le_bytes()).collect(), data)
+        }
+        Chunk::Varchar { aux, data } | Chunk::Array { aux, data } => (aux.as_flattened().to_vec(), data),
+    };
+    WalColumn::Var { ty, aux: aux.into(), data: data.into(), base: 0 }
+}
