@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import random
 import shutil
 import signal
@@ -29,7 +30,8 @@ FIRST, DAYS, ROWS = datetime(2026, 3, 1), 12, 4000
 # How each instance goes about it: check interval, workers.
 SCHEDULES = {"a": ("500ms", 2), "b": ("3s", 1), "c": ("1s", 0)}
 KILLS = 5
-TABLES = ["trades", "ticks"]
+DEDUP = {"trades": "", "ticks": "DEDUP UPSERT KEYS(ts, sym)"}
+TABLES = list(DEDUP)
 COLUMNS = "ts TIMESTAMP, sym SYMBOL, side SYMBOL INDEX, price DOUBLE, size LONG, note VARCHAR, old STRING, id UUID"
 
 
@@ -57,8 +59,9 @@ class Run:
 
     # -- what is asked ---------------------------------------------------------------------------
 
-    def command(self, *words: str) -> subprocess.CompletedProcess:
-        return subprocess.run([str(self.understudy), *words], capture_output=True, text=True, timeout=120)
+    def command(self, *words: str, bucket: bool = True) -> subprocess.CompletedProcess:
+        store = {"QDB_REPLICATION_OBJECT_STORE": self.store} if bucket else {}
+        return subprocess.run([str(self.understudy), *words], capture_output=True, text=True, timeout=120, env=os.environ | store)
 
     def policy(self, *words: str) -> None:
         done = self.command("policy", *words[:1], "--to", self.store, *words[1:])
@@ -118,10 +121,11 @@ class Run:
         dirs = [self.dir_of(table) for table in TABLES]
         nodes.wait_level(self.primary.db, dirs, {self.replicas[n]: self.work / n / "db" for n in names}, 60)
 
-    def equal(self, names: str, *more: str) -> None:
+    def equal(self, names: str, *tables: str) -> None:
         """`diff` finds each replica's rows to be the primary's."""
+        only = [word for table in tables for word in ("--table", table)]
         for name in names:
-            done = self.command("diff", str(self.primary.db), str(self.work / name / "db"), *more)
+            done = self.command("diff", str(self.primary.db), str(self.work / name / "db"), *only)
             assert done.returncode == 0, f"{name}: diff ended with {done.returncode}\n{done.stdout}{done.stderr}"
 
     # -- what happens ----------------------------------------------------------------------------
@@ -141,13 +145,13 @@ class Run:
         begun = time.monotonic()
         self.primary.start()
         for table in TABLES:
-            self.primary.query(f"CREATE TABLE {table} ({COLUMNS}) TIMESTAMP(ts) PARTITION BY DAY WAL")
+            self.primary.query(f"CREATE TABLE {table} ({COLUMNS}) TIMESTAMP(ts) PARTITION BY DAY WAL {DEDUP[table]}")
             self.insert(table, 0, DAYS, ROWS * DAYS)
         nodes.wait_founded(self.ship.start(), self.primary.db)
         for node in self.replicas.values():
             node.start()
         self.level("abc")
-        for phase in (self.differ, self.converge, self.late_rows, self.wishes, self.killed, self.drop):
+        for phase in (self.differ, self.converge, self.late_rows, self.wishes, self.killed, self.drop, self.remote, self.remote_changes):
             since = time.monotonic()
             phase()
             print(f"{phase.__name__}: {time.monotonic() - since:.1f} s", flush=True)
@@ -228,6 +232,41 @@ class Run:
         self.until("a says so", lambda: "not comparable with the primary's digest since 5 partitions" in self.replicas["a"].tail(100_000), 30)
         errors = [entry for name in "abc" for entry in self.journal(name) if entry["what"] == "error"]
         assert not errors, errors
+
+    def remote(self) -> None:
+        """Days go into the bucket, each once, and from there they are read."""
+        ticks = self.dir_of("ticks")
+        self.policy("set", "ticks", "TO PARQUET 1d, TO REMOTE 2d, DROP LOCAL 4d")
+        self.want = self.days(remote=range(DAYS - 5), parquet=range(DAYS - 5, DAYS - 2), native=range(DAYS - 2, DAYS))
+        self.until_forms("abc", ticks, self.want)
+        files = [path for path in (self.work / "bucket" / "blob").glob("*/*") if path.read_bytes()[:4] == b"PAR1"]
+        assert len(files) == DAYS - 3, files
+        self.equal("abc", "ticks")
+        done = self.command("diff", str(self.primary.db), str(self.work / "a" / "db"), "--table", "ticks", bucket=False)
+        said = done.stdout + done.stderr
+        assert done.returncode != 0 and "is in the bucket alone: no bucket is known" in said, said
+
+    def remote_changes(self) -> None:
+        """What is done to a table counts for its days in the bucket, too."""
+        ticks = self.dir_of("ticks")
+        for change in ("ADD COLUMN more INT", "RENAME COLUMN note TO remark", "DROP COLUMN old", "ALTER COLUMN size TYPE DOUBLE",
+                       "ALTER COLUMN side TYPE VARCHAR"):
+            self.primary.query(f"ALTER TABLE ticks {change}")
+        self.level("abc")
+        self.equal("abc", "ticks")
+        # Late rows, of which some take the place of others, and some are new.
+        day = f"{FIRST + timedelta(days=2):%Y-%m-%d}"
+        self.primary.query(f"INSERT INTO ticks (ts, sym, price, more) SELECT ts, sym, price + 1, 7 FROM ticks WHERE ts IN '{day}' LIMIT 100")
+        self.primary.query(f"INSERT INTO ticks (ts, sym, price, more) SELECT dateadd('u', 3, ts), 'new', price, 8 FROM ticks WHERE ts IN '{day}' LIMIT 50")
+        self.level("abc")
+        self.equal("abc", "ticks")
+        self.until_forms("abc", ticks, self.want)
+        self.equal("abc", "ticks")
+        self.primary.query(f"ALTER TABLE ticks DROP PARTITION LIST '{day}'")
+        self.level("abc")
+        del self.want[day]
+        self.until_forms("abc", ticks, self.want)
+        self.equal("abc", "ticks")
 
     def end(self) -> None:
         for node in [self.ship, *self.replicas.values()]:

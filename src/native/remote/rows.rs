@@ -10,9 +10,6 @@ use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The code of VARCHAR.
-const VARCHAR: i32 = 26;
-
 /// One object as a file.
 struct Object<'a> {
     path: &'a str,
@@ -52,7 +49,13 @@ struct Way {
 ///
 /// # Errors
 /// [`Error::Damaged`] for what is no such file.
-pub(super) fn rows_of(path: &str, bytes: Bytes, blob: &Blob, table: &mut Table, floor: i64) -> Result<Partition> {
+pub(super) fn rows_of(
+    path: &str,
+    bytes: Bytes,
+    blob: &Blob,
+    table: &mut Table,
+    floor: i64,
+) -> Result<Partition> {
     let object = Object { path, bytes };
     let file = ParquetFile::open(&object, path, object.bytes.len() as u64)?;
     if file.rows() != blob.rows {
@@ -102,16 +105,14 @@ fn way(table: &Table, file: &ParquetFile, index: usize) -> Result<Option<Way>> {
     let mut at = index;
     loop {
         let Some(ty) = ty_of(at) else { return Ok(None) };
-        chain.push(ty);
+        // The dictionary of a column that is gone is in the file alone.
+        chain.push(if at != index && ty.is_symbol() { ColumnType::VARCHAR } else { ty });
         // By its id alone: places are another file's.
         if let Some(place) = file.find(at, usize::MAX) {
-            chain.reverse();
-            let varchar = ColumnType::from_code(VARCHAR).unwrap_or(ty);
-            // The dictionary of a column that is gone is in the file alone.
-            let from = if at != index && ty.is_symbol() { varchar } else { ty };
             let mut then = Vec::new();
-            let mut before = from;
-            for &to in chain.iter().skip(1) {
+            let mut before = chain.last().copied().unwrap_or(ty);
+            let from = before;
+            for &to in chain.iter().rev().skip(1) {
                 let refused = |refused: crate::apply::convert::Refused| Error::Unsupported {
                     file: file.path().into(),
                     offset: 0,
@@ -253,9 +254,7 @@ fn designated(times: &Chunk) -> Bytes {
 fn wal_column(ty: ColumnType, chunk: Chunk) -> WalColumn {
     let (aux, data): (Vec<u8>, Vec<u8>) = match chunk {
         Chunk::Fixed { values, .. } => return WalColumn::Fixed { ty, values: values.into() },
-        Chunk::Prefixed { aux, data } => {
-            (aux.iter().flat_map(|offset| offset.to_le_bytes()).collect(), data)
-        }
+        Chunk::Prefixed { aux, data } => (aux.iter().flat_map(|offset| offset.to_le_bytes()).collect(), data),
         Chunk::Varchar { aux, data } | Chunk::Array { aux, data } => (aux.as_flattened().to_vec(), data),
     };
     WalColumn::Var { ty, aux: aux.into(), data: data.into(), base: 0 }

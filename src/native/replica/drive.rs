@@ -94,6 +94,8 @@ pub struct Replica {
     pub(super) said: Vec<String>,
     /// The same of what is in order.
     pub(super) noted: Vec<String>,
+    /// Steps that storage policies have taken since the process began.
+    pub(super) policy_steps: u64,
     /// The storage policies may be others than they were.
     policies: bool,
     stop: Arc<AtomicBool>,
@@ -159,7 +161,7 @@ impl Replica {
             commit_mode: options.commit_mode,
         };
         let done = sender.clone();
-        let jobs = Jobs::new(means, move |what| {
+        let jobs = Jobs::new(means.clone(), move |what| {
             // A replica that is gone wants to know nothing.
             let _ = done.send(Event::Done(what));
         });
@@ -174,7 +176,7 @@ impl Replica {
         for worker in tables.workers() {
             journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
         }
-        let mut enforcer = Enforcer::new(options.policy, tables.disk().clone(), sender.clone());
+        let mut enforcer = Enforcer::new(options.policy, means.clone(), sender.clone());
         tables.workers().iter().for_each(|worker| enforcer.found(&worker.token().dir));
         let begun_with = tables.workers().iter().map(|worker| tables.applied(&worker.token().dir)).sum();
         let mut replica = Self {
@@ -202,6 +204,7 @@ impl Replica {
             more: true,
             said: notices,
             noted: Vec::new(),
+            policy_steps: 0,
             policies: true,
             stop: Arc::default(),
             runtime: Some(runtime),
@@ -282,7 +285,8 @@ impl Replica {
 
     /// How it stands.
     pub fn report(&self) -> Report {
-        let tables = self.tables.report();
+        let mut tables = self.tables.report();
+        tables.iter_mut().for_each(|table| table.policy = self.enforcer.report(&table.directory));
         let going = tables.iter().filter(|table| table.error.is_none());
         let lag_txns = going.map(|table| table.transactions.saturating_sub(table.applied)).sum();
         let waiting: u64 = self.waiting.iter().map(|ready| ready.bytes).sum();

@@ -22,6 +22,11 @@ impl Replica {
         Ok(())
     }
 
+    /// Steps that storage policies have taken since the process began.
+    pub fn policy_steps(&self) -> u64 {
+        self.policy_steps
+    }
+
     /// A thread is done with a task.
     pub(super) fn policy_worked(&mut self, worked: Worked) {
         self.enforcer.worked(&mut self.tables, worked);
@@ -54,6 +59,7 @@ impl Replica {
             stored.into_iter().for_each(|note| self.journal.note(note));
         }
         for told in self.enforcer.told() {
+            self.policy_steps += 1;
             match told {
                 Told::Note(note) => self.journal.note(note),
                 Told::Warning(text) => self.said.push(text),

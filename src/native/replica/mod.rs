@@ -36,7 +36,7 @@ mod tables;
 
 pub use drive::{Replica, ReplicaOptions, Waker};
 pub use kept::Stopped;
-pub use policy::PolicyReport;
+pub use policy::{PolicyCounts, PolicyReport};
 pub use report::{Report, TableReport};
 
 use super::outcome::{Exit, Failure};

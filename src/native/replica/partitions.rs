@@ -97,6 +97,7 @@ impl Partitions {
             let old = old.next_if(|old| old.floor == floor);
             let form = match &found {
                 Found::Away(_) => PartitionForm::Remote,
+                Found::Gone => PartitionForm::Dropped,
                 Found::Here(parts) if is_parquet(&table, parts) => PartitionForm::Parquet,
                 Found::Here(_) if converting.is_some_and(|of| of.contains(&floor)) => {
                     PartitionForm::Converting
@@ -131,17 +132,20 @@ impl Partitions {
     }
 }
 
-/// A partition that is here, with its parts, or in the bucket alone.
+/// A partition that is here, with its parts, in the bucket alone, or no longer anywhere.
 enum Found {
     Here(Range<usize>),
     Away(Blob),
+    /// Dropped here by a policy, and nowhere else as far as is known: whoever was told before hears of it.
+    Gone,
 }
 
 /// All partitions, from the oldest.
 fn found(disk: &dyn Disk, table: &AppliedTable) -> BTreeMap<i64, Found> {
     // What can't be read is told as if there were none: the policies' own reading tells what is wrong.
     let forms = Forms::read(disk, &table.token.dir, table.applied.txn).unwrap_or_default();
-    let away = forms.away.into_iter().filter_map(|(floor, away)| Some((floor, Found::Away(away.under?))));
+    let away = forms.away.into_iter().filter(|(_, away)| away.is_partial());
+    let away = away.map(|(floor, away)| (floor, away.under.map_or(Found::Gone, Found::Away)));
     let mut found: BTreeMap<i64, Found> = away.collect();
     found.extend(table.partitions().into_iter().map(|(floor, parts)| (floor, Found::Here(parts))));
     found
@@ -151,6 +155,7 @@ impl Found {
     fn stamp(&self, table: &AppliedTable) -> u64 {
         match self {
             Self::Here(parts) => stamp(table.applied.partitions.get(parts.clone()).unwrap_or_default()),
+            Self::Gone => 0,
             Self::Away(blob) => blob.sum.0.iter().fold(0, |stamp, byte| stamp << 8 | u64::from(*byte)),
         }
     }
@@ -164,6 +169,7 @@ impl Found {
                 (rows, bytes(disk, table, parts.clone()).unwrap_or(0))
             }
             Self::Away(blob) => (blob.rows, blob.bytes),
+            Self::Gone => (0, 0),
         }
     }
 }

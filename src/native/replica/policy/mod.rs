@@ -22,14 +22,13 @@ pub(super) use work::Worked;
 
 use self::look::{Carried, Watched};
 use self::work::Hands;
+use super::bases::Means;
 use super::stream::Event as Heard;
 use super::tables::Tables;
 use crate::ledger::Note;
 use crate::native::cluster::now_us;
 use crate::native::store::{Converted, Disk};
-use crate::policy::{
-    Action, Event, Form, Machine, Outcome, PolicyStatus, Settings, StoragePolicy, Task, TaskKind,
-};
+use crate::policy::{Action, Event, Form, Machine, Outcome, Settings, StoragePolicy, Task, TaskKind};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -65,12 +64,15 @@ pub struct PolicyReport {
     pub last_error: Option<String>,
 }
 
-/// Counts since the process began, by kind of task.
+/// PolicyCounts since the process began, by kind of task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) done: u64,
-    pub(super) failed: u64,
-    pub(super) given_up: u64,
+pub struct PolicyCounts {
+    /// Done.
+    pub done: u64,
+    /// Failed, each try for itself.
+    pub failed: u64,
+    /// Given up.
+    pub given_up: u64,
 }
 
 /// Drives the machine.
@@ -93,15 +95,15 @@ pub(super) struct Enforcer {
     /// By directory and first timestamp.
     errors: BTreeMap<(String, i64), String>,
     given_up: BTreeSet<(String, i64)>,
-    counts: BTreeMap<TaskKind, Counts>,
+    counts: BTreeMap<TaskKind, PolicyCounts>,
 }
 
 impl Enforcer {
-    pub(super) fn new(settings: Settings, disk: Arc<dyn Disk>, sender: Sender<Heard>) -> Self {
+    pub(super) fn new(settings: Settings, means: Means, sender: Sender<Heard>) -> Self {
         Self {
             machine: Machine::new(settings, now_us()),
-            disk,
-            hands: Hands::new(settings.worker_count, sender),
+            disk: means.disk.clone(),
+            hands: Hands::new(settings.worker_count, means, sender),
             definitions: BTreeMap::new(),
             tables: BTreeMap::new(),
             due: BTreeMap::new(),
@@ -176,12 +178,6 @@ impl Enforcer {
         look.into_iter().chain(step).min()
     }
 
-    /// Whether there is nothing that it would do now.
-    pub(super) fn is_idle(&self) -> bool {
-        let due = self.machine.next_due().is_some_and(|due| due <= now_us());
-        !due && self.actions.is_empty() && self.running.is_empty() && self.due.is_empty()
-    }
-
     /// What is to be told since the last time.
     pub(super) fn told(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told)
@@ -206,8 +202,8 @@ impl Enforcer {
         away.map_or(0, |away| away.values().filter(|away| away.is_partial()).count())
     }
 
-    /// Counts by kind of task, and tasks that are running.
-    pub(super) fn counts(&self) -> (&BTreeMap<TaskKind, Counts>, usize) {
+    /// PolicyCounts by kind of task, and tasks that are running.
+    pub(super) fn counts(&self) -> (&BTreeMap<TaskKind, PolicyCounts>, usize) {
         (&self.counts, self.running.len())
     }
 
@@ -344,11 +340,5 @@ impl Enforcer {
 
     fn name(&self, dir: &str, floor: i64) -> String {
         self.tables.get(dir).map_or_else(|| floor.to_string(), |table| table.name(floor))
-    }
-
-    /// What becomes of a table's policy here.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked by tests"))]
-    pub(super) fn status(&self, dir: &str) -> PolicyStatus {
-        self.machine.status(dir)
     }
 }

@@ -1,10 +1,10 @@
 //! Tasks: what is done with the table itself, between two blocks of its log.
 
 use super::look::Here;
-use super::work::Made;
+use super::work::{Made, Source};
 use super::{Carried, Enforcer, Tables, Worked};
 use crate::native::cluster::now_us;
-use crate::native::store::{Committed, Converted, Dropped, FileTable};
+use crate::native::store::{Blob, Committed, Converted, Dropped, FileTable};
 use crate::policy::{Outcome, Task, TaskKind};
 use crate::wal::Result;
 
@@ -43,8 +43,7 @@ impl Enforcer {
                 self.ended_with(tables, &task, outcome);
             }
             TaskKind::RemoteUpload => {
-                let outcome = Outcome::Failed("TO REMOTE is not carried out yet".to_owned());
-                self.ended(&task, outcome);
+                self.begin_upload(tables, task, here);
             }
         }
     }
@@ -71,6 +70,10 @@ impl Enforcer {
                 self.ready.insert((task.table.clone(), task.floor), *converted);
                 self.ended(&task, Outcome::Done);
             }
+            Made::Uploaded(blob, covers) => {
+                let outcome = self.uploaded(tables, &task, (blob, covers));
+                self.ended_with(tables, &task, outcome);
+            }
         }
     }
 
@@ -87,6 +90,47 @@ impl Enforcer {
             None => NO_TABLE.to_owned(),
         };
         self.ended(&task, Outcome::Failed(failed));
+    }
+
+    fn begin_upload(&mut self, tables: &mut Tables, task: Task, here: Here) {
+        let away = self.tables.get(&task.table).and_then(|table| table.forms.away.get(&task.floor));
+        let under = away.and_then(|away| away.under);
+        let source = match under {
+            Some(under) => Ok(Source::Late(under)),
+            None if here.parquet => Ok(Source::Parquet),
+            None => self.native_source(tables, &task),
+        };
+        let begun = source.and_then(|source| {
+            let token = tables.token(&task.table).ok_or(NO_TABLE)?;
+            let with = (source, here.stamp);
+            self.hands.upload(task.clone(), token, with).map_err(|failure| failure.message)
+        });
+        if let Err(why) = begun {
+            self.ended(&task, Outcome::Failed(why));
+        }
+    }
+
+    fn native_source(&self, tables: &mut Tables, task: &Task) -> std::result::Result<Source, String> {
+        let options = self.hands.options();
+        let begin = |table: &mut FileTable| Ok(table.begin_conversion(task.floor, &options));
+        match tables.with_table(&task.table, begin) {
+            Some(Ok(Some(conversion))) => Ok(Source::Native(Box::new(conversion))),
+            Some(Ok(None)) => Err("it can't be converted as it is".to_owned()),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err(NO_TABLE.to_owned()),
+        }
+    }
+
+    /// Notes where in the bucket the partition is.
+    fn uploaded(&mut self, tables: &mut Tables, task: &Task, (blob, covers): (Blob, u64)) -> Outcome {
+        match self.present(tables, task) {
+            Some(here) if here.stamp == covers => self.publish(tables, task, |table| {
+                table.note_uploaded(task.floor, blob, covers)?;
+                Ok(Outcome::Done)
+            }),
+            // Another form of the same rows, or other rows: the file may be of use to nobody, and takes only room.
+            _ => Outcome::Stale,
+        }
     }
 
     fn commit(&mut self, tables: &mut Tables, task: &Task, here: Here, converted: Converted) -> Outcome {

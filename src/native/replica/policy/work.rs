@@ -1,10 +1,17 @@
 //! What takes long, on threads beside the one that applies.
 
+use super::super::bases::Means;
 use super::super::stream::Event;
 use crate::columnar::parquet::Options as ParquetOptions;
+use crate::columnar::parquet::ParquetForm;
 use crate::native::outcome::{Failure, Result};
-use crate::native::store::{Conversion, Converted};
+use crate::native::remote::{merged_file, upload};
+use crate::native::store::{Blob, Conversion, Converted, DiskReader, stamp};
 use crate::policy::Task;
+use crate::table::files::read::AppliedTable;
+use crate::table::files::{PARQUET_FILE, partition_dir};
+use crate::wal::{Files, TableToken};
+use bytes::Bytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Sender;
 
@@ -21,18 +28,31 @@ pub(in crate::native::replica) struct Worked {
 pub(super) enum Made {
     /// A Parquet file beside the table.
     File(Box<Converted>),
+    /// A file in the bucket, of what has this stamp here.
+    Uploaded(Blob, u64),
 }
 
 /// Threads for tasks; made when they are first needed.
 pub(super) struct Hands {
     threads: usize,
     pool: Option<rayon::ThreadPool>,
+    means: Means,
     sender: Sender<Event>,
 }
 
+/// What a partition's file in the bucket is made of.
+pub(super) enum Source {
+    /// Column files.
+    Native(Box<Conversion>),
+    /// The file that is here.
+    Parquet,
+    /// What came late, and a file in the bucket with the other rows.
+    Late(Blob),
+}
+
 impl Hands {
-    pub(super) fn new(workers: u32, sender: Sender<Event>) -> Self {
-        Self { threads: workers.max(1) as usize, pool: None, sender }
+    pub(super) fn new(workers: u32, means: Means, sender: Sender<Event>) -> Self {
+        Self { threads: workers.max(1) as usize, pool: None, means, sender }
     }
 
     /// How partitions are written as Parquet files.
@@ -45,6 +65,34 @@ impl Hands {
         self.spawn(task, move || {
             let converted = conversion.run(&|_| ()).map_err(|error| error.to_string())?;
             Ok(Made::File(Box::new(converted)))
+        })
+    }
+
+    /// Puts a partition's file into the bucket; `expected` is the stamp of what is here of it.
+    pub(super) fn upload(
+        &mut self,
+        task: Task,
+        token: TableToken,
+        (source, expected): (Source, u64),
+    ) -> Result<()> {
+        let (means, options, floor) = (self.means.clone(), self.options(), task.floor);
+        self.spawn(task, move || {
+            let Means { bucket, handle, disk, .. } = &means;
+            let (bytes, rows, columns) = match source {
+                Source::Native(conversion) => {
+                    let converted = conversion.run(&|_| ()).map_err(|error| error.to_string())?;
+                    let (rows, columns) = (converted.rows(), converted.structure_version());
+                    let bytes = converted.read(&**disk).map_err(|error| error.to_string());
+                    converted.discard(&**disk);
+                    (bytes?, rows, columns)
+                }
+                Source::Parquet => present_file(&means, &token, floor, expected)?,
+                Source::Late(under) => {
+                    let with = (&**disk, handle, bucket);
+                    merged_file(with, &token, floor, (under, expected), &options)?
+                }
+            };
+            upload(handle, bucket, bytes, rows, columns).map(|blob| Made::Uploaded(blob, expected))
         })
     }
 
@@ -75,4 +123,30 @@ impl Hands {
         };
         Ok(self.pool.insert(pool))
     }
+}
+
+/// The file of a partition in Parquet form, once all that is in it could be read.
+fn present_file(
+    means: &Means,
+    token: &TableToken,
+    floor: i64,
+    expected: u64,
+) -> std::result::Result<(Bytes, u64, i64), String> {
+    let files = DiskReader(&*means.disk);
+    let told = |error: crate::wal::Error| error.to_string();
+    let applied = AppliedTable::read(&files, token).map_err(told)?.with_form(&ParquetForm);
+    let parts = applied.partitions().into_iter().find(|(at, _)| *at == floor).map(|(_, parts)| parts);
+    let parts = parts.filter(|parts| stamp(&applied, parts.clone()) == expected);
+    let parts = parts.ok_or("the partition changed meanwhile")?;
+    let [part] = applied.applied.partitions.get(parts.clone()).unwrap_or_default() else {
+        return Err("the partition consists of several parts".to_owned());
+    };
+    let schema = &applied.schema;
+    let folder = partition_dir(schema.partition_by, schema.nanos(), part.ts, part.name_txn);
+    let path = format!("{}/{folder}/{PARQUET_FILE}", token.dir);
+    let len = u64::try_from(part.parquet_len).unwrap_or(0);
+    let bytes = files.read(&path, 0, len).map_err(told)?;
+    // What can't be read must not be the only copy.
+    applied.read_parts(&files, floor, parts).map_err(told)?;
+    Ok((bytes, part.rows, schema.version))
 }
