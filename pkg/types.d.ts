@@ -9,9 +9,10 @@
 export type Source =
   /**
    * An http(s) URL of a `db` directory behind any static server. The page also takes that of a cluster's bucket;
-   * `from` is the number in its log to begin at, or before.
+   * `from` is the number in its log to begin at, or before; `near` is a moment that is to be shown first: the number of
+   * the object that brought it, or its time.
    */
-  | { kind: "url"; url: string; from?: number }
+  | { kind: "url"; url: string; from?: number; near?: { op: number } | { us: number } }
   /** Files dropped or picked: path relative to the `db` directory -> file. */
   | { kind: "files"; name: string; files: Map<string, Blob> };
 
@@ -117,6 +118,7 @@ export declare const KIND: {
 /** One entry per transaction; entry i is seqTxn i + 1. */
 export interface Timeline {
   dir: string;
+  /** NaN where not known: of a bucket's table, before the copy that it begins with. */
   commitUs: Float64Array;
   kind: Uint8Array;
   /** Rows of data transactions; -1 where not known (purged or not fetched). */
@@ -163,7 +165,8 @@ export interface PartitionInfo {
 export interface Transaction {
   seqTxn: number;
   kind: keyof typeof KIND;
-  commitUs: number;
+  /** Null where not known: of a bucket's table, before the copy that it begins with. */
+  commitUs: number | null;
   /** One sentence in plain words. */
   summary: string;
   structureVersion: number;
@@ -287,6 +290,8 @@ export interface Instance {
   kind: string;
   /** In order of time. */
   entries: JournalEntry[];
+  /** What it did before this time was not all read yet; null where all was. */
+  since: number | null;
   /** What of its journal could not be read. */
   trouble: string | null;
 }
@@ -301,7 +306,7 @@ export type JournalEntry = { at_us: number } & (
   | { what: "digests"; tables: Record<string, [seqTxn: number, digest: string]> }
   | { what: "base"; table: string; seq_txn: number; why: string }
   | { what: "snapshot"; n: number }
-  | { what: "partitions"; table: string; partitions: string[] }
+  | { what: "partitions"; table: string; seq_txn: number; partitions: StoredPartition[] }
   | { what: "error"; table?: string; text: string }
   | { what: "recovered"; table?: string }
   | { what: "not_replicated"; tables: Record<string, string> }
@@ -309,6 +314,16 @@ export type JournalEntry = { at_us: number } & (
   | { what: "removed" }
   | { what: "unknown" }
 );
+
+/** How an instance stores a partition. What is 0, the form `native`, and a digest that is not known are left out. */
+export interface StoredPartition {
+  name: string;
+  rows?: number;
+  bytes?: number;
+  form?: "native" | "parquet" | "remote" | "dropped" | "unknown";
+  /** 32 hex digits. */
+  digest?: string;
+}
 
 /** A database directory opened for replay. Runs in the worker; every call is answered in order. */
 export declare class Replay {

@@ -49,6 +49,10 @@ function isMove(command: Command | Fact, from: State, to: State): boolean {
     case "table":
     case "tab":
     case "axis":
+    case "compare":
+    case "compareWith":
+    case "pin":
+    case "swap":
       return true;
     default:
       return false;

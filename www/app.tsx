@@ -2,16 +2,20 @@
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { bindAddress } from "./address.js";
+import { Comparison } from "./compare.js";
 import { detailOf } from "./engine/client.js";
 import type { Start } from "./main.js";
+import { bindJournals } from "./journals.js";
 import { bindLive } from "./live.js";
 import { size } from "./model/format.js";
 import { parseLink } from "./model/link.js";
 import { bindKeys, bindPlayback } from "./playback.js";
 import type { Condition } from "./model/shown.js";
+import { withNow } from "./model/state.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline/timeline.js";
 import { Transport } from "./timeline/transport.js";
+import { Compare } from "./views/compare/compare.js";
 import { Broken, Crashed } from "./views/broken.js";
 import { Dialogs } from "./views/dialogs.js";
 import { DropTarget } from "./views/drop.js";
@@ -29,7 +33,9 @@ export function mount(start: Start): void {
   bindAddress(stage);
   bindPlayback(stage);
   bindLive(stage);
+  bindJournals(stage);
   bindKeys(stage);
+  new Comparison(stage, start.another);
   const catchAll = (error: unknown) => stage.lately.push(`fault of the page: ${detailOf(error).message}`);
   addEventListener("error", (event) => catchAll(event.error ?? event.message));
   addEventListener("unhandledrejection", (event) => catchAll(event.reason));
@@ -69,6 +75,7 @@ function App() {
 
 function House() {
   const name = useSnapshot((s) => s.shown.table?.name ?? null);
+  const comparing = useSnapshot((s) => withNow(s.state) !== "off");
   useEffect(() => {
     document.title = name === null ? "Understudy" : `${name} · Understudy`;
   }, [name]);
@@ -83,7 +90,7 @@ function House() {
       <main class="scene">
         <Now />
         <div class="boards">
-          <Partitions />
+          {comparing ? <Compare /> : <Partitions />}
           <Tabs />
         </div>
       </main>

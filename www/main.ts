@@ -5,7 +5,7 @@
 import type { Overview, Progress } from "../pkg/types.js";
 import { detailOf, Engine } from "./engine/client.js";
 import type { Opening } from "./engine/source.js";
-import { memoryDefault, openingOf } from "./engine/source.js";
+import { memoryFor, near, openingOf } from "./engine/source.js";
 import { size } from "./model/format.js";
 import type { EngineError } from "./worker/protocol.js";
 
@@ -22,6 +22,8 @@ const PHASES: Record<Progress["phase"], string> = {
 /** What the start hands to the page. */
 export interface Start {
   engine: Engine;
+  /** Another one, for the other side of a comparison. */
+  another: () => Engine;
   opening: Opening;
   opened: { ok: Overview } | { failed: EngineError };
   show: (progress: Progress) => void;
@@ -30,13 +32,15 @@ export interface Start {
 void start();
 
 async function start(): Promise<void> {
-  const engine = new Engine(() => new Worker(new URL(__WORKER_FILE__, import.meta.url), { type: "module" }));
+  const another = () =>
+    new Engine(() => new Worker(new URL(__WORKER_FILE__, import.meta.url), { type: "module" }));
+  const engine = another();
   const app = loadApp();
   let opening: Opening;
   let opened: Start["opened"];
   try {
-    opening = openingOf(location.search, document.baseURI);
-    const memory = opening.memory ?? memoryDefault();
+    opening = near(openingOf(location.search, document.baseURI), location.hash);
+    const memory = memoryFor(opening);
     opened = await engine.call("open", [opening.source, { memory }], show).then(
       (ok) => ({ ok }),
       (error: unknown) => ({ failed: detailOf(error) }),
@@ -48,7 +52,7 @@ async function start(): Promise<void> {
     opened = { failed: { kind: "usage", message: detailOf(error).message } };
   }
   try {
-    (await app).mount({ engine, opening, opened, show });
+    (await app).mount({ engine, another, opening, opened, show });
   } catch (error) {
     say("The page could not be loaded: ", detailOf(error).message);
   }

@@ -4,19 +4,19 @@
  */
 import type { Overview, Progress, RowsText, TableInfo, Timeline } from "../pkg/types.js";
 import { detailOf, type Engine } from "./engine/client.js";
+import type { Comparison } from "./compare.js";
 import type { Opening } from "./engine/source.js";
-import { memoryDefault } from "./engine/source.js";
+import { memoryFor } from "./engine/source.js";
 import type { Command, Fact } from "./model/command.js";
 import { opsOf } from "./model/cluster/ops.js";
 import { historyOf } from "./model/history.js";
 import { type Condition, NOTHING, type RowsWindow, type Shown } from "./model/shown.js";
-import { isCovered, rowToShow } from "./model/rows.js";
+import { isCovered, rowsAround, rowToShow } from "./model/rows.js";
 import { reduce } from "./model/reduce.js";
-import type { State } from "./model/state.js";
-import { START, unreadTable } from "./model/state.js";
+import { Pump } from "./pump.js";
+import { START, type State, unreadTable } from "./model/state.js";
 import type { EngineError } from "./worker/protocol.js";
 
-const ROWS_AROUND = 6;
 const ACCOUNT_MS_MIN = 500;
 
 export class Stage {
@@ -25,15 +25,15 @@ export class Stage {
   condition: Condition = { is: "ready" };
   opening: Opening;
   readonly engine: Engine;
+  /** What drives the other side of a comparison. */
+  comparison: Comparison | null = null;
   /** The last commands, for a crash report. */
   readonly lately: string[] = [];
 
   #listeners = new Set<() => void>();
   #window: RowsWindow = { first: 0, count: 40 };
   #follow = true;
-  #pumping = false;
-  /** Something may have changed since the pump last looked. */
-  #wished = false;
+  readonly #calls = new Pump(async () => this.#isReady() && (await this.#advance()));
   #traps = 0;
   #accountedMs = -Infinity;
   /** The last rows asked for, so that an answer shorter than hoped for is not asked for again. */
@@ -101,6 +101,7 @@ export class Stage {
   /** Takes what the first paint's script, or `open`, has opened. */
   opened(overview: Overview): void {
     this.shown = NOTHING;
+    this.state = { ...this.state, pair: this.opening.second !== null };
     this.#unread.clear();
     this.#become({ is: "ready" });
     this.dispatch({ fact: "opened", overview });
@@ -112,9 +113,10 @@ export class Stage {
 
   /** Opens another source in place of this one. */
   async open(opening: Opening): Promise<boolean> {
+    if (opening.title !== this.opening.title) this.state = { ...this.state, with: null };
     this.opening = opening;
     this.#become({ is: "opening", title: opening.title, progress: null });
-    const memory = opening.memory ?? memoryDefault();
+    const memory = memoryFor(opening);
     const show = (progress: Progress) => this.#become({ is: "opening", title: opening.title, progress });
     try {
       this.opened(await this.engine.call("open", [opening.source, { memory }], show));
@@ -148,10 +150,10 @@ export class Stage {
     this.#become({ ...crashed, recovered: false });
     this.engine.restart();
     if (this.#traps > 1) return;
-    const memory = this.opening.memory ?? memoryDefault();
+    const memory = memoryFor(this.opening);
     try {
       const overview = await this.engine.call("open", [this.opening.source, { memory }]);
-      this.shown = NOTHING;
+      this.shown = { ...NOTHING, other: this.shown.other };
       this.state = reduce(this.state, { fact: "opened", overview });
       this.#become({ ...crashed, recovered: true });
     } catch {
@@ -178,24 +180,9 @@ export class Stage {
   }
 
   async #pump(): Promise<void> {
-    this.#wished = true;
-    if (this.#pumping || !this.#isReady()) return;
-    this.#pumping = true;
-    try {
-      while (this.#isReady() && this.#takeWish()) {
-        if (await this.#advance()) this.#wished = true;
-      }
-    } finally {
-      this.#pumping = false;
-    }
+    if (!this.#isReady() || !(await this.#calls.wish())) return;
     if (this.shown.busySince !== null) this.#show({ busySince: null });
     if (this.#isReady()) void this.#readAhead();
-  }
-
-  #takeWish(): boolean {
-    const wished = this.#wished;
-    this.#wished = false;
-    return wished;
   }
 
   /** Makes the one call that is needed most; false when there is none. */
@@ -213,7 +200,7 @@ export class Stage {
 
   /** Asks for what the bucket tells of the cluster; a trap is told elsewhere. */
   async readCluster(): Promise<boolean> {
-    this.#show({ cluster: await this.engine.call("cluster", []).catch(() => null) });
+    this.tell({ cluster: await this.engine.call("cluster", []).catch(() => null) });
     return true;
   }
 
@@ -275,15 +262,13 @@ export class Stage {
   }
 
   #rowsOf(dir: string, total: number): Promise<RowsText> {
-    const count = this.#window.count + 2 * ROWS_AROUND;
-    const first = Math.max(0, Math.min(this.#window.first - ROWS_AROUND, total - count));
-    return this.engine.call("rowsText", [dir, first, count]);
+    return this.engine.call("rowsText", [dir, ...rowsAround(this.#window, total)]);
   }
 
   /** Other tables' logs, one by one, while nothing else is to do and they are few. */
   async #readAhead(): Promise<void> {
     const next = unreadTable(this.state, this.#unread);
-    if (next && !this.#pumping && this.state.playing === 0) {
+    if (next && !this.#calls.running && this.state.playing === 0) {
       this.#unread.add(next.dir);
       try {
         this.#takeLog(await this.engine.call("timeline", [next.dir]));
@@ -303,6 +288,21 @@ export class Stage {
       (fetched) => this.#show({ fetched }),
       () => undefined,
     );
+  }
+
+  /** Takes what others have asked the engine for. */
+  tell(part: Partial<Pick<Shown, "cluster" | "other">>): void {
+    this.#show(part);
+  }
+
+  /** Lets `job` move tables about while nothing else asks; what is on show is sought again behind it. */
+  async borrow<T>(job: (engine: Engine) => Promise<T>): Promise<T> {
+    try {
+      return await this.#calls.exclusively(() => job(this.engine));
+    } finally {
+      this.#show({ asked: null });
+      void this.#pump();
+    }
   }
 
   #hasFailed(dir: string, txn: number | null): boolean {

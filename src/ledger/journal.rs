@@ -186,18 +186,6 @@ pub enum Note {
     Unknown,
 }
 
-/// A table's storage policy, as people are told of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyNote {
-    /// As between the parentheses of `STORAGE POLICY(...)`.
-    pub policy: String,
-    /// `A` active, `D` disabled.
-    pub status: String,
-    /// The table's TTL, which wins over the policy while there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<String>,
-}
-
 /// How an instance stores one partition of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredPartition {
@@ -253,6 +241,18 @@ impl PartitionForm {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+/// A table's storage policy, as people are told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyNote {
+    /// As between the parentheses of `STORAGE POLICY(...)`.
+    pub policy: String,
+    /// `A` active, `D` disabled.
+    pub status: String,
+    /// The table's TTL, which wins over the policy while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<String>,
 }
 
 impl JournalEntry {

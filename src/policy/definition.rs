@@ -178,9 +178,9 @@ impl Stages {
     pub(super) fn check_order(&self) -> Result<(), PolicyError> {
         let Some(drop) = self.drop_local else { return Ok(()) };
         for (name, stage) in [("TO PARQUET", self.to_parquet), ("TO REMOTE", self.to_remote)] {
-            let Some(stage) = stage.filter(|stage| !stage.ttl.surely_within(drop.ttl)) else { continue };
+            let Some(stage) = stage.filter(|stage| !stage.ttl.is_within(drop.ttl)) else { continue };
             let mixed = (stage.ttl.stored() > 0) != (drop.ttl.stored() > 0);
-            let hint = if mixed { " (a month counts as 28 to 31 days)" } else { "" };
+            let hint = if mixed { " (a month counts as 730 hours here)" } else { "" };
             let text = format!(
                 "{name} must not be later than DROP LOCAL: {} is longer than {}{hint}",
                 stage.ttl, drop.ttl

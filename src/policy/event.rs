@@ -217,8 +217,8 @@ pub enum Happening {
     Wished {
         /// Parquet, else native.
         parquet: bool,
-        /// False: it is the last partition, and stays as it is.
-        taken: bool,
+        /// It is the last partition, and stays as it is until there is a later one.
+        waits: bool,
     },
     /// A task waits for a worker.
     Queued {

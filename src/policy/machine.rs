@@ -40,13 +40,13 @@ const DROPPED_REMEMBERED: usize = 1_024;
 /// let mut kinds = Vec::new();
 /// while let Some(due) = machine.next_due().filter(|due| *due < 10 * DAY) {
 ///     now = now.max(due);
-///     for action in machine.advance(now) {
-///         if let Action::Run(task) = action {
-///             // Here a worker does the work.
-///             if machine.may_publish(now, task.id) {
-///                 kinds.push((task.floor / DAY, task.kind));
-///                 machine.handle(now, Event::Ended { task: task.id, outcome: Outcome::Done });
-///             }
+///     let mut actions = machine.advance(now);
+///     while let Some(action) = actions.pop() {
+///         let Action::Run(task) = action else { continue };
+///         // Here a worker does the work.
+///         if machine.may_publish(now, task.id) {
+///             kinds.push((task.floor / DAY, task.kind));
+///             actions.extend(machine.handle(now, Event::Ended { task: task.id, outcome: Outcome::Done }));
 ///         }
 ///     }
 /// }
@@ -233,18 +233,14 @@ impl Machine {
     }
 
     fn wished(&mut self, now: i64, dir: String, floor: i64, parquet: bool, out: &mut Vec<Action>) {
-        let active = self.settings.rules.active;
         let Some(table) = self.tables.get_mut(&dir) else { return };
-        let taken = !(active && table.is_last(floor));
+        let waits = table.is_last(floor);
         let Some(partition) = table.partitions.get_mut(&floor) else { return };
         // There is no such partition any more: what comes in its place was not meant.
         if partition.seen.form == Form::Dropped {
             return;
         }
-        record(out, now, &dir, Some(floor), Happening::Wished { parquet, taken });
-        if !taken {
-            return;
-        }
+        record(out, now, &dir, Some(floor), Happening::Wished { parquet, waits });
         table.wished = true;
         // What is native stays so, unless a task is about to change it.
         let to_do = parquet || partition.seen.form == Form::Parquet || partition.running.is_some();

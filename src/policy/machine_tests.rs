@@ -182,6 +182,12 @@ fn statements_convert_at_once_without_a_policy_and_without_workers_for_policies(
     ended(&mut machine, 10 * DAY, 1, Outcome::Done);
     assert_eq!(machine.partitions("t~1").next().unwrap().form, Form::Parquet);
     assert_eq!(tasks(&machine.handle(10 * DAY, wish(1, false))), [(1, TaskKind::NativeConversion, 2)]);
+    ended(&mut machine, 10 * DAY, 2, Outcome::Done);
+    // A later partition comes.
+    let parts = [1, 9, 10].map(|day| partition(day, 1)).to_vec();
+    machine.handle(10 * DAY, table(0, 10 * DAY, parts));
+    assert_eq!(machine.next_due(), Some(10 * DAY));
+    assert_eq!(tasks(&machine.advance(10 * DAY)), [(9, TaskKind::ParquetConversion, 3)]);
 }
 
 #[test]
@@ -199,6 +205,9 @@ fn says_when_the_next_step_is_due() {
     assert_eq!((why.form, why.next), (Form::Parquet, Some(next)));
     assert_eq!(machine.why(10 * DAY, "t~1", 9 * DAY).unwrap().because, Because::Active);
     assert_eq!(machine.why(10 * DAY, "t~1", 77), None);
+    let lines = machine.lines(10 * DAY, "t~1").unwrap();
+    // From the newest row on day 9.
+    assert_eq!((lines.to_parquet, lines.to_remote, lines.drop_local), (Some(7 * DAY), None, Some(-21 * DAY)));
 }
 
 #[test]
@@ -222,4 +231,40 @@ fn the_state_and_the_records_can_be_kept_as_text() {
             r#"{"at_us":864000000000,"table":"t~1","floor":86400000000,"policy":"started","task":0,"kind":"PARQUET_CONVERSION","version":1,"attempt":1}"#,
         ]
     );
+}
+
+#[test]
+fn after_a_restart_nothing_is_begun_before_time_is_let_pass() {
+    let mut kept = machine("DROP LOCAL 2d");
+    kept.advance(10 * DAY);
+    // What was kept does not know yet that the drop was done.
+    assert_eq!(tasks(&kept.handle(11 * DAY, Event::Restarted)), []);
+    assert_eq!(tasks(&kept.handle(11 * DAY, table(0, 9 * DAY, vec![partition(9, 1)]))), []);
+    assert_eq!(tasks(&kept.advance(11 * DAY)), []);
+}
+
+#[test]
+fn a_partition_that_comes_again_waits_until_its_old_task_has_ended() {
+    let mut machine = machine("TO PARQUET 2d");
+    assert_eq!(tasks(&machine.advance(10 * DAY)).len(), 1);
+    assert!(
+        machine
+            .handle(10 * DAY, table(0, 9 * DAY, vec![partition(9, 1)]))
+            .contains(&Action::Cancel { task: 0 })
+    );
+    machine.handle(10 * DAY, table(0, 9 * DAY, vec![partition(1, 2), partition(9, 1)]));
+    assert_eq!(tasks(&machine.advance(11 * DAY)), []);
+    ended(&mut machine, 11 * DAY, 0, Outcome::Cancelled);
+    assert_eq!(tasks(&machine.advance(12 * DAY)), [(1, TaskKind::ParquetConversion, 1)]);
+    assert_eq!(tasks(&machine.advance(13 * DAY)), [], "one at a time");
+}
+
+#[test]
+fn a_statement_about_a_dropped_partition_is_not_about_what_comes_in_its_place() {
+    let mut machine = machine("DROP LOCAL 2d");
+    run(&mut machine, 10 * DAY, 10 * DAY, &Outcome::Done);
+    machine.handle(10 * DAY, Event::Wish { table: "t~1".into(), floor: DAY, parquet: true });
+    machine.handle(10 * DAY, Event::Policy { table: "t~1".into(), policy: None });
+    machine.handle(10 * DAY, table(0, 9 * DAY, vec![partition(1, 2), partition(9, 1)]));
+    assert_eq!(run(&mut machine, 10 * DAY, 20 * DAY, &Outcome::Done), []);
 }

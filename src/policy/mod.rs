@@ -30,4 +30,4 @@ pub use parse::{PolicyStatement, parse_list, parse_statement};
 pub use rules::Rules;
 pub use settings::Settings;
 pub use ttl::Ttl;
-pub use why::{Because, Next, Why};
+pub use why::{Because, Lines, Next, Why};

@@ -416,10 +416,10 @@ mod tests {
                 "TO PARQUET must not be later than DROP LOCAL: 3 DAYS is longer than 2 DAYS",
             ),
             (
-                "drop local 1M, to remote 30d",
+                "drop local 1M, to remote 31d",
                 25,
-                "TO REMOTE must not be later than DROP LOCAL: 30 DAYS is longer than 1 MONTH \
-                 (a month counts as 28 to 31 days)",
+                "TO REMOTE must not be later than DROP LOCAL: 31 DAYS is longer than 1 MONTH \
+                 (a month counts as 730 hours here)",
             ),
             ("to parquet 'x", 11, "a quote without its end"),
         ] {
@@ -475,5 +475,78 @@ mod tests {
             "Cannot set storage policy, please, remove TTL settings"
         );
         assert_eq!(refused("alter table \"😀\" set storage policy(to parquet 1d, drop remote 1d)").0, 51);
+    }
+
+    #[test]
+    fn no_text_makes_it_fail_otherwise() {
+        let words = [
+            "alter",
+            "create",
+            "table",
+            "materialized",
+            "view",
+            "t",
+            "'t",
+            "\"",
+            "set",
+            "drop",
+            "storage",
+            "policy",
+            "(",
+            ")",
+            ",",
+            ";",
+            "to",
+            "parquet",
+            "remote",
+            "local",
+            "3d",
+            "0",
+            "é",
+            "😀",
+            "1_",
+            "_1",
+            "9e9",
+            "1é",
+            "/*",
+            ".",
+            "99999999999999999999h",
+            "ttl",
+            "if",
+            "1 M",
+            "\n",
+        ];
+        // Words in any order.
+        let mut state = 1_u64;
+        for round in 0..40_000 {
+            let mut text = String::new();
+            for _ in 0..=round % 13 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text += words[(state >> 33) as usize % words.len()];
+                text += if state >> 62 == 0 { "" } else { " " };
+            }
+            let refused = [parse_statement(&text).err(), parse_list(&text).err()];
+            for error in refused.into_iter().flatten() {
+                assert!(error.position <= text.encode_utf16().count(), "{text}");
+                assert_eq!(error.pointed(&text).lines().count(), 2, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_policy_writes_reads_as_the_same() {
+        for list in [
+            "TO PARQUET 3 DAYS, TO REMOTE 36 HOURS, DROP LOCAL 1 MONTH",
+            "DROP LOCAL 2 YEARS",
+            "TO REMOTE 1 WEEK",
+        ] {
+            let facts = super::super::TableFacts {
+                partition_by: crate::wal::PartitionBy::Hour,
+                timestamp: true,
+                ttl: 0,
+            };
+            let policy = parse_list(list).unwrap().policy(&facts).unwrap();
+            assert_eq!(policy.list(), list);
+        }
     }
 }

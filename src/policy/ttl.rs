@@ -1,8 +1,11 @@
 //! How long after its end a partition enters a stage.
 
-use crate::table::{calendar::days, ttl_text};
+use crate::table::ttl_text;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// Hours of a month, where spans are compared.
+const MONTH_HOURS: i64 = 730;
 
 /// A span of whole hours or whole calendar months, never zero; as QuestDB stores a TTL.
 ///
@@ -48,31 +51,15 @@ impl Ttl {
         Some(Self::from_stored(sign * digits.parse::<i32>().ok()?))
     }
 
-    /// True if this span is over before the other one can be, whatever the months in between.
-    ///
-    /// A month counts as 28 to 31 days, twelve as 365 or 366, and so on.
-    pub(super) fn surely_within(self, other: Self) -> bool {
-        match (self.0 > 0, other.0 > 0) {
-            (true, true) => self.0 <= other.0,
-            (false, false) => self.0 >= other.0,
-            _ => self.hours().1 <= other.hours().0,
-        }
+    /// Whether this span is at most as long as the other one. A month counts as 730 hours, the twelfth of a year of 365
+    /// days: `30d` is within `1M`, `1M` is not within `30d`.
+    pub(super) fn is_within(self, other: Self) -> bool {
+        self.hours() <= other.hours()
     }
 
-    /// The fewest and the most hours that this can be.
-    fn hours(self) -> (i64, i64) {
-        if self.0 > 0 {
-            return (self.0.into(), self.0.into());
-        }
-        let months = i64::from(self.0.unsigned_abs());
-        // The calendar repeats every 400 years.
-        let (cycles, rest) = (months / 4_800, months % 4_800);
-        let day = |month: i64| days(2_000 + month / 12, (month % 12) as u32 + 1, 1);
-        let lengths = || (0..4_800).map(|from| day(from + rest) - day(from));
-        let whole = cycles * 146_097;
-        let at_least = lengths().min().unwrap_or(0);
-        let at_most = lengths().max().unwrap_or(0);
-        ((whole + at_least) * 24, (whole + at_most) * 24)
+    fn hours(self) -> i64 {
+        let stored = i64::from(self.0);
+        if stored > 0 { stored } else { -stored * MONTH_HOURS }
     }
 }
 
@@ -128,13 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn hours_and_months_compare_by_the_shortest_and_the_longest_months() {
-        let within = |a: i32, b: i32| ttl(a).surely_within(ttl(b));
+    fn hours_and_months_compare_by_the_mean_month() {
+        let within = |a: i32, b: i32| ttl(a).is_within(ttl(b));
         assert!(within(24, 24) && !within(25, 24) && within(-1, -2) && !within(-13, -12));
-        assert!(within(28 * 24, -1) && !within(28 * 24 + 1, -1));
-        assert!(within(-1, 31 * 24) && !within(-1, 31 * 24 - 1));
-        assert!(within(365 * 24, -12) && within(-12, 366 * 24) && !within(-12, 365 * 24));
-        assert!(within(146_097 * 24, -4_800) && within(-4_800, 146_097 * 24));
+        assert!(within(30 * 24, -1) && !within(31 * 24, -1));
+        assert!(within(-1, 31 * 24) && !within(-1, 30 * 24));
+        assert!(within(365 * 24, -12) && within(-12, 365 * 24) && !within(366 * 24, -12));
         assert!(within(i32::MAX, -i32::MAX) && !within(-i32::MAX, i32::MAX));
     }
 }

@@ -1,7 +1,7 @@
 //! Why a partition is as it is, and when what comes next is due.
 
 use super::partition::{Partition, Step, Table};
-use super::{Form, Machine, PolicyStatus, Task, TaskKind};
+use super::{Form, Machine, PolicyStatus, Task, TaskKind, Ttl};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -14,6 +14,17 @@ pub struct Why {
     pub because: Because,
     /// What comes next, if anything.
     pub next: Option<Next>,
+}
+
+/// The stages of a table's policy as moments, in the table's unit: a partition that ends up to there is old enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// For TO PARQUET.
+    pub to_parquet: Option<i64>,
+    /// For TO REMOTE.
+    pub to_remote: Option<i64>,
+    /// For DROP LOCAL.
+    pub drop_local: Option<i64>,
 }
 
 /// What comes next for a partition.
@@ -105,6 +116,21 @@ impl Machine {
             Because::Settled
         };
         Some(Why { form, because, next })
+    }
+
+    /// Up to which moments partitions are old enough for the stages of the table's policy, whether or not it is in force.
+    ///
+    /// `None` without a policy or rows. The moments move with the clock and the newest timestamp.
+    pub fn lines(&self, now_us: i64, table: &str) -> Option<Lines> {
+        let table = self.tables.get(table)?;
+        let policy = table.policy?;
+        let reference = table.reference(now_us, &self.settings)?;
+        let line = |ttl: Option<Ttl>| ttl.map(|ttl| table.calendar().expiry_line(reference, ttl.stored()));
+        Some(Lines {
+            to_parquet: line(policy.to_parquet),
+            to_remote: line(policy.to_remote),
+            drop_local: line(policy.drop_local),
+        })
     }
 
     /// The stage that the partition will be old enough for next.

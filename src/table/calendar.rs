@@ -115,6 +115,23 @@ impl Calendar {
         self.at_day(day).saturating_add(ceiling.rem_euclid(self.per_day()))
     }
 
+    /// Partitions that end up to this moment have outlived `ttl` at `now`, later ones have not; saturating.
+    ///
+    /// Where the month so long ago lacks the day, the moment is the end of that month, and no part of it.
+    pub fn expiry_line(self, now: i64, ttl: i32) -> i64 {
+        if ttl >= 0 {
+            return now.saturating_sub(i64::from(ttl).saturating_mul(3600 * self.per_second));
+        }
+        let (year, month, dom) = civil(now.div_euclid(self.per_day()));
+        let months = i64::from(month) - 1 + i64::from(ttl);
+        let first = |months: i64| days(year + months.div_euclid(12), months.rem_euclid(12) as u32 + 1, 1);
+        let (day, next) = (first(months) + i64::from(dom) - 1, first(months + 1));
+        if day >= next {
+            return self.at_day(next);
+        }
+        self.at_day(day).saturating_add(now.rem_euclid(self.per_day()))
+    }
+
     /// Whole months between two moments, whichever is earlier: QuestDB counts so, and thereby expires
     /// partitions of the far future under a TTL in months.
     fn whole_months(self, from: i64, to: i64) -> i64 {
@@ -240,6 +257,9 @@ mod tests {
                     let at = calendar.expires_at(ceiling, ttl);
                     assert!(calendar.expired(ceiling, at, ttl), "{hours} {ttl}");
                     assert!(!calendar.expired(ceiling, at - 1, ttl), "{hours} {ttl}");
+                    let line = calendar.expiry_line(ceiling, ttl);
+                    assert!(calendar.expired(line - 1, ceiling, ttl), "{hours} {ttl}");
+                    assert!(!calendar.expired(line + 1, ceiling, ttl), "{hours} {ttl}");
                 }
             }
         }

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a native test writes files")]
 
+use crate::packed;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +10,7 @@ use understudy::ledger::*;
 use understudy::native::bucket::{self, Bucket};
 use understudy::native::store::{CommitMode, Disk, FileTable, RealDisk, Worker};
 use understudy::table::files::read::AppliedTable;
-use understudy::wal::{
-    Files, LogVersion, Noted, Piece, SequencerLog, TableKind, TableMeta, TableToken, ask_transaction,
-};
+use understudy::wal::{Files, Noted, Piece, TableKind, TableToken};
 
 /// A cluster's bucket with one writer.
 pub struct TestBucket {
@@ -143,7 +142,7 @@ impl TestBucket {
             let applied = AppliedTable::read(files, token).unwrap().applied;
             (applied.seq_txn, applied.rows)
         };
-        let mut base = Base::new(&of(token), seq_txn, rows);
+        let mut base = Base::new(&packed::of(token), seq_txn, rows);
         let mut bundles: Vec<Vec<(String, u64, Block)>> = vec![Vec::new(), Vec::new(), Vec::new()];
         for Piece { path, offset, bytes } in noted.pieces() {
             let path = path.strip_prefix(&format!("{}/", token.dir)).unwrap().to_owned();
@@ -167,54 +166,18 @@ impl TestBucket {
     }
 }
 
-/// A table's name in packs.
-pub fn of(token: &TableToken) -> Token {
-    Token { dir: token.dir.clone(), id: token.id, name: token.name.clone(), kind: token.kind }
-}
-
 pub fn entry(token: &TableToken, what: What) -> TableEntry {
-    TableEntry { token: of(token), what }
+    TableEntry { token: packed::of(token), what }
 }
 
 /// That a table was made.
 pub fn created(files: &dyn Files, token: &TableToken) -> TableEntry {
-    let dir = &token.dir;
-    let noted = Noted::new(files);
-    let _ = SequencerLog::open(&noted, dir).unwrap();
-    let _ = TableMeta::at_creation(&noted, dir).or_else(|_| TableMeta::applied(&noted, dir)).unwrap();
-    if token.kind == TableKind::MatView {
-        noted.read_all(&format!("{dir}/_mv"), 16 << 20).unwrap();
-    }
-    entry(token, What::Created { files: pieces(dir, noted.pieces()) })
+    entry(token, packed::created(files, token, packed::lz4))
 }
 
 /// Transactions of a table.
 pub fn run(files: &dyn Files, token: &TableToken, first: u64, last: u64) -> TableEntry {
-    let dir = &token.dir;
-    let log = SequencerLog::open(files, dir).unwrap();
-    let part_size = match log.version {
-        LogVersion::V1 => 0,
-        LogVersion::V2 { part_size } => part_size,
-    };
-    let noted = Noted::new(files);
-    for record in log.records(files, first..=last).unwrap() {
-        ask_transaction(&noted, dir, &record, &mut Default::default()).unwrap();
-    }
-    let record = |seq_txn| {
-        let (path, offset, len) = log.place(seq_txn);
-        files.read(&path, offset, len).unwrap()
-    };
-    let records = (first..=last).map(record).collect();
-    let files = pieces(dir, noted.pieces());
-    entry(token, What::Transactions(Run { first_seq_txn: first, part_size, records, files }))
-}
-
-fn pieces(dir: &str, pieces: Vec<Piece>) -> Vec<FilePiece> {
-    let piece = |piece: Piece| {
-        let path = piece.path.strip_prefix(&format!("{dir}/")).expect("it is the table's").to_owned();
-        FilePiece { path, offset: piece.offset, block: Block::of(piece.bytes, Codec::Lz4).unwrap() }
-    };
-    pieces.into_iter().map(piece).collect()
+    entry(token, What::Transactions(packed::run(files, &token.dir, first, last, packed::lz4)))
 }
 
 /// A table's directory with the log applied up to a transaction.

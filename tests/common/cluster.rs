@@ -1,6 +1,7 @@
 //! Buckets made of recordings, as a shipper and two replicas would have left them: real transactions, in real objects.
 
 use crate::common::Recording;
+use crate::packed;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,10 +9,7 @@ use understudy::apply::backlog::BatchLimits;
 use understudy::ledger::*;
 use understudy::native::store::{CommitMode, Disk, DiskReader, RealDisk, Step, Worker};
 use understudy::replay::{History, Player};
-use understudy::wal::{
-    Files, LogVersion, Noted, Piece, Registry, SequencerLog, TableKind, TableMeta, TableToken,
-    ask_transaction,
-};
+use understudy::wal::{Files, Registry, TableKind, TableToken};
 
 /// Microseconds from a commit to its pack, and what each replica is behind that.
 const SHIPPED_AFTER_US: i64 = 40_000;
@@ -29,6 +27,8 @@ pub struct Plan {
     pub copied: Option<(&'static str, u64)>,
     /// Ends with a snapshot, and the packs before it are gone.
     pub cleaned: bool,
+    /// Takes a snapshot after this many packs, and keeps everything.
+    pub snapshot_after: usize,
 }
 
 /// A bucket in memory.
@@ -38,6 +38,7 @@ pub struct Bucket {
     /// Behind all that was written.
     pub point: Point,
     index: Vec<IndexEntry>,
+    snapshot: Option<u64>,
 }
 
 /// One transaction of one table.
@@ -71,15 +72,14 @@ impl Bucket {
             sources.iter().filter_map(|s| Some(s.history.records.first()?.commit_ts)).min().unwrap();
         let mut tables = Vec::new();
         for source in &mut sources {
-            let dir = &source.token.dir;
             let what = match plan.copied {
                 Some((name, seq_txn)) if name == source.token.name => {
                     source.from = seq_txn + 1;
                     bucket.copy_of(files, &source.token, seq_txn)
                 }
-                _ => What::Created { files: file_pieces(dir, definition(files, dir)) },
+                _ => packed::created(files, &source.token, compressed),
             };
-            tables.push(TableEntry { token: token_of(&source.token), what });
+            tables.push(TableEntry { token: packed::of(&source.token), what });
         }
         bucket.pack(Pack { tables, ..Pack::default() }, first_us);
         let txns = by_time(&sources);
@@ -94,6 +94,9 @@ impl Bucket {
             for txn in chunk {
                 applied.insert(sources[txn.table].token.dir.clone(), txn.seq_txn);
             }
+            if at + 1 == plan.snapshot_after {
+                bucket.snapshot(files, &sources, &applied);
+            }
         }
         let last_us = txns.last().unwrap().commit_us;
         bucket.journals(files, &sources, &txns, last_us);
@@ -107,7 +110,7 @@ impl Bucket {
     fn new() -> Self {
         let cluster = Cluster::new(ClusterId(0xc1), dir_of(1));
         let objects = BTreeMap::from([(Key::Cluster.to_string(), cluster.to_bytes().unwrap())]);
-        Self { objects, point: Point::start(&cluster), index: Vec::new() }
+        Self { objects, point: Point::start(&cluster), index: Vec::new(), snapshot: None }
     }
 
     /// Puts the next pack, with blobs for what is too long to stand in it.
@@ -178,7 +181,7 @@ impl Bucket {
             let Step::Applied(_) = worker.step(files, limits) else { panic!("{} stands still", token.dir) };
         }
         assert_eq!(applied(&reader), seq_txn);
-        let mut base = Base::new(&token_of(token), seq_txn, 0);
+        let mut base = Base::new(&packed::of(token), seq_txn, 0);
         let mut pieces = Vec::new();
         // With the log's files, which a reader must not take for the log.
         walk(&folder.path().join(&token.dir), "", &mut |path, content| {
@@ -197,18 +200,14 @@ impl Bucket {
 
     /// A snapshot of all tables as they are at the end, and all packs before it gone.
     fn clean(&mut self, files: &(dyn Files + Sync), sources: &[Source]) {
-        let parts = sources
+        let ends = sources
             .iter()
             .filter(|source| source.token.kind != TableKind::View && source.history.dropped_at().is_none())
-            .map(|source| {
-                let (sum, bytes) = self.put_copy(files, &source.token, source.history.txn_count());
-                Part { name: source.token.dir.clone(), sum, bytes }
-            })
+            .map(|source| (source.token.dir.clone(), source.history.txn_count()))
             .collect();
-        let manifest = self.point.manifest(parts, None).unwrap();
-        let (n, cluster) = (manifest.n, manifest.cluster);
-        self.document(Key::Snapshot(n), &manifest);
-        self.document(Key::Clean(0), &Boundary::new(cluster, n + 1, n));
+        let n = self.snapshot(files, sources, &ends);
+        self.snapshot = None;
+        self.document(Key::Clean(0), &Boundary::new(self.point.cluster, n + 1, n));
         let seals: Vec<u64> = self.point.terms.iter().filter_map(|span| span.seal).collect();
         for (number, entry) in self.index.iter().enumerate() {
             if !seals.contains(&(number as u64)) {
@@ -218,11 +217,32 @@ impl Bucket {
         }
     }
 
+    /// A snapshot of these tables as of these transactions, behind what was put so far.
+    fn snapshot(
+        &mut self,
+        files: &(dyn Files + Sync),
+        sources: &[Source],
+        applied: &BTreeMap<String, u64>,
+    ) -> u64 {
+        let mut parts = Vec::new();
+        for Source { token, .. } in sources {
+            if let Some(&seq_txn) = applied.get(&token.dir) {
+                let (sum, bytes) = self.put_copy(files, token, seq_txn);
+                parts.push(Part { name: token.dir.clone(), sum, bytes });
+            }
+        }
+        let manifest = self.point.manifest(parts, None).unwrap();
+        self.document(Key::Snapshot(manifest.n), &manifest);
+        self.snapshot = Some(manifest.n);
+        manifest.n
+    }
+
     fn hints(&mut self) {
         let cluster = self.point.cluster;
         for (k, objects) in self.index.clone().chunks(INDEX_NUMBERS as usize).enumerate() {
             let (k, objects) = (k as u64, objects.to_vec());
-            let block = IndexBlock { format: 1, cluster, k, objects, snapshot: None };
+            let snapshot = self.snapshot.filter(|n| n / INDEX_NUMBERS == k);
+            let block = IndexBlock { format: 1, cluster, k, objects, snapshot };
             self.document(Key::Index(k), &block);
         }
         let last = self.point.last().unwrap();
@@ -275,10 +295,6 @@ fn dir_of(term: u64) -> Dir {
     Dir { term: Term(term), writer: WriterId(0x77 + u128::from(term)) }
 }
 
-fn token_of(token: &TableToken) -> Token {
-    Token { dir: token.dir.clone(), id: token.id, name: token.name.clone(), kind: token.kind }
-}
-
 fn by_time(sources: &[Source]) -> Vec<Txn> {
     let mut txns: Vec<Txn> = Vec::new();
     for (table, source) in sources.iter().enumerate() {
@@ -302,44 +318,15 @@ fn entries(files: &(dyn Files + Sync), sources: &[Source], chunk: &[Txn]) -> Vec
     let entry = |(table, (first, last)): (usize, (u64, u64))| {
         let source = &sources[table];
         TableEntry {
-            token: token_of(&source.token),
+            token: packed::of(&source.token),
             what: What::Transactions(run(files, &source.token.dir, first, last)),
         }
     };
     runs.into_iter().map(entry).collect()
 }
 
-fn definition(files: &(dyn Files + Sync), dir: &str) -> Vec<Piece> {
-    let noted = Noted::new(files);
-    SequencerLog::open(&noted, dir).unwrap();
-    let _ = TableMeta::at_creation(&noted, dir).or_else(|_| TableMeta::applied(&noted, dir)).unwrap();
-    noted.pieces()
-}
-
 pub fn run(files: &(dyn Files + Sync), dir: &str, first: u64, last: u64) -> Run {
-    let log = SequencerLog::open(files, dir).unwrap();
-    let part_size = match log.version {
-        LogVersion::V1 => 0,
-        LogVersion::V2 { part_size } => part_size,
-    };
-    let noted = Noted::new(files);
-    for record in log.records(files, first..=last).unwrap() {
-        ask_transaction(&noted, dir, &record, &mut Default::default()).unwrap();
-    }
-    let record = |seq_txn| {
-        let (path, offset, len) = log.place(seq_txn);
-        files.read(&path, offset, len).unwrap()
-    };
-    let records = (first..=last).map(record).collect();
-    Run { first_seq_txn: first, part_size, records, files: file_pieces(dir, noted.pieces()) }
-}
-
-fn file_pieces(dir: &str, pieces: Vec<Piece>) -> Vec<FilePiece> {
-    let piece = |piece: Piece| {
-        let path = piece.path.strip_prefix(&format!("{dir}/")).expect("it is the table's").to_owned();
-        FilePiece { path, offset: piece.offset, block: compressed(piece.bytes) }
-    };
-    pieces.into_iter().map(piece).collect()
+    packed::run(files, dir, first, last, compressed)
 }
 
 /// By zstd, as a shipper does, where that makes it shorter.

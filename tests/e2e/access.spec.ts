@@ -37,6 +37,10 @@ for (const theme of ["light", "dark"] as const) {
     await page.getByRole("button", { name: /time$/i }).click();
     await page.keyboard.press("w");
     expect(await serious(page), "partitions as a table, zoomed").toEqual([]);
+    await page.keyboard.press("c");
+    await page.keyboard.press("ArrowRight");
+    await expect(page.locator(".pairs")).toBeVisible();
+    expect(await serious(page), "comparing").toEqual([]);
     for (const key of ["?", "/"]) {
       await page.keyboard.press(key);
       await expect(page.getByRole("dialog")).toBeVisible();

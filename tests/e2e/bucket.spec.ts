@@ -40,63 +40,6 @@ test("a bucket of static files replays to the rows of the native engine", async 
   await server.close();
 });
 
-test("a lane for each instance: what it lacks at a moment, and that all converge", async ({ page, home }) => {
-  const server = await startStatic(join(BUCKETS, "plain"));
-  const [, , end] = expectedOf("trades");
-  const at = (txn: number) =>
-    open(page, `${home}?src=${encodeURIComponent(server.url)}#table=trades&t=txn:${txn}&tab=cluster`);
-  await at(Math.floor((end?.last ?? 0) / 2));
-  const lanes = page.locator(".lanes tbody tr");
-  await expect(lanes).toHaveCount(3);
-  await expect(lanes.nth(0)).toContainText("primary");
-  await expect(lanes.nth(2)).toContainText("far");
-  await at(end?.last ?? 0);
-  // The far one has not come to the end.
-  await expect(page.locator(".head .verdict")).toContainText("behind");
-  await expect(lanes.nth(1)).toContainText("0 txns");
-  await expect(lanes.nth(2).locator(".cell-behind").first()).toBeVisible();
-  await expect(page.locator(".cluster")).toContainText("Terms");
-  await page.locator(".operations .linklike").first().click();
-  await settled(page);
-  await page.getByRole("button", { name: "Store operation" }).click();
-  await expect(page).toHaveURL(/axis=op/);
-  await server.close();
-});
-
-test("digests that differ at one transaction are told", async ({ page, home }) => {
-  const dir = mkdtempSync(join(tmpdir(), "understudy-bucket-"));
-  cpSync(join(BUCKETS, "plain"), dir, { recursive: true });
-  const path = join(dir, "nodes/0001/00000002.journal");
-  const [, , end] = expectedOf("trades");
-  const journal = readFileSync(path, "utf8");
-  expect(journal).toContain(end?.digest);
-  writeFileSync(path, journal.replace(end?.digest ?? "", "0".repeat(32)));
-  const server = await startStatic(dir);
-  await open(
-    page,
-    `${home}?src=${encodeURIComponent(server.url)}#table=trades&t=txn:${end?.last}&tab=cluster`,
-  );
-  await expect(page.locator(".head .verdict")).toContainText("1 table differs");
-  await expect(page.locator(".lanes tbody tr").nth(1).locator(".cell-differs")).toContainText("trades");
-  await server.close();
-  rmSync(dir, { recursive: true, force: true });
-});
-
-test("a table that begins with a copy, and a log that was cleaned", async ({ page, home }) => {
-  const copied = await startStatic(join(BUCKETS, "copied"));
-  const trades = expectedOf("trades").filter((e) => e.seqTxn > 500);
-  for (const { dir, seqTxn, digest } of trades) {
-    await open(page, `${home}?src=${encodeURIComponent(copied.url)}#table=${dir}&t=txn:${seqTxn}`);
-    expect(await page.evaluate(() => globalThis.understudy?.shown.table?.digest)).toBe(digest);
-  }
-  await copied.close();
-  const cleaned = await startStatic(join(BUCKETS, "cleaned"));
-  const end = trades[trades.length - 1];
-  await open(page, `${home}?src=${encodeURIComponent(cleaned.url)}#table=${end?.dir}&t=txn:${end?.last}`);
-  expect(await page.evaluate(() => globalThis.understudy?.shown.table?.digest)).toBe(end?.digest);
-  await cleaned.close();
-});
-
 test("a small memory asks again for what it let go", async ({ page, home }) => {
   const server = await startStatic(join(BUCKETS, "plain"));
   const [early, , end] = expectedOf("quotes");

@@ -11,6 +11,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/packed.rs"]
+mod packed;
 #[path = "../common/bucket.rs"]
 mod test_bucket;
 

@@ -362,3 +362,132 @@ fn how_an_instance_is_takes_few_requests_however_long_its_journal_is() {
         assert!(found <= 14, "{found} objects were read");
     });
 }
+
+/// A log of so many packs, with snapshots of no tables after some of them, the last of which `head.json` names.
+async fn log_with_snapshots(bucket: &Bucket, packs: usize, snapshots: &[u64]) -> Cluster {
+    let (cluster, _) = found(bucket).await.unwrap();
+    let writer = PackWriter::start(bucket.clone(), Point::start(&cluster), 4, None);
+    for text in texts("a", packs) {
+        let n = writer.put(pack(&text)).await.unwrap();
+        if snapshots.contains(&n) {
+            writer.acknowledged().wait_for(|acknowledged| *acknowledged > n).await.unwrap();
+            snapshot(bucket, &writer.point(), Vec::new()).await;
+        }
+    }
+    writer.acknowledged().wait_for(|acknowledged| *acknowledged >= packs as u64).await.unwrap();
+    cluster
+}
+
+async fn snapshot(bucket: &Bucket, point: &Point, parts: Vec<Part>) {
+    let manifest = point.manifest(parts, None).unwrap();
+    let put =
+        bucket.put_if_absent(&Key::Snapshot(manifest.n).to_string(), manifest.to_bytes().unwrap()).await;
+    assert!(matches!(put, bucket::PutAnswer::Stored), "{put:?}");
+    let Place { dir, n } = point.last().unwrap();
+    let hint =
+        HeadHint { format: 1, cluster: point.cluster, directory: dir, n, boundary: None, snapshot: Some(n) };
+    bucket.put(&Key::Head.to_string(), hint.to_bytes().unwrap()).await.unwrap();
+}
+
+const ALL_THAT_CAN_GO: Retention =
+    Retention { age: Duration::ZERO, snapshots: 1, before: None, gone_after: Duration::from_secs(3600) };
+
+async fn why_not(bucket: &Bucket, cluster: &Cluster, retention: Retention) -> String {
+    match plan_cleaning(bucket, cluster, retention).await.unwrap() {
+        Plan::Nothing(why) => why,
+        Plan::Clean(cleaning) => panic!("{cleaning:?}"),
+    }
+}
+
+async fn can_go(bucket: &Bucket, cluster: &Cluster, retention: Retention) -> Cleaning {
+    match plan_cleaning(bucket, cluster, retention).await.unwrap() {
+        Plan::Clean(cleaning) => *cleaning,
+        Plan::Nothing(why) => panic!("{why}"),
+    }
+}
+
+#[test]
+fn what_a_snapshot_stands_for_is_deleted_unless_somebody_needs_it() {
+    let root = tempfile::tempdir().unwrap();
+    let bucket = bucket(root.path());
+    run(async {
+        let cluster = log_with_snapshots(&bucket, 20, &[]).await;
+        assert!(why_not(&bucket, &cluster, ALL_THAT_CAN_GO).await.contains("no snapshot"));
+        let (_, end) = read(&bucket).await;
+        assert_eq!(end.next.n, 20);
+        // One whose parts are not all there is as good as none.
+        let part = Part { name: "t~1".into(), sum: Sum::of(b"not there"), bytes: 9 };
+        snapshot(&bucket, &end, vec![part]).await;
+        let broken = plan_cleaning(&bucket, &cluster, ALL_THAT_CAN_GO).await.unwrap_err();
+        assert!(broken.message.contains("is not in the bucket"), "{broken:?}");
+        std::fs::remove_file(root.path().join(Key::Snapshot(19).to_string())).unwrap();
+        snapshot(&bucket, &end, Vec::new()).await;
+        let old = Retention { age: Duration::from_secs(600), ..ALL_THAT_CAN_GO };
+        assert!(why_not(&bucket, &cluster, old).await.contains("old enough"));
+        let before = Retention { before: Some(19), ..ALL_THAT_CAN_GO };
+        assert!(why_not(&bucket, &cluster, before).await.contains("before number 19"));
+        // A replica that is behind holds it back, until it is gone.
+        register(&bucket, cluster.cluster, "a", "replica").await.unwrap();
+        journal_one(&bucket, cluster.cluster, vec![Note::Reached { n: 12, bytes: 0 }]).await;
+        let why = why_not(&bucket, &cluster, ALL_THAT_CAN_GO).await;
+        assert!(why.contains("a has not received number 13"), "{why}");
+        let gone = Retention { gone_after: Duration::ZERO, ..ALL_THAT_CAN_GO };
+        assert_eq!(can_go(&bucket, &cluster, gone).await.packs, 20);
+        journal_one(&bucket, cluster.cluster, vec![Note::Reached { n: 19, bytes: 0 }]).await;
+        let cleaning = can_go(&bucket, &cluster, ALL_THAT_CAN_GO).await;
+        assert_eq!((cleaning.from, cleaning.to, cleaning.packs, cleaning.snapshot()), (0, 20, 20, 19));
+        let place = |n| root.path().join(Place { dir: cluster.directory, n }.to_string());
+        let sizes: u64 = (0..20).map(|n| place(n).metadata().unwrap().len()).sum();
+        assert_eq!(cleaning.bytes, sizes);
+        // Interrupted: the boundary is raised and some are gone. The next round takes up the rest.
+        let held = std::fs::read(place(19)).unwrap();
+        let mut gone = 0;
+        clean(&bucket, &cleaning, || gone += 1).await.unwrap();
+        assert_eq!(gone, 20);
+        assert!((0..20).all(|n| !place(n).exists()));
+        std::fs::write(place(19), held).unwrap();
+        let rest = can_go(&bucket, &cluster, ALL_THAT_CAN_GO).await;
+        assert_eq!((rest.to, rest.packs), (20, 1));
+        clean(&bucket, &rest, || {}).await.unwrap();
+        assert!(!place(19).exists() && !root.path().join(Key::Clean(1).to_string()).exists());
+        assert!(why_not(&bucket, &cluster, ALL_THAT_CAN_GO).await.contains("gone already"));
+        // Who begins at the start is sent to the snapshot.
+        let options = FollowOptions {
+            pace: Pace::steady(Duration::from_millis(5)),
+            ahead_bytes: 1 << 20,
+            trusted: Vec::new(),
+        };
+        let mut follower = Follower::start(bucket.clone(), Reader::of(&cluster), options);
+        let Followed::Load(manifest) = follower.next().await else { panic!("a snapshot") };
+        assert_eq!(manifest.n, 19);
+    });
+}
+
+#[test]
+fn so_many_snapshots_stay() {
+    let root = tempfile::tempdir().unwrap();
+    let bucket = bucket(root.path());
+    run(async {
+        let cluster = log_with_snapshots(&bucket, 300, &[9, 290]).await;
+        let entry =
+            IndexEntry { directory: cluster.directory, committed_us: 0, bytes: 100, tables: Vec::new() };
+        let block = IndexBlock {
+            format: 1,
+            cluster: cluster.cluster,
+            k: 0,
+            objects: vec![entry; 256],
+            snapshot: Some(9),
+        };
+        let put = bucket.put_if_absent(&Key::Index(0).to_string(), block.to_bytes().unwrap()).await;
+        assert!(matches!(put, bucket::PutAnswer::Stored), "{put:?}");
+        let newest = can_go(&bucket, &cluster, ALL_THAT_CAN_GO).await;
+        assert_eq!((newest.to, newest.packs), (291, 291));
+        let two = Retention { snapshots: 2, ..ALL_THAT_CAN_GO };
+        let cleaning = can_go(&bucket, &cluster, two).await;
+        assert_eq!((cleaning.to, cleaning.packs, cleaning.bytes), (10, 10, 1000));
+        let three = Retention { snapshots: 3, ..ALL_THAT_CAN_GO };
+        assert!(why_not(&bucket, &cluster, three).await.contains("2 snapshots, and 3 shall stay"));
+        let before = Retention { before: Some(290), ..ALL_THAT_CAN_GO };
+        assert_eq!(can_go(&bucket, &cluster, before).await.to, 10);
+    });
+}

@@ -1,13 +1,12 @@
 //! Recordings sent as packs: what a replica lays out of them replays as the recording itself.
 
 use crate::common::recordings;
+use crate::packed;
 use crate::wal_pieces::compare;
 use std::collections::BTreeMap;
 use understudy::ledger::*;
 use understudy::replay::History;
-use understudy::wal::{
-    Files, LogVersion, Noted, Piece, Registry, SequencerLog, TableMeta, TableToken, ask_transaction,
-};
+use understudy::wal::{Files, Registry, SequencerLog, TableToken};
 
 #[test]
 fn every_recording_replays_from_packs() {
@@ -34,43 +33,15 @@ fn every_recording_replays_from_packs() {
 
 /// The packs of a table: its definition, then runs of transactions.
 fn packs(files: &dyn Files, token: &TableToken, size: u64) -> Vec<Pack> {
-    let dir = &token.dir;
-    let noted = Noted::new(files);
-    let log = SequencerLog::open(&noted, dir).unwrap();
-    let _ = TableMeta::at_creation(&noted, dir).or_else(|_| TableMeta::applied(&noted, dir)).unwrap();
-    let mut packs = vec![What::Created { files: pieces(dir, noted.pieces()) }];
-    let (part_size, len) = match log.version {
-        LogVersion::V1 => (0, 28),
-        LogVersion::V2 { part_size } => (part_size, 60),
-    };
-    for first in (1..=log.max_txn).step_by(size as usize) {
-        let last = log.max_txn.min(first + size - 1);
-        let noted = Noted::new(files);
-        for record in log.records(files, first..=last).unwrap() {
-            ask_transaction(&noted, dir, &record, &mut Default::default()).unwrap();
-        }
-        let record = |seq_txn| {
-            let (path, offset, of) = log.place(seq_txn);
-            assert_eq!(of, len);
-            files.read(&path, offset, of).unwrap()
-        };
-        let records = (first..=last).map(record).collect();
-        let files = pieces(dir, noted.pieces());
-        packs.push(What::Transactions(Run { first_seq_txn: first, part_size, records, files }));
+    let mut whats = vec![packed::created(files, token, packed::lz4)];
+    let end = SequencerLog::open(files, &token.dir).unwrap().max_txn;
+    for first in (1..=end).step_by(size as usize) {
+        let last = end.min(first + size - 1);
+        whats.push(What::Transactions(packed::run(files, &token.dir, first, last, packed::lz4)));
     }
-    let token = Token { dir: dir.clone(), id: token.id, name: token.name.clone(), kind: token.kind };
-    packs
-        .into_iter()
-        .map(|what| Pack { tables: vec![TableEntry { token: token.clone(), what }], ..Pack::default() })
-        .collect()
-}
-
-fn pieces(dir: &str, pieces: Vec<Piece>) -> Vec<FilePiece> {
-    let piece = |piece: Piece| {
-        let path = piece.path.strip_prefix(&format!("{dir}/")).expect("it is the table's").to_owned();
-        FilePiece { path, offset: piece.offset, block: Block::of(piece.bytes, Codec::Lz4).unwrap() }
-    };
-    pieces.into_iter().map(piece).collect()
+    let token = packed::of(token);
+    let pack = |what| Pack { tables: vec![TableEntry { token: token.clone(), what }], ..Pack::default() };
+    whats.into_iter().map(pack).collect()
 }
 
 /// Through the bytes of an object, as over a bucket.

@@ -9,7 +9,8 @@ use understudy::ledger::*;
 use understudy::replay::{History, Player, tables};
 use understudy::wal::{self, Files, TableToken};
 
-const PLAIN: Plan = Plan { pack: 40, seal_after: usize::MAX, copied: None, cleaned: false };
+const PLAIN: Plan =
+    Plan { pack: 40, seal_after: usize::MAX, copied: None, cleaned: false, snapshot_after: 0 };
 
 #[test]
 fn every_recording_replays_from_a_watched_bucket() {
@@ -193,9 +194,11 @@ fn buckets_for_the_page() {
         ("plain", Plan { seal_after: 20, ..PLAIN }),
         ("copied", Plan { copied: Some(("trades", 500)), ..PLAIN }),
         ("cleaned", Plan { cleaned: true, ..PLAIN }),
+        ("snapshot", Plan { snapshot_after: 30, ..PLAIN }),
     ];
-    for (name, plan) in plans {
-        let bucket = Bucket::of(&recording, plan);
+    let altered = altered(&recording);
+    let buckets = plans.map(|(name, plan)| (name, Bucket::of(&recording, plan)));
+    for (name, bucket) in buckets.into_iter().chain([("altered", Bucket::of(&altered, PLAIN))]) {
         for (key, bytes) in &bucket.objects {
             let path = out.join(name).join(key);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -217,6 +220,38 @@ fn buckets_for_the_page() {
         }
     }
     std::fs::write(out.join("expected.json"), serde_json::to_vec(&expected).unwrap()).unwrap();
+    let differ = first_difference(&recording, &altered, "trades");
+    std::fs::write(out.join("altered.json"), serde_json::to_vec(&differ).unwrap()).unwrap();
+}
+
+/// The same history but for one price.
+fn altered(recording: &Recording) -> Recording {
+    let mut altered = recording.clone();
+    let path = "trades~7/wal2/1/price.d";
+    let len = recording.files.len(path).unwrap();
+    let mut prices = recording.files.read(path, 0, len).unwrap().to_vec();
+    let at = prices.len() / 16 * 8;
+    prices[at..at + 8].copy_from_slice(&1.25f64.to_le_bytes());
+    altered.files.insert(path, prices);
+    altered
+}
+
+/// The first transaction after which a table of two histories differs.
+fn first_difference(one: &Recording, other: &Recording, name: &str) -> serde_json::Value {
+    let token = named(&one.files, name);
+    let at = |recording: &Recording, seq_txn| {
+        let mut player = Player::new(History::read(&recording.files, &token).unwrap()).unwrap();
+        player.seek(&recording.files, seq_txn).unwrap();
+        player.table().digest().to_string()
+    };
+    let last = History::read(&one.files, &token).unwrap().txn_count();
+    let (mut equal, mut differs) = (0, last);
+    assert_ne!(at(one, last), at(other, last));
+    while differs - equal > 1 {
+        let middle = equal.midpoint(differs);
+        *if at(one, middle) == at(other, middle) { &mut equal } else { &mut differs } = middle;
+    }
+    serde_json::json!({ "dir": token.dir, "first": differs, "last": last })
 }
 
 fn named(files: &dyn Files, name: &str) -> TableToken {

@@ -33,7 +33,11 @@ mod ledger_formats;
 mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
+#[path = "../common/packed.rs"]
+mod packed;
 mod parquet;
+#[cfg(feature = "native")]
+mod policies;
 mod policy_model;
 mod recordings;
 #[cfg(feature = "native")]

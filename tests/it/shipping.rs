@@ -81,6 +81,7 @@ impl Place {
             snapshot_interval: Duration::from_secs(3600),
             snapshot_bytes: 1 << 40,
             snapshot_now: false,
+            cleaning: None,
             digest_rate: 8 << 20,
             disk_limit: 1 << 30,
             on_fence: None,
@@ -235,7 +236,7 @@ fn what_a_log_does_not_tell_is_copied_from_the_applied_table() {
 }
 
 /// A recording with the applied tables' files.
-fn applied(path: &str) -> Recording {
+pub(crate) fn applied(path: &str) -> Recording {
     let path = format!("{}/tests/data/{path}.tar.gz", env!("CARGO_MANIFEST_DIR"));
     Recording::unpack(&fs::read(path).unwrap())
 }
@@ -264,7 +265,7 @@ fn a_snapshot_stands_for_the_log_before_it() {
     let (report, lines) = place.ship_with(options);
     let report = report.unwrap();
     assert!(report.stopped.is_empty(), "{report:?} {lines:?}");
-    run(async {
+    let n = run(async {
         let bucket = place.bucket();
         let head: HeadHint = get_document(&bucket, Key::Head).await.unwrap().unwrap();
         assert_eq!(head.n, report.next - 1);
@@ -284,6 +285,7 @@ fn a_snapshot_stands_for_the_log_before_it() {
                 get_blob(&bucket, bundle.sum).await.unwrap();
             }
         }
+        n
     });
     // A restart begins behind it: the packs before are not needed.
     for entry in fs::read_dir(place.root.path().join("bucket/log")).unwrap() {
@@ -292,6 +294,12 @@ fn a_snapshot_stands_for_the_log_before_it() {
     }
     let again = place.ship().unwrap();
     assert_eq!((again.progress.transactions, again.stopped.len()), (0, 0), "{again:?}");
+    // One that writes something goes on naming the snapshot.
+    let rebase = vec![place.tables()[0].dir.clone()];
+    let last = place.ship_with(Options { rebase, ..place.options() }).0.unwrap();
+    assert!(last.next > again.next + 1, "{last:?}");
+    let head: HeadHint = run(get_document(&place.bucket(), Key::Head)).unwrap().unwrap();
+    assert_eq!((head.n, head.snapshot), (last.next - 1, Some(n)));
 }
 
 #[test]

@@ -58,6 +58,11 @@ export class Engine {
     this.#port = this.#listen(this.#start());
   }
 
+  /** Ends the worker for good. */
+  close(): void {
+    this.#end({ kind: "usage", message: "closed" });
+  }
+
   #listen(port: Port): Port {
     port.onmessage = (event) => {
       if (port === this.#port) this.#take(event.data as Reply);
@@ -94,12 +99,16 @@ export class Engine {
 
   #die(error: EngineError): void {
     if (this.#dead) return;
+    this.#end(error);
+    this.onTrap?.(error);
+  }
+
+  #end(error: EngineError): void {
     this.#dead = true;
     this.#port.terminate();
     const all = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const waiting of all) waiting.failed(new EngineFailure(error));
-    this.onTrap?.(error);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Where the page gets a database from. */
 import type { Source } from "../../pkg/types.js";
+import { parseLink } from "../model/link.js";
 
 /** Path of the recording that comes with the page. */
 export const BUNDLED = "recordings/trading-day/";
@@ -11,6 +12,13 @@ export interface Opening {
   /** True for the recording that comes with the page. */
   bundled: boolean;
   memory: number | null;
+  /** Another source to compare with. */
+  second: Second | null;
+}
+
+export interface Second {
+  source: Source;
+  title: string;
 }
 
 /** What the address asks for. `base` is the page's own address. */
@@ -20,15 +28,29 @@ export function openingOf(search: string, base: string): Opening {
   const dropped = query.get("dropped");
   if (dropped !== null)
     throw new Error(`this view is of a folder, “${dropped}”: drop it on the page again to go on`);
-  const asked = query.get("src");
-  if (asked === null || asked.trim() === "") {
+  const [asked, other] = query.getAll("src").filter((text) => text.trim() !== "");
+  if (asked === undefined) {
     const url = new URL(`${BUNDLED}db/`, base).href;
-    return { source: { kind: "url", url }, title: "A trading day", bundled: true, memory };
+    return { source: { kind: "url", url }, title: "A trading day", bundled: true, memory, second: null };
   }
+  const [from, otherFrom] = query.getAll("from");
+  const second = other === undefined ? null : sourceOf(other, otherFrom, base);
+  return { ...sourceOf(asked, from, base), bundled: false, memory, second };
+}
+
+/** The same with the moment of the link's fragment, so that a long log may be begun near it. */
+export function near(opening: Opening, fragment: string): Opening {
+  const { source } = opening;
+  const { op, at } = parseLink(fragment);
+  const moment = op !== null ? { op } : at && "us" in at ? at : null;
+  return source.kind === "url" && moment ? { ...opening, source: { ...source, near: moment } } : opening;
+}
+
+/** `from` is the number in a bucket's log to begin at, or before. */
+function sourceOf(asked: string, from: string | undefined, base: string): Second {
   const url = directoryUrl(asked.trim(), base);
-  const from = query.get("from");
-  const number = from !== null && /^\d{1,15}$/.test(from) ? { from: Number(from) } : {};
-  return { source: { kind: "url", url, ...number }, title: url, bundled: false, memory };
+  const number = from !== undefined && /^\d{1,15}$/.test(from) ? { from: Number(from) } : {};
+  return { source: { kind: "url", url, ...number }, title: url };
 }
 
 /** A directory's address ends with a slash; a query (a signed address) is kept behind it. */
@@ -49,7 +71,12 @@ export function memoryOf(text: string | null): number | null {
 }
 
 /** Phones get less: their tabs are killed, not swapped. */
-export function memoryDefault(): number {
+function memoryDefault(): number {
   const small = matchMedia("(max-width: 700px) and (pointer: coarse)").matches;
   return (small ? 192 : 512) * 1024 * 1024;
+}
+
+/** What the tab may use of memory for this source. */
+export function memoryFor(opening: Opening): number {
+  return opening.memory ?? memoryDefault();
 }

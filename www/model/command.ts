@@ -4,7 +4,7 @@
  */
 import type { Overview, Problem } from "../../pkg/types.js";
 import type { History } from "./history.js";
-import type { AxisKind, Link, Tab } from "./link.js";
+import type { AxisKind, Link, Tab, With } from "./link.js";
 import type { Dialog } from "./state.js";
 
 export type Command =
@@ -42,6 +42,16 @@ export type Command =
   | { do: "partitionsAs"; as: "bricks" | "table" }
   | { do: "dialog"; dialog: Dialog | null }
   | { do: "escape" }
+  /** Begins or ends comparing: with the same transaction of a second source, else with the moment on show. */
+  | { do: "compare" }
+  /** Compares with this moment, or in step. */
+  | { do: "compareWith"; with: With }
+  /** The other side stays at the moment on show. */
+  | { do: "pin" }
+  /** Moves the other side by transactions, and lets it stay there. */
+  | { do: "stepOther"; by: number }
+  /** Each side's moment becomes the other's. */
+  | { do: "swap" }
   /** A link was opened: always paused. */
   | { do: "restore"; link: Link };
 
@@ -62,11 +72,13 @@ export const TXN_PER_SECOND = 10;
 const ZOOM_STEP = 2;
 const PAN_STEP = 0.25;
 
+export const GROUPS = ["Play", "Move", "Timeline", "Compare", "Page"] as const;
+
 /** One entry of the command table: what help and palette list, and what keys do. */
 export interface Entry {
   id: string;
   title: string;
-  group: "Play" | "Move" | "Timeline" | "Page";
+  group: (typeof GROUPS)[number];
   /** As `KeyboardEvent.key` gives them, modifiers first: "Shift+ArrowLeft". "Mod" is Ctrl or Cmd. */
   keys: readonly string[];
   command: Command;
@@ -116,6 +128,15 @@ export const COMMANDS: readonly Entry[] = [
     do: "axis",
     axis: "op",
   }),
+  entry("compare", "Compare", "Compare with another moment or source, or stop it", ["c"], { do: "compare" }),
+  entry("pin", "Compare", "Let the other side stay at this moment", ["v"], { do: "pin" }),
+  entry("in-step", "Compare", "Both sides at the same transaction (of two sources)", [], {
+    do: "compareWith",
+    with: "same",
+  }),
+  entry("other-next", "Compare", "Other side a transaction on", [">"], { do: "stepOther", by: 1 }),
+  entry("other-previous", "Compare", "Other side a transaction back", ["<"], { do: "stepOther", by: -1 }),
+  entry("swap", "Compare", "Swap the two moments", ["b"], { do: "swap" }),
   entry("search", "Page", "Search tables, transactions, times and commands", ["/"], {
     do: "dialog",
     dialog: "palette",

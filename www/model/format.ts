@@ -48,6 +48,11 @@ export function clock(us: number): string {
   return isoUs(us).slice(11, 23);
 }
 
+/** The same, in words where there is no time. */
+export function clockOrNot(us: number | undefined): string {
+  return us !== undefined && Number.isFinite(us) ? clock(us) : "not known";
+}
+
 /** The day: "2026-08-01". */
 export function day(us: number): string {
   return isoUs(us).slice(0, 10);

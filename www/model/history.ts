@@ -3,7 +3,10 @@ import type { Timeline } from "../../pkg/types.js";
 import { isInteresting } from "./kinds.js";
 
 export interface History extends Timeline {
-  /** Commit times that never go back: entry i is the latest commit time up to transaction i + 1. */
+  /**
+   * Commit times that never go back: entry i is the latest commit time up to transaction i + 1; -Infinity where none is
+   * known up to there.
+   */
   times: Float64Array;
   /** Where the log came in a cluster's bucket; else null. */
   ops: Ops | null;
@@ -23,7 +26,8 @@ export function historyOf(timeline: Timeline, ops: Ops | null = null): History {
   const times = new Float64Array(timeline.commitUs.length);
   let latest = -Infinity;
   for (let i = 0; i < times.length; i++) {
-    latest = Math.max(latest, timeline.commitUs[i] ?? latest);
+    const us = timeline.commitUs[i];
+    if (us !== undefined && us > latest) latest = us;
     times[i] = latest;
   }
   return { ...timeline, times, ops };
@@ -34,9 +38,15 @@ export function txnAt(history: History, us: number): number {
   return upperBound(history.times, us);
 }
 
-/** Commit time of `txn`; that of the first one for 0. Null for an empty log. */
+/** Commit time of `txn`; that of the first one for 0. Null for an empty log, and where it is not known. */
 export function timeOf(history: History, txn: number): number | null {
-  return history.times[Math.max(0, Math.min(txn, history.times.length) - 1)] ?? null;
+  const us = history.times[Math.max(0, Math.min(txn, history.times.length) - 1)] ?? null;
+  return us === -Infinity ? null : us;
+}
+
+/** The times that are known. */
+export function knownTimes({ times }: History): Float64Array {
+  return times.subarray(upperBound(times, -Infinity));
 }
 
 /** The next transaction in the direction `by` that is worth stopping at, or null. */

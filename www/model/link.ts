@@ -1,6 +1,7 @@
 /**
  * The link in the address bar: `#table=trades~7&t=txn:1234&sel=2026-08-01T14&speed=4&axis=time&tab=bytes`.
- * A moment is `txn:NUMBER` or `time:2026-08-01T12:03:04.120456Z`.
+ * A moment is `txn:NUMBER` or `time:2026-08-01T12:03:04.120456Z`. `with` is what it is compared with: another
+ * moment, or `same`, the same transaction of a second source; `off` with two sources is one of them alone.
  */
 import { isoUs, parseIso } from "./format.js";
 
@@ -10,6 +11,9 @@ export const TABS = ["rows", "log", "schema", "bytes", "cluster", "text"] as con
 export type Tab = (typeof TABS)[number];
 export type Moment = { txn: number } | { us: number };
 
+/** What the moment on show is compared with. */
+export type With = Moment | "same" | "off";
+
 export interface Link {
   table: string | null;
   at: Moment | null;
@@ -17,6 +21,9 @@ export interface Link {
   speed: number | null;
   axis: AxisKind | null;
   tab: Tab | null;
+  with: With | null;
+  /** The object of a cluster's log that brought the moment: whoever opens the link need not read what came before. */
+  op: number | null;
 }
 
 export const SPEED_MIN = 0.01;
@@ -33,6 +40,8 @@ export function parseLink(fragment: string): Link {
   const speed = Number(parts.get("speed") ?? Number.NaN);
   const axis = parts.get("axis");
   const tab = parts.get("tab");
+  const beside = parts.get("with");
+  const op = /^\d{1,15}$/.exec(parts.get("op") ?? "");
   return {
     table: parts.get("table") || owner || null,
     at: parseMoment(parts.get("t")),
@@ -40,6 +49,8 @@ export function parseLink(fragment: string): Link {
     speed: Number.isFinite(speed) && speed >= SPEED_MIN && speed <= SPEED_MAX ? speed : null,
     axis: AXES.find((a) => a === axis) ?? null,
     tab: TABS.find((t) => t === tab) ?? null,
+    with: beside === "same" || beside === "off" ? beside : parseMoment(beside),
+    op: op ? Number(op[0]) : null,
   };
 }
 
@@ -57,12 +68,18 @@ export function formatLink(link: Link): string {
   const parts: string[] = [];
   const add = (key: string, value: string) => parts.push(`${key}=${readable(value)}`);
   if (link.table !== null) add("table", link.table);
-  if (link.at) add("t", "txn" in link.at ? `txn:${link.at.txn}` : `time:${isoUs(link.at.us)}`);
+  if (link.at) add("t", formatMoment(link.at));
   if (link.selected !== null) add("sel", link.selected);
   if (link.speed !== null && link.speed !== 1) add("speed", String(link.speed));
   if (link.axis !== null && link.axis !== "txn") add("axis", link.axis);
   if (link.tab !== null && link.tab !== "rows") add("tab", link.tab);
+  if (link.with !== null) add("with", typeof link.with === "string" ? link.with : formatMoment(link.with));
+  if (link.op !== null) add("op", String(link.op));
   return `#${parts.join("&")}`;
+}
+
+function formatMoment(at: Moment): string {
+  return "txn" in at ? `txn:${at.txn}` : `time:${isoUs(at.us)}`;
 }
 
 /** Escapes only what would be read differently: colons stay as people write them. */

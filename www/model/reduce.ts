@@ -5,11 +5,12 @@ import type { Command, Fact } from "./command.js";
 import { SPEEDS, TXN_PER_SECOND } from "./command.js";
 import type { History } from "./history.js";
 import { unitOf } from "./density.js";
-import { nextEvent, timeOf, txnAt } from "./history.js";
+import { knownTimes, nextEvent, timeOf, txnAt } from "./history.js";
 import type { Link, Moment } from "./link.js";
 import { SPEED_MAX, SPEED_MIN } from "./link.js";
+import { otherTxn, toggleCompare, withElsewhere } from "./sides.js";
 import type { State } from "./state.js";
-import { axisFor, historyNow, tableNow, viewNow, WHOLE } from "./state.js";
+import { axisFor, historyNow, momentOf, tableNow, viewNow, WHOLE, withNow } from "./state.js";
 
 /** The narrowest view, as a share of the axis. */
 const VIEW_MIN = 1e-6;
@@ -26,6 +27,7 @@ const LEAVES_THE_END: ReadonlySet<Command["do"]> = new Set([
   "play",
   "toggle",
   "restore",
+  "swap",
 ]);
 
 export function reduce(before: State, command: Command | Fact): State {
@@ -87,9 +89,24 @@ export function reduce(before: State, command: Command | Fact): State {
       return { ...state, dialog: command.dialog };
     case "escape":
       return state.dialog ? { ...state, dialog: null } : { ...state, selected: null };
+    case "compare":
+      return toggleCompare(state);
+    case "compareWith":
+      return { ...state, with: command.with };
+    case "pin":
+      return { ...state, with: momentOf(state) };
+    case "stepOther":
+      return { ...state, with: { txn: Math.max(0, otherTxn(state) + command.by) } };
+    case "swap":
+      return swap(state);
     case "restore":
       return restore(state, command.link);
   }
+}
+
+function swap(state: State): State {
+  const other = withNow(state);
+  return typeof other === "string" ? state : moveTo({ ...paused(state), with: momentOf(state) }, other);
 }
 
 function take(state: State, fact: Fact): State {
@@ -127,7 +144,7 @@ function moveTo(state: State, at: Moment): State {
     return { ...state, wanted: "txn" in at ? { txn } : at, txn, part: 0 };
   }
   const txn = "txn" in at ? clamp(Math.round(at.txn), 0, history.kind.length) : txnAt(history, at.us);
-  const us = "us" in at ? at.us : timeOf(history, txn);
+  const us = "us" in at && knownTimes(history).length > 0 ? at.us : timeOf(history, txn);
   return follow({ ...state, wanted: null, txn, us, part: 0 }, history);
 }
 
@@ -157,7 +174,9 @@ function toEvent(state: State, by: 1 | -1): State {
 function tick(state: State, ms: number): State {
   const history = historyNow(state);
   if (state.playing === 0 || !history) return state;
-  return state.axis === "time" ? tickTime(state, history, ms) : tickTxns(state, history, ms);
+  return axisFor(history, state.axis).kind === "time"
+    ? tickTime(state, history, ms)
+    : tickTxns(state, history, ms);
 }
 
 function tickTxns(state: State, history: History, ms: number): State {
@@ -181,6 +200,7 @@ function stepTime(state: State, by: number): State {
   const history = historyNow(state);
   if (!history || history.kind.length === 0) return state;
   const axis = axisFor(history, "time");
+  if (axis.kind !== "time") return state;
   // Before the first commit there is no time to count from.
   if (by < 0 && (state.us ?? axis.min) <= axis.min) return moveTo(state, { txn: 0 });
   if (by > 0 && state.txn === 0) return moveTo(state, { us: axis.min });
@@ -262,6 +282,7 @@ function toTable(state: State, dir: string): State {
     txn: 0,
     us: null,
     part: 0,
+    with: withElsewhere(state),
   };
   return next.histories.has(dir) ? moveTo(next, at) : next;
 }
@@ -280,6 +301,7 @@ function restore(state: State, link: Link): State {
     playing: 0,
     part: 0,
     dialog: null,
+    with: link.with,
   };
   return moveTo(next, link.at ?? { txn: next.txn });
 }

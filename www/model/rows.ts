@@ -3,6 +3,8 @@ import type { RowsText, TableState } from "../../pkg/types.js";
 
 /** Rows kept above the first changed one. */
 const ROWS_ABOVE = 3;
+/** Rows fetched on both sides of the window. */
+const ROWS_AROUND = 6;
 
 /**
  * The first row to show so that what the transaction wrote is in sight: in the chosen partition if it
@@ -27,4 +29,10 @@ export function isCovered(
   return (
     rows !== null && rows.first <= Math.min(window.first, total) && rows.first + rows.rows.length >= last
   );
+}
+
+/** The rows to fetch for a window of a table of `total` rows: the first one and how many. */
+export function rowsAround(window: { first: number; count: number }, total: number): [number, number] {
+  const count = window.count + 2 * ROWS_AROUND;
+  return [Math.max(0, Math.min(window.first - ROWS_AROUND, total - count)), count];
 }

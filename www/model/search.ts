@@ -1,7 +1,7 @@
 /** What a typed word can mean: a table, a transaction, a time, a partition, an event, a command. */
 import type { PartitionInfo } from "../../pkg/types.js";
 import type { Command, Entry } from "./command.js";
-import { clock, count, day, isoUs, parseIso } from "./format.js";
+import { clockOrNot, count, day, isoUs, parseIso } from "./format.js";
 import type { History } from "./history.js";
 import { KIND_WORDS, kindOf, KINDS } from "./kinds.js";
 import type { State } from "./state.js";
@@ -86,7 +86,7 @@ function events(query: string, history: History | null): Found[] {
   const found: Found[] = [];
   for (let i = 0; i < history.kind.length && found.length < EVENTS_MAX && kinds.size > 0; i++) {
     if (!kinds.has(history.kind[i] ?? 0)) continue;
-    const title = `${KIND_WORDS[kindOf(history.kind[i])]}, txn ${count(i + 1)}, ${clock(history.commitUs[i] ?? 0)}`;
+    const title = `${KIND_WORDS[kindOf(history.kind[i])]}, txn ${count(i + 1)}, ${clockOrNot(history.commitUs[i])}`;
     found.push({ group: "Event", title, command: { do: "toTxn", txn: i + 1 } });
   }
   return found;

@@ -1,7 +1,17 @@
 /** What the engine has answered, and how the page as a whole is doing. */
-import type { Cluster, Fetched, Progress, RowsText, TableState } from "../../pkg/types.js";
+import type {
+  Cluster,
+  Fetched,
+  Overview,
+  Progress,
+  RowsText,
+  TableInfo,
+  TableState,
+} from "../../pkg/types.js";
 import type { Opening } from "../engine/source.js";
 import type { EngineError } from "../worker/protocol.js";
+import type { Mark } from "./compare.js";
+import type { History } from "./history.js";
 import type { State } from "./state.js";
 
 /** What the engine has answered so far. */
@@ -19,7 +29,63 @@ export interface Shown {
   busySince: number | null;
   /** A call about this table and transaction failed; the rest of the page goes on. */
   failed: { dir: string; txn: number | null; error: EngineError } | null;
+  /** What it is compared with, if it is. */
+  other: OtherSide | null;
 }
+
+/** The other side of a comparison. */
+export interface OtherSide {
+  title: string;
+  /** Of the second source, and not the same one at another moment. */
+  second: boolean;
+  progress: Progress | null;
+  overview: Overview | null;
+  cluster: Cluster | null;
+  /** The table there, and its log; null if there is none. */
+  info: TableInfo | null;
+  history: History | null;
+  /** What `table` is the answer to. */
+  asked: string | null;
+  table: TableState | null;
+  found: Found | null;
+  /** All tables, as compared at the moments that `key` says. */
+  marks: { key: string; tables: TableMark[] } | null;
+  error: EngineError | null;
+}
+
+/** How far the search for the first difference has come. */
+export type Found =
+  | { is: "searching"; upTo: number }
+  | { is: "found"; txn: number; partitions: string[] }
+  | { is: "none"; upTo: number }
+  /** Already in the first state that both sides can show. */
+  | { is: "before"; txn: number }
+  | { is: "failed"; message: string };
+
+/** One table on both sides. */
+export interface TableMark {
+  dir: string;
+  name: string;
+  /** The transactions that were compared. */
+  left: number | null;
+  right: number | null;
+  mark: Mark;
+}
+
+export const UNOPENED: OtherSide = {
+  title: "",
+  second: false,
+  progress: null,
+  overview: null,
+  cluster: null,
+  info: null,
+  history: null,
+  asked: null,
+  table: null,
+  found: null,
+  marks: null,
+  error: null,
+};
 
 /** Before the engine has answered anything. */
 export const NOTHING: Shown = {
@@ -31,6 +97,7 @@ export const NOTHING: Shown = {
   cluster: undefined,
   busySince: null,
   failed: null,
+  other: null,
 };
 
 /** The rows in sight; some more on both sides are fetched. */

@@ -3,8 +3,8 @@ import type { Overview, TableInfo } from "../../pkg/types.js";
 import type { Axis } from "./axis.js";
 import { opAxis, timeAxis, txnAxis } from "./axis.js";
 import type { View } from "./density.js";
-import type { History } from "./history.js";
-import type { AxisKind, Link, Moment, Tab } from "./link.js";
+import { type History, knownTimes } from "./history.js";
+import type { AxisKind, Link, Moment, Tab, With } from "./link.js";
 
 export type Dialog = "help" | "palette" | "real" | "open";
 
@@ -33,6 +33,10 @@ export interface State {
   tab: Tab;
   partitionsAs: "bricks" | "table";
   dialog: Dialog | null;
+  /** Two sources are open. */
+  pair: boolean;
+  /** What is compared; null is what is usual: two sources at the same transaction, one with nothing. */
+  with: With | null;
 }
 
 export const WHOLE: View = { from: 0, to: 1 };
@@ -54,7 +58,14 @@ export const START: State = {
   tab: "rows",
   partitionsAs: "bricks",
   dialog: null,
+  pair: false,
+  with: null,
 };
+
+/** What the moment on show is compared with. */
+export function withNow(state: State): With {
+  return state.with ?? (state.pair ? "same" : "off");
+}
 
 export function historyNow(state: State): History | null {
   return (state.table !== null && state.histories.get(state.table)) || null;
@@ -77,9 +88,10 @@ export function axisFor(history: History, kind: AxisKind): Axis {
   return (made[kind] ??= axisOf(history, kind));
 }
 
-/** Where there are no objects of a log to go by, transactions do. */
+/** Where there are no times or objects of a log to go by, transactions do. */
 function axisOf(history: History, kind: AxisKind): Axis {
-  if (kind === "time") return timeAxis(history.times);
+  const times = kind === "time" ? knownTimes(history) : [];
+  if (times.length > 0) return timeAxis(Float64Array.from(times));
   const { ops } = history;
   return kind === "op" && ops ? opAxis(ops.first, ops.last) : txnAxis(history.kind.length);
 }
@@ -92,10 +104,19 @@ export function linkOf(state: State): Link {
     speed: state.speed,
     axis: state.axis,
     tab: state.tab,
+    with: state.with,
+    op: opNow(state),
   };
 }
 
-function momentOf(state: State): Moment {
+/** What was there before the first object that was read has no number. */
+function opNow(state: State): number | null {
+  const ops = historyNow(state)?.ops;
+  const at = ops?.at[state.txn - 1];
+  return ops && at !== undefined && at >= ops.first ? at : null;
+}
+
+export function momentOf(state: State): Moment {
   return state.axis === "time" && state.us !== null ? { us: Math.round(state.us) } : { txn: state.txn };
 }
 

@@ -1,7 +1,14 @@
 /** The cluster's model: lanes, the verdict, store operations, cost, where to begin. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Cluster, Instance, JournalEntry, LogObject, TableInfo } from "../../pkg/types.js";
+import type {
+  Cluster,
+  Instance,
+  JournalEntry,
+  LogObject,
+  PartitionInfo,
+  TableInfo,
+} from "../../pkg/types.js";
 import { costOf } from "../model/cluster/cost.js";
 import { momentOf } from "../model/cluster/moment.js";
 import { opsOf } from "../model/cluster/ops.js";
@@ -22,7 +29,7 @@ function txns(dir: string, first: number, last: number): LogObject["tables"][num
 }
 
 function instance(node: number, name: string, entries: JournalEntry[]): Instance {
-  return { node, name, kind: "replica", entries, trouble: null };
+  return { node, name, kind: "replica", entries, since: null, trouble: null };
 }
 
 function applied(us: number, a: number, b: number): JournalEntry {
@@ -97,6 +104,90 @@ test("of digests that differ the one that stands alone is the odd one", () => {
   assert.deepEqual(places, ["level", "differs", "level"]);
 });
 
+function stored(us: number, seqTxn: number, digests: Record<string, string | null>): JournalEntry {
+  const partitions = Object.entries(digests).map(([name, digest]) => ({
+    name,
+    rows: 5,
+    bytes: 80,
+    ...(digest === null ? {} : { digest }),
+  }));
+  return { at_us: us, what: "partitions", table: "a~1", seq_txn: seqTxn, partitions };
+}
+
+test("partitions are compared where two had them at one transaction", () => {
+  const done = applied(3500, 6, 6);
+  const at = (...told: JournalEntry[][]) =>
+    momentOf(
+      cluster(told.map((entries, node) => instance(node, `i${node}`, [done, ...entries]))),
+      TABLES,
+      null,
+    );
+  const hashes = (moment: ReturnType<typeof momentOf>) =>
+    moment.lanes.map((lane) => lane.cells[0]?.parts.map((part) => part.hash).join(" "));
+
+  const same = at([stored(3600, 6, { d1: "x", d2: "y" })], [stored(3600, 6, { d1: "x", d2: "y" })]);
+  assert.deepEqual(hashes(same), ["equal equal", "equal equal"]);
+  assert.equal(same.verdict.word, "converged");
+  assert.match(same.verdict.detail, /of 2 partitions$/);
+
+  const two = at([stored(3600, 6, { d1: "x", d2: "y" })], [stored(3600, 6, { d1: "x", d2: "z" })]);
+  assert.deepEqual(hashes(two), ["equal differs", "equal differs"]);
+  assert.equal(two.verdict.text, "1 partition differs");
+  assert.match(two.verdict.detail, /a d2/);
+  assert.equal(two.lanes[0]?.cells[0]?.place, "differs");
+
+  // Of three the one that stands alone.
+  const three = at(
+    [stored(3600, 6, { d2: "y" })],
+    [stored(3600, 6, { d2: "z" })],
+    [stored(3600, 6, { d2: "y" })],
+  );
+  assert.deepEqual(hashes(three), ["equal", "differs", "equal"]);
+
+  // At other transactions other contents are no difference; what was told before still holds at a later look.
+  const moved = at([stored(3600, 4, { d1: "x" })], [stored(3600, 6, { d1: "y" })]);
+  assert.deepEqual(hashes(moved), ["unknown", "unknown"]);
+  const looked = at(
+    [stored(3600, 4, { d1: "x" }), stored(3700, 6, { d2: "q" })],
+    [stored(3600, 6, { d1: "y" })],
+  );
+  assert.deepEqual(hashes(looked), ["differs unknown", "differs"]);
+
+  // Without digests rows tell.
+  const rows = at([stored(3600, 6, { d1: null })], [stored(3600, 6, { d1: null })]);
+  assert.deepEqual(hashes(rows), ["unknown", "unknown"]);
+  assert.equal(rows.verdict.word, "level");
+});
+
+test("forms differ without a difference, dropped ones are not compared, and the tab's replay counts", () => {
+  const done = applied(3500, 6, 6);
+  const part = { name: "d1", rows: 5, bytes: 80, digest: "x" };
+  const told = (form: "native" | "parquet" | "dropped", digest = "x"): JournalEntry => ({
+    at_us: 3600,
+    what: "partitions",
+    table: "a~1",
+    seq_txn: 6,
+    partitions: [{ ...part, form, digest }],
+  });
+  const known = (one: JournalEntry, two: JournalEntry) =>
+    cluster([instance(1, "one", [done, one]), instance(2, "two", [done, two])]);
+  const mixed = momentOf(known(told("native"), told("parquet")), TABLES, null);
+  assert.deepEqual(
+    mixed.lanes.map((lane) => lane.cells[0]?.parts.map((p) => `${p.form} ${p.hash}`)),
+    [["native equal"], ["parquet equal"]],
+  );
+  assert.equal(momentOf(known(told("native"), told("dropped", "y")), TABLES, null).verdict.word, "level");
+  const own = [
+    { dir: "a~1", seqTxn: 6, digest: "", partitions: [{ ...part, digest: "z" } as PartitionInfo] },
+  ];
+  const against = momentOf(known(told("native"), told("native")), TABLES, null, own);
+  assert.equal(against.verdict.text, "1 partition differs");
+  assert.deepEqual(
+    against.lanes.map((lane) => lane.cells[0]?.parts[0]?.hash),
+    ["equal", "equal"],
+  );
+});
+
 test("dropped and removed ones don't count", () => {
   const known = cluster([
     instance(1, "one", [applied(3500, 3, 6)]),
@@ -145,11 +236,20 @@ test("a shorter lag costs more", () => {
 
 test("a long log is begun behind a snapshot", () => {
   const sizes = new Array<number>(100).fill(10 * 1024 * 1024);
-  assert.equal(choose(3, 0, sizes, [1, 2], null).snapshot, null);
-  assert.equal(choose(99, 0, sizes, [20, 90, 95], null).snapshot, 95);
-  assert.equal(choose(99, 0, sizes, [20, 93, 95], null).snapshot, 93);
-  assert.equal(choose(99, 0, sizes, [20], null).snapshot, 20);
-  assert.equal(choose(99, 0, sizes, [20, 90], 50).snapshot, 20);
-  assert.equal(choose(99, 0, sizes, [20, 90], 0).snapshot, null);
-  assert.equal(choose(99, 90, [], [20], null).snapshot, 20);
+  assert.equal(choose(3, 0, sizes, [1, 2], {}).snapshot, null);
+  assert.equal(choose(99, 0, sizes, [20, 90, 95], {}).snapshot, 95);
+  assert.equal(choose(99, 0, sizes, [20, 93, 95], {}).snapshot, 93);
+  assert.equal(choose(99, 0, sizes, [20], {}).snapshot, 20);
+  assert.equal(choose(99, 0, sizes, [20, 90], { from: 50 }).snapshot, 20);
+  assert.equal(choose(99, 0, sizes, [20, 90], { from: 0 }).snapshot, null);
+  // Near what is to be shown first, unless the log is short.
+  const times = sizes.map((_, n) => 1000 * n);
+  assert.equal(choose(99, 0, sizes, [20, 60, 90], { near: { op: 61 } }).snapshot, 60);
+  assert.equal(choose(99, 0, sizes, [20, 60, 90], { near: { op: 60 } }).snapshot, 20);
+  assert.equal(choose(99, 0, sizes, [20, 60, 90], { near: { us: 60_000 } }, times).snapshot, 60);
+  assert.equal(choose(99, 0, sizes, [20, 60, 90], { near: { us: 59_999 } }, times).snapshot, 20);
+  assert.equal(choose(3, 0, [10, 10, 10, 10], [1], { near: { op: 3 } }).snapshot, null);
+  // Before all snapshots there is only the beginning of what may be read.
+  assert.equal(choose(3, 0, sizes, [2], { near: { op: 1 } }).snapshot, null);
+  assert.equal(choose(99, 90, [], [20], {}).snapshot, 20);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { directoryUrl, memoryOf, openingOf } from "../engine/source.js";
+import { directoryUrl, memoryOf, near, openingOf } from "../engine/source.js";
 import { clock, count, isoUs, parseIso, size, span, spoken } from "../model/format.js";
 import type { Link } from "../model/link.js";
 import { formatLink, parseLink } from "../model/link.js";
@@ -12,6 +12,8 @@ const LINK: Link = {
   speed: 4,
   axis: "txn",
   tab: "bytes",
+  with: null,
+  op: null,
 };
 
 test("a link is read as it was written", () => {
@@ -20,6 +22,28 @@ test("a link is read as it was written", () => {
   assert.deepEqual(parseLink(text), { ...LINK, axis: null });
   const time: Link = { ...LINK, at: { us: 1_785_585_784_120_456 }, axis: "time" };
   assert.deepEqual(parseLink(formatLink(time)), time);
+});
+
+test("a link holds both sides", () => {
+  for (const beside of [{ txn: 7 }, { us: 1_785_585_784_120_456 }, "same", "off"] as const) {
+    const link = { ...LINK, with: beside };
+    assert.deepEqual(parseLink(formatLink(link)).with, beside);
+  }
+  assert.equal(formatLink({ ...LINK, with: { txn: 7 } }).endsWith("&with=txn:7"), true);
+  const pair = openingOf("?src=a/&src=b&from=3&from=4", "http://x/");
+  assert.deepEqual(pair.source, { kind: "url", url: "http://x/a/", from: 3 });
+  assert.deepEqual(pair.second?.source, { kind: "url", url: "http://x/b/", from: 4 });
+  assert.equal(openingOf("?src=a/", "http://x/").second, null);
+});
+
+test("a link says where in a long log to begin", () => {
+  const opening = openingOf("?src=a/", "http://x/");
+  const url = { kind: "url", url: "http://x/a/" };
+  assert.deepEqual(near(opening, "#t=txn:7&op=34").source, { ...url, near: { op: 34 } });
+  const time = near(opening, "#t=time:1970-01-01T00:00:01Z").source;
+  assert.deepEqual(time, { ...url, near: { us: 1_000_000 } });
+  assert.equal(near(opening, "#t=txn:7"), opening);
+  assert.equal(formatLink({ ...LINK, op: 34 }).endsWith("&op=34"), true);
 });
 
 test("table and partition may be chosen at once", () => {
@@ -50,6 +74,8 @@ test("nonsense in a link is left out", () => {
     speed: null,
     axis: null,
     tab: null,
+    with: null,
+    op: null,
   });
   assert.equal(parseLink("#t=time:2026-13-01").at, null);
   assert.deepEqual(parseLink("#t=17").at, { txn: 17 });

@@ -15,7 +15,13 @@ import { Stage } from "../stage.js";
 import type { Request } from "../worker/protocol.js";
 import { Double } from "./double/engine.js";
 
-const OPENING: Opening = { source: { kind: "url", url: "http://x/" }, title: "x", bundled: false, memory: 1 };
+const OPENING: Opening = {
+  source: { kind: "url", url: "http://x/" },
+  title: "x",
+  bundled: false,
+  memory: 1,
+  second: null,
+};
 
 /** Answers like a worker, a little later; `breaks` makes a seek there trap. */
 class DoublePort implements Port {

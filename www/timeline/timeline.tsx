@@ -4,7 +4,7 @@ import { clamp } from "../model/axis.js";
 import { STEP_LARGE, STEP_PAGE } from "../model/command.js";
 import type { Command } from "../model/command.js";
 import { marks } from "../model/density.js";
-import { clock, count, spoken } from "../model/format.js";
+import { clock, clockOrNot, count, spoken } from "../model/format.js";
 import type { History } from "../model/history.js";
 import { txnAt, upperBound } from "../model/history.js";
 import { kindOf, KIND_WORDS } from "../model/kinds.js";
@@ -218,6 +218,7 @@ function tellAt(scene: Scene, history: History, unit: number, x: number, y: numb
   const txn = mark?.txn ?? clamp(txnBy(scene, history, value), 0, history.kind.length);
   if (txn === 0) return "before the first transaction";
   const rows = history.rows[txn - 1] ?? -1;
-  const what = KIND_WORDS[kindOf(history.kind[txn - 1])];
-  return `txn ${count(txn)} · ${clock(history.commitUs[txn - 1] ?? 0)} · ${what}${rows >= 0 ? ` · ${count(rows)}` : ""}`;
+  const unfetched = history.ops && (history.ops.at[txn - 1] ?? 0) < history.ops.first;
+  const what = unfetched ? "not fetched" : KIND_WORDS[kindOf(history.kind[txn - 1])];
+  return `txn ${count(txn)} · ${clockOrNot(history.commitUs[txn - 1])} · ${what}${rows >= 0 ? ` · ${count(rows)}` : ""}`;
 }

@@ -3,6 +3,7 @@ import { SPEEDS, TXN_PER_SECOND } from "../model/command.js";
 import { clock, count, day } from "../model/format.js";
 import type { AxisKind } from "../model/link.js";
 import { AXES } from "../model/link.js";
+import { knownTimes } from "../model/history.js";
 import { historyNow } from "../model/state.js";
 import { CommandButton } from "../views/bits.js";
 import { useDispatch, useSnapshot } from "../views/hooks.js";
@@ -87,7 +88,9 @@ function Readout() {
         txn <b>{count(txn)}</b> <span class="quiet">of {count(last)}</span>
       </span>
       <span>
-        {us === null ? null : (
+        {us === null ? (
+          <span class="quiet">{txn > 0 ? "time not known" : ""}</span>
+        ) : (
           <>
             <span class="quiet readout-day">{day(us)}</span> <b>{clock(us)}</b> <span class="quiet">UTC</span>
           </>
@@ -136,10 +139,14 @@ const AXIS_WORDS: Record<AxisKind, [less: string, more: string]> = {
 function AxisChoice() {
   const dispatch = useDispatch();
   const axis = useSnapshot((s) => s.state.axis);
+  const hasTimes = useSnapshot((s) => {
+    const history = historyNow(s.state);
+    return history === null || history.kind.length === 0 || knownTimes(history).length > 0;
+  });
   const hasOps = useSnapshot((s) => (historyNow(s.state)?.ops ?? null) !== null);
   return (
     <div class="switch" role="group" aria-label="Timeline by">
-      {AXES.filter((kind) => kind !== "op" || hasOps).map((kind) => (
+      {AXES.filter((kind) => (kind !== "op" || hasOps) && (kind !== "time" || hasTimes)).map((kind) => (
         <button
           key={kind}
           type="button"

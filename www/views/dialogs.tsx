@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { ReadFile } from "../../pkg/types.js";
 import { gatherPick } from "../engine/files.js";
 import { directoryUrl } from "../engine/source.js";
-import { COMMANDS, keyWords } from "../model/command.js";
+import { COMMANDS, GROUPS, keyWords } from "../model/command.js";
 import { count, counted, mebibytes, size } from "../model/format.js";
 import { CommandButton, Fact } from "./bits.js";
 import { useDispatch, useSnapshot, useStage } from "./hooks.js";
@@ -75,11 +75,10 @@ export function Modal(props: { title: string; class?: string; bare?: boolean; ch
 
 /** Printed from the command table: no key that does nothing. */
 function Help() {
-  const groups = ["Play", "Move", "Timeline", "Page"] as const;
   return (
     <Modal title="Keys">
       <div class="help">
-        {groups.map((group) => (
+        {GROUPS.map((group) => (
           <section key={group}>
             <h3>{group}</h3>
             <dl>
@@ -228,11 +227,15 @@ function Open() {
   const submit = (event: SubmitEvent & { currentTarget: HTMLFormElement }) => {
     event.preventDefault();
     const typed = new FormData(event.currentTarget).get("src");
+    const { source } = stage.opening;
+    const beside = event.submitter?.id === "open-beside" && source.kind === "url";
     try {
       const query = new URLSearchParams(location.search);
       query.delete("dropped");
-      query.set("src", directoryUrl(typeof typed === "string" ? typed.trim() : "", document.baseURI));
-      location.assign(`?${query.toString()}`);
+      const url = directoryUrl(typeof typed === "string" ? typed.trim() : "", document.baseURI);
+      query.set("src", beside ? source.url : url);
+      if (beside) query.append("src", url);
+      location.assign(`?${query.toString()}${beside ? location.hash : ""}`);
     } catch {
       setTrouble("That is not an address.");
     }
@@ -265,6 +268,14 @@ function Open() {
           />
           <button type="submit" class="button primary">
             Open
+          </button>
+          <button
+            type="submit"
+            class="button"
+            id="open-beside"
+            disabled={stage.opening.source.kind !== "url"}
+          >
+            Compare with it
           </button>
         </div>
         <p class="quiet">

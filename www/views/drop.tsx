@@ -15,6 +15,7 @@ export function openGathered(stage: Stage, gathered: Gathered): void {
     source: gathered.source,
     title: gathered.source.name,
     bundled: false,
+    second: null,
     memory: stage.opening.memory,
   });
 }

@@ -1,6 +1,6 @@
 /** The sequencer's log as a list: every transaction, the current one marked. */
 import { useEffect } from "preact/hooks";
-import { clock, count, isoUs } from "../model/format.js";
+import { clockOrNot, count, isoUs } from "../model/format.js";
 import { kindOf } from "../model/kinds.js";
 import { historyNow, tableNow } from "../model/state.js";
 import { KindMark } from "./bits.js";
@@ -15,6 +15,7 @@ export function Log() {
   const history = useSnapshot((s) => historyNow(s.state));
   const txn = useSnapshot((s) => s.state.txn);
   const purged = useSnapshot((s) => tableNow(s.state)?.purged ?? NONE);
+  const isBucket = useSnapshot((s) => Boolean(s.shown.cluster));
   const virtual = useVirtual(history?.kind.length ?? 0, LINE_HEIGHT, HEAD_HEIGHT);
   useEffect(() => {
     const line = txn - 1;
@@ -26,7 +27,7 @@ export function Log() {
   const lines = [];
   for (let i = virtual.first; i < virtual.first + virtual.count; i++) {
     const rows = history.rows[i] ?? -1;
-    const us = history.commitUs[i] ?? 0;
+    const us = history.commitUs[i] ?? Number.NaN;
     const kind = kindOf(history.kind[i]);
     const gone = purged.some(([from, to]) => i + 1 >= from && i + 1 <= to);
     lines.push(
@@ -42,10 +43,14 @@ export function Log() {
           </button>
         </th>
         <td class="mono" title={isoUs(us)}>
-          {clock(us)}
+          {clockOrNot(us)}
         </td>
         <td>
-          <KindMark kind={kind} worded {...(kind === "unknown" && gone ? { words: "rows purged" } : {})} />
+          <KindMark
+            kind={kind}
+            worded
+            {...(kind === "unknown" && gone ? { words: isBucket ? "in the copy" : "rows purged" } : {})}
+          />
         </td>
         <td class="num">{rows < 0 ? <span class="quiet">–</span> : count(rows)}</td>
       </tr>,

@@ -1,9 +1,11 @@
 /** The current transaction: what it is, who wrote it, what it did. */
 import type { TableState, Transaction } from "../../pkg/types.js";
+import { fetchBefore } from "../before.js";
 import { clock, count, counted, day, millis, size } from "../model/format.js";
 import { CommandButton, CopyButton, Fact, Fingerprint, KindMark } from "./bits.js";
+import { isUnfetched } from "../model/cluster/ops.js";
 import { tableNow } from "../model/state.js";
-import { useSnapshot } from "./hooks.js";
+import { useSnapshot, useStage } from "./hooks.js";
 
 export function Now() {
   const table = useSnapshot((s) => s.shown.table);
@@ -23,6 +25,7 @@ export function Now() {
         {table.seqTxn === 0 ? null : <span class="quiet"> of {count(table.txnCount)}</span>}
       </h2>
       {asked !== null && asked > table.seqTxn ? <Short table={table} asked={asked} /> : null}
+      <Unfetched table={table} />
       {txn ? (
         <TransactionFacts txn={txn} />
       ) : (
@@ -30,6 +33,22 @@ export function Now() {
       )}
       <TableFacts table={table} />
     </section>
+  );
+}
+
+/** Where the replay begins with a snapshot, and the log before it can be read as well. */
+function Unfetched({ table }: { table: TableState }) {
+  const stage = useStage();
+  const first = useSnapshot((s) => tableNow(s.state)?.firstTxn ?? 0);
+  const cluster = useSnapshot((s) => s.shown.cluster ?? null);
+  if (table.seqTxn > first || !cluster || !isUnfetched(cluster, table.dir)) return null;
+  return (
+    <p class="note">
+      The replay begins with a snapshot, after txn {count(first)}. What came before it was not fetched.{" "}
+      <button type="button" class="button small" onClick={() => void fetchBefore(stage, cluster.beginsAt)}>
+        Fetch what came before
+      </button>
+    </p>
   );
 }
 
@@ -57,16 +76,16 @@ function TransactionFacts({ txn }: { txn: Transaction }) {
   return (
     <>
       <p class="now-summary">
-        <KindMark kind={txn.kind} />{" "}
-        {copied ? "what it did is in the copy that the table begins with" : txn.summary}
+        <KindMark kind={txn.kind} /> {txn.summary}
       </p>
       {txn.purged && !copied ? (
         <p class="note">QuestDB purged its rows after applying them; the log still knows the transaction.</p>
       ) : null}
       <dl class="facts">
         <Fact name="Committed">
-          <span class="quiet">{day(txn.commitUs)}</span> {clock(txn.commitUs)} <span class="quiet">UTC</span>
+          <CommitTime us={txn.commitUs} />
         </Fact>
+        {copied && txn.wal === null ? <Fact name="Writer">not known</Fact> : null}
         {txn.wal === null ? null : (
           <Fact name="Writer">
             wal{txn.wal} <span class="quiet">segment</span> {txn.segment} <span class="quiet">txn</span>{" "}
@@ -118,6 +137,15 @@ function TransactionFacts({ txn }: { txn: Transaction }) {
         worded
         class="quiet-button"
       />
+    </>
+  );
+}
+
+export function CommitTime({ us }: { us: number | null }) {
+  if (us === null) return <>not known (before the copy)</>;
+  return (
+    <>
+      <span class="quiet">{day(us)}</span> {clock(us)} <span class="quiet">UTC</span>
     </>
   );
 }

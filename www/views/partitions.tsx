@@ -44,6 +44,15 @@ export function Partitions() {
         <button
           type="button"
           class="button small"
+          title="Compare with another moment or source (c)"
+          aria-keyshortcuts="c"
+          onClick={() => dispatch({ do: "compare" })}
+        >
+          Compare
+        </button>
+        <button
+          type="button"
+          class="button small"
           onClick={() => dispatch({ do: "partitionsAs", as: as === "bricks" ? "table" : "bricks" })}
         >
           {as === "bricks" ? "As a table" : "As bricks"}

@@ -1,5 +1,5 @@
 /** The text alternative: everything that is on screen as sentences and tables. */
-import { clock, count, counted, day, spoken } from "../model/format.js";
+import { clockOrNot, count, counted, day, spoken } from "../model/format.js";
 import type { History } from "../model/history.js";
 import { kindOf, KIND_WORDS, KINDS } from "../model/kinds.js";
 import { historyNow } from "../model/state.js";
@@ -89,7 +89,7 @@ function Timeline({ history, txn }: { history: History; txn: number }) {
                 <th scope="row" class="num">
                   {count(at)}
                 </th>
-                <td class="mono">{clock(history.commitUs[at - 1] ?? 0)}</td>
+                <td class="mono">{clockOrNot(history.commitUs[at - 1])}</td>
                 <td>{KIND_WORDS[kindOf(history.kind[at - 1])]}</td>
               </tr>
             ))}

@@ -27,6 +27,8 @@ export type Calls = Pick<
   open(source: Source, options: { memory?: number }): Promise<Overview>;
   /** The cluster, where the source is its bucket. */
   cluster(): Cluster | null;
+  /** The same with what its instances did at this time, where that was not read before; else null. */
+  journals(us: number): Promise<Cluster | null>;
 };
 
 export type Method = keyof Calls;

@@ -54,6 +54,7 @@ async function perform(request: Request): Promise<unknown> {
   if (request.method === "close") return close();
   if (!replay) throw failure("usage", "nothing is open");
   if (request.method === "cluster") return replay instanceof BucketReplay ? replay.cluster() : null;
+  if (request.method === "journals" && !(replay instanceof BucketReplay)) return null;
   const calls = replay as unknown as Record<Method, (...args: unknown[]) => unknown>;
   return calls[request.method](...request.args);
 }
@@ -81,7 +82,7 @@ async function openSource(source: Source, options: OpenOptions): Promise<Replay 
     () => (ledger = null),
   );
   await ledger;
-  return BucketReplay.open(source.url, source.from ?? null, found.cluster, options, titleOf(source.url));
+  return BucketReplay.open(source.url, source, found.cluster, options, titleOf(source.url));
 }
 
 /** A module that could not be loaded is tried again the next time. */

@@ -4,6 +4,7 @@ use super::args::{Apply, Commit};
 use super::interrupt::listen;
 use super::out::Out;
 use super::progress::{Following, Progress, grouped};
+use crate::native::config::properties;
 use crate::native::disk::DiskFiles;
 use crate::native::outcome::{Exit, Failure, Result, exit_of};
 use crate::native::store::lock::{DirectoryLock, Held};
@@ -149,9 +150,10 @@ pub(super) fn commit_mode(asked: Commit) -> CommitMode {
 
 /// As `server.conf` beside the directory says.
 fn configured(dir: &Path) -> Option<CommitMode> {
-    let text = std::fs::read_to_string(dir.parent()?.join("conf/server.conf")).ok()?;
-    let line = text.lines().rev().find_map(|line| line.trim().strip_prefix("cairo.commit.mode"))?;
-    match line.trim_start().strip_prefix('=')?.trim() {
+    let bytes = std::fs::read(dir.parent()?.join("conf/server.conf")).ok()?;
+    let (properties, _) = properties::parse(&bytes);
+    let last = properties.into_iter().rfind(|property| property.key == "cairo.commit.mode")?;
+    match last.value.trim() {
         "sync" => Some(CommitMode::Sync),
         "async" => Some(CommitMode::Async),
         _ => Some(CommitMode::NoSync),

@@ -1,9 +1,11 @@
 //! The command line.
 
+use crate::native::config::value as config;
 use crate::native::export::Format;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -55,6 +57,7 @@ pub(super) enum Verb {
     Run(super::replica::RunArgs),
     Status(Status),
     Ls(Ls),
+    Clean(Clean),
     Node(Node),
     Policy(super::policy::Policy),
     Repair(Repair),
@@ -297,6 +300,38 @@ pub(super) struct Ls {
     /// Numbers to list, 0 for all
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) limit: u64,
+}
+
+/// Delete packs that nobody needs any more
+///
+/// What a snapshot stands for goes, unless an instance has still to read it. Without --yes nothing is deleted, and what can go is told.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy clean 's3::bucket=b;root=r;'                   what could go
+  understudy clean 's3::bucket=b;root=r;' --keep 30d --yes  keep a month to replay")]
+pub(super) struct Clean {
+    /// A store's connection string
+    pub(super) store: String,
+    /// Keep what is younger, e.g. 12h, 30d
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = time, conflicts_with = "before")]
+    pub(super) keep: Duration,
+    /// Keep this number of the log and those above it, whatever their age
+    #[arg(long, value_name = "N")]
+    pub(super) before: Option<u64>,
+    /// Instances that were not heard of for so long are not waited for
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = time)]
+    pub(super) gone_after: Duration,
+    /// Tell what could go, and delete nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(super) dry_run: bool,
+    /// Delete it
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    config::time(text).ok_or_else(|| "a time is a number with a unit, e.g. 12h or 7d".to_owned())
 }
 
 /// List the instances of a cluster, or retire one

@@ -1,11 +1,11 @@
 //! `understudy divergent`
 
-use super::bucket::block_on;
+use super::bucket::{block_on, connect, connection};
 use super::out::Out;
 use super::progress::grouped;
 use crate::ledger::{Divergent as Document, Key};
-use crate::native::bucket::{Connection, RequestLimits, open};
-use crate::native::outcome::{Exit, Failure, Result};
+use crate::native::bucket::RequestLimits;
+use crate::native::outcome::{Exit, Result};
 use crate::native::ship::divergent;
 use clap::Args;
 
@@ -25,9 +25,7 @@ pub(super) struct Divergent {
 }
 
 pub(super) fn run(out: &Out, args: &Divergent) -> Result<Exit> {
-    let connection: Connection = args.to.parse().map_err(|error| Failure::usage(format!("--to: {error}")))?;
-    let bucket =
-        open(&connection, RequestLimits::default()).map_err(|error| Failure::failed(error.to_string()))?;
+    let bucket = connect(&connection("--to", &args.to)?, RequestLimits::default())?;
     let reports = block_on(divergent(&bucket))?;
     for (key, report) in &reports {
         tell(out, *key, report)?;

@@ -69,6 +69,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Run(args) => replica::run_role(out, &args),
         Verb::Status(args) => status::run(out, &args),
         Verb::Ls(args) => bucket::ls::run(out, &args.store, args.from, args.limit),
+        Verb::Clean(args) => bucket::clean::run(out, &args),
         Verb::Node(args) => match args.what {
             NodeVerb::List { to } => bucket::node::list(out, &to),
             NodeVerb::Remove { name, to } => bucket::node::remove(out, &to, &name),

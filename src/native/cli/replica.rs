@@ -2,10 +2,11 @@
 
 use super::apply::commit_mode;
 use super::args::Commit;
+use super::bucket::{connect, connection};
 use super::interrupt::listen;
 use super::out::Out;
 use super::progress::{Following, Progress, grouped};
-use crate::native::bucket::{self, Bucket};
+use crate::native::bucket::Bucket;
 use crate::native::cluster::Pace;
 use crate::native::config::{Config, Role};
 use crate::native::metrics::Metrics;
@@ -110,11 +111,8 @@ pub(super) fn run(out: &Out, args: &ReplicaArgs) -> Result<Exit> {
     options.digest = args.digest.map_or(options.digest, |digest| digest == Switch::On);
     options.trusted.extend(&args.trusted_key);
     let bucket = match &args.from {
-        Some(from) => {
-            let parsed = from.parse::<bucket::Connection>();
-            open(&parsed.map_err(|error| Failure::usage(format!("--from: {error}")))?, &config)?
-        }
-        None => open(config.needed_store()?, &config)?,
+        Some(from) => connect(&connection("--from", from)?, config.requests.clone())?,
+        None => connect(config.needed_store()?, config.requests.clone())?,
     };
     follow(out, bucket, options, &config, args.until_caught_up)
 }
@@ -125,7 +123,7 @@ pub(super) fn run_role(out: &Out, args: &RunArgs) -> Result<Exit> {
     let conf = args.dir.join("conf/server.conf");
     match config.role {
         Role::Replica => {
-            let bucket = open(config.needed_store()?, &config)?;
+            let bucket = connect(config.needed_store()?, config.requests.clone())?;
             follow(out, bucket, options("run", &args.dir, &config), &config, false)
         }
         Role::Primary | Role::CatchupUploads => Err(Failure::failed(format!(
@@ -162,10 +160,6 @@ fn options(verb: &'static str, dir: &Path, config: &Config) -> ReplicaOptions {
     }
 }
 
-fn open(connection: &bucket::Connection, config: &Config) -> Result<Bucket> {
-    bucket::open(connection, config.requests.clone()).map_err(|error| Failure::failed(error.to_string()))
-}
-
 /// Follows until it is told to stop, or is level with the log.
 pub(super) fn follow(
     out: &Out,
@@ -178,6 +172,7 @@ pub(super) fn follow(
     let begun = Instant::now();
     config.warnings.iter().for_each(|warning| out.warn(warning.to_string()));
     let metrics = Metrics::new(config.metrics.per_table);
+    let bucket = bucket.observed(Arc::new(metrics.clone()));
     let mut replica = Replica::start(bucket, options)?;
     let ready = Ready::default();
     let _server = match config.metrics.server && !until_caught_up {

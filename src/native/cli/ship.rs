@@ -1,16 +1,16 @@
 //! `understudy ship`
 
-use super::bucket::block_on;
+use super::bucket::{block_on, connect, connection};
 use super::interrupt::interrupted;
 use super::out::Out;
 use super::progress::grouped;
 use crate::ledger::Signer;
-use crate::native::bucket::{Connection, open, probe};
-use crate::native::config::{Config, Role};
+use crate::native::bucket::probe;
+use crate::native::config::{Cleaner, Config, Role};
 use crate::native::metrics::Metrics;
 use crate::native::metrics::server::{Ready, Server};
 use crate::native::outcome::{Exit, Failure, Result};
-use crate::native::ship::{self, Listen, Options, Progress, Report};
+use crate::native::ship::{self, Cleaning, Listen, Options, Progress, Report};
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -92,12 +92,11 @@ async fn drive(out: Out, args: Ship) -> Result<Report> {
         db.parent().ok_or_else(|| Failure::usage(format!("{} has no folder above it", db.display())))?;
     let config = Config::load(root)?;
     config.warnings.iter().for_each(|warning| out.warn(warning.to_string()));
-    let connection: Connection = match &args.to {
-        Some(store) => store.parse().map_err(|error| Failure::usage(format!("--to: {error}")))?,
+    let store = match &args.to {
+        Some(store) => connection("--to", store)?,
         None => config.needed_store()?.clone(),
     };
-    let bucket =
-        open(&connection, config.requests.clone()).map_err(|error| Failure::failed(error.to_string()))?;
+    let bucket = connect(&store, config.requests.clone())?;
     probe(&bucket).await.map_err(|error| Failure::failed(error.to_string()))?;
     let metrics = Metrics::new(config.metrics.per_table);
     metrics.role(Role::Primary);
@@ -133,6 +132,11 @@ fn options(args: Ship, config: &Config, own: PathBuf, db: PathBuf) -> Options {
         snapshot_interval: args.snapshot_interval.map_or(config.snapshot.interval, Duration::from_secs),
         snapshot_bytes: config.snapshot.bytes,
         snapshot_now: args.snapshot_now,
+        cleaning: primary.cleaning.map(|Cleaner { interval, snapshots }| Cleaning {
+            interval,
+            snapshots,
+            gone_after: config.node.gone_after,
+        }),
         digest_rate: if config.digest { config.ship.digest_rate } else { 0 },
         disk_limit: args.disk_limit.unwrap_or(config.ship.disk_limit),
         on_fence: args.on_fence.or_else(|| config.on_fence.clone()),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `join` | finding the cluster of a bucket, or founding one |
 //! | `claim` | becoming the writer: reading the log to its end, then sealing it |
+//! | `clean` | which packs nobody needs any more, and deleting them |
 //! | `writer` | packs on their way into the bucket, in order, several at a time |
 //! | `follow` | the log as a stream of packs, fetched ahead |
 //! | `pace` | how often the next object is asked for |
@@ -16,6 +17,7 @@
 mod ahead;
 mod blobs;
 mod claim;
+mod clean;
 mod end;
 mod follow;
 mod join;
@@ -27,6 +29,7 @@ mod writer;
 
 pub use blobs::{get_blob, get_document, put_blob};
 pub use claim::{Claimed, Heard, claim};
+pub use clean::{Cleaning, Plan, Retention, clean, plan_cleaning};
 pub use end::{LogEnd, head_at, log_end, newest_snapshot, size_of};
 pub use follow::{Arrived, FollowOptions, Followed, Follower};
 pub use join::{found, join};

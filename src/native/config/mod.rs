@@ -108,6 +108,17 @@ pub struct Primary {
     pub compression_level: i32,
     /// `replication.primary.compression.threads`, at least 1.
     pub compression_threads: usize,
+    /// `replication.primary.cleaner.*`, if it is enabled.
+    pub cleaning: Option<Cleaner>,
+}
+
+/// How a primary keeps the bucket small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cleaner {
+    /// `replication.primary.cleaner.interval`.
+    pub interval: Duration,
+    /// `replication.primary.cleaner.backup.window.count`: snapshots that stay, with all that follows the oldest of them.
+    pub snapshots: u64,
 }
 
 /// How a replica follows.

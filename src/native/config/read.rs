@@ -4,7 +4,8 @@ use super::given::{Given, Settings};
 use super::setting::{Preset, Setting, Support, Takes};
 use super::table::SETTINGS;
 use super::{
-    Config, ConfigError, Metrics, Node, Primary, Problem, Replica, Role, Ship, Snapshot, Warning, value,
+    Cleaner, Config, ConfigError, Metrics, Node, Primary, Problem, Replica, Role, Ship, Snapshot, Warning,
+    value,
 };
 use crate::native::bucket::connection::Secret;
 use crate::native::bucket::{Connection, RequestLimits};
@@ -51,6 +52,7 @@ impl Reader {
                 compression_threads: self
                     .number("replication.primary.compression.threads")
                     .map_or_else(half_of_the_cores, |threads| threads as usize),
+                cleaning: self.cleaner(),
             },
             replica: Replica {
                 poll_interval: self.time("replication.replica.poll.interval"),
@@ -132,6 +134,14 @@ impl Reader {
             enabled: self.word("metrics.enabled") == "true",
             per_table: self.word("replication.metrics.per.table") == "true",
         }
+    }
+
+    fn cleaner(&mut self) -> Option<Cleaner> {
+        let cleaner = Cleaner {
+            interval: self.time("replication.primary.cleaner.interval"),
+            snapshots: self.number("replication.primary.cleaner.backup.window.count").unwrap_or(5),
+        };
+        (self.word("replication.primary.cleaner.enabled") == "true").then_some(cleaner)
     }
 
     fn requests(&mut self) -> RequestLimits {

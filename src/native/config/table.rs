@@ -129,63 +129,60 @@ pub const SETTINGS: &[Setting] = &[
         "replication.primary.cleaner.enabled",
         OneOf(SWITCH),
         Value("false"),
-        "deletes what no replica needs",
+        "`ship` deletes packs that nobody needs any more; `understudy clean` does it once",
     )
-    .theirs("true")
-    .only("false", NO_CLEANER),
+    .theirs("true"),
     questdb(
         "replication.primary.cleaner.backup.window.count",
         Number(1, u64::MAX),
         Value("5"),
-        "backups that are kept restorable",
-    )
-    .refused(NO_CLEANER),
+        "snapshots that stay in the bucket, with all that follows the oldest of them",
+    ),
     questdb(
         "replication.primary.cleaner.checkpoint.source",
         OneOf(SWITCH),
         Value("true"),
         "checkpoints count as backups",
     )
-    .refused(NO_CLEANER),
+    .idle("snapshots of the bucket count, which `ship` makes"),
     questdb(
         "replication.primary.cleaner.delete.concurrency",
         Number(4, 32),
         Computed("4 to 12"),
         "deletions at once",
     )
-    .refused(NO_CLEANER),
+    .idle("packs are deleted one by one"),
     questdb(
         "replication.primary.cleaner.dropped.table.cooloff",
         Time,
         Value("1h"),
         "how long a dropped table is kept",
     )
-    .refused(NO_CLEANER),
-    questdb("replication.primary.cleaner.interval", Time, Value("10m"), "pause between two cleanings")
-        .refused(NO_CLEANER),
+    .idle("a pack is of all tables, and goes by its number"),
+    questdb("replication.primary.cleaner.interval", Time, Value("10m"), "pause between two cleanings"),
     questdb(
         "replication.primary.cleaner.max.requests.per.second",
         Number(0, 10_000),
         Computed("by the service"),
         "deletions in a second",
     )
-    .refused(NO_CLEANER),
+    .idle("packs are deleted one by one"),
     questdb(
         "replication.primary.cleaner.progress.write.interval",
         Time,
         Value("5s"),
         "how often progress is kept",
     )
-    .refused(NO_CLEANER),
+    .idle("the boundary is put down before anything is deleted"),
     questdb(
         "replication.primary.cleaner.retry.attempts",
         Number(0, 100),
         Value("20"),
         "repetitions of a deletion",
     )
-    .refused(NO_CLEANER),
+    .idle("replication.requests.retry.attempts, and the next round takes up what is left"),
     questdb("replication.primary.cleaner.retry.interval", Time, Value("2s"), "pause between repetitions")
-        .refused(NO_CLEANER),
+        .idle("replication.requests.retry.interval"),
     questdb(
         "checkpoint.history.enabled",
         OneOf(SWITCH),
@@ -320,8 +317,7 @@ pub const SETTINGS: &[Setting] = &[
 const ROLES: &[&str] = &["none", "primary", "replica", "primary-catchup-uploads"];
 const SWITCH: &[&str] = &["true", "false"];
 const ON_OFF: &[&str] = &["on", "off"];
-const NO_CLEANER: &str = "there is no cleaner yet: nothing in the bucket is deleted";
-const NO_CHECKPOINTS: &str = "there is no cleaner yet, which would look at them";
+const NO_CHECKPOINTS: &str = "the cleaner counts the snapshots of the bucket";
 const NO_ROUNDS: &str = "a thread without a task sleeps until there is one";
 
 /// A setting that QuestDB documents, with the same default.

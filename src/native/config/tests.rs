@@ -25,6 +25,8 @@ fn without_a_file_the_defaults_hold() {
     assert_eq!((config.primary.window, config.primary.compression_level), (Duration::from_secs(1), 1));
     assert!(config.primary.compression_threads >= 1);
     assert_eq!(config.replica.poll_interval, Duration::from_secs(1));
+    assert_eq!(config.replica.poll_interval_max, Duration::from_secs(10));
+    assert_eq!(config.primary.cleaning, None);
     assert_eq!(config.node.gone_after, Duration::from_secs(86_400));
     assert!(!config.node.name.is_empty());
     assert_eq!((config.snapshot.interval, config.snapshot.bytes), (Duration::from_secs(86_400), 10 << 30));
@@ -69,10 +71,13 @@ replication.primary.throttle.window.duration = 50
 replication.primary.compression.level=19
 replication.primary.compression.threads=3
 replication.replica.poll.interval=50ms
+understudy.replica.poll.interval.max=2s
 replication.requests.retry.attempts=7
 replication.requests.base.timeout=30s
 replication.metrics.per.table=false
-replication.primary.cleaner.enabled=false
+replication.primary.cleaner.enabled=true
+replication.primary.cleaner.interval=1h
+replication.primary.cleaner.backup.window.count=3
 understudy.node.name=node \\
     one
 understudy.node.gone.after=2d
@@ -98,9 +103,16 @@ pg.user=admin
     assert_eq!(config.needed_store().expect("a store").to_string(), "s3://b/r");
     assert_eq!(
         config.primary,
-        Primary { window: Duration::from_millis(50), compression_level: 19, compression_threads: 3 }
+        Primary {
+            window: Duration::from_millis(50),
+            compression_level: 19,
+            compression_threads: 3,
+            cleaning: Some(Cleaner { interval: Duration::from_secs(3600), snapshots: 3 }),
+        }
     );
     assert_eq!(config.replica.poll_interval, Duration::from_millis(50));
+    assert_eq!(config.replica.poll_interval_max, Duration::from_secs(2));
+
     assert_eq!((config.requests.retry_attempts, config.requests.base_timeout), (7, Duration::from_secs(30)));
     assert_eq!(config.node, Node { name: "node one".into(), gone_after: Duration::from_secs(172_800) });
     assert_eq!(config.snapshot, Snapshot { interval: Duration::from_secs(3600), bytes: 1 << 30 });
@@ -183,11 +195,7 @@ fn what_is_not_known_is_named_with_its_line_and_the_nearest() {
 
 #[test]
 fn what_is_not_done_is_refused_and_what_does_nothing_is_told() {
-    for (line, said) in [
-        ("replication.primary.cleaner.enabled=true", "can only be false: there is no cleaner yet"),
-        ("replication.primary.cleaner.interval=10m", "is not supported: there is no cleaner yet"),
-        ("understudy.failover=on", "can only be off"),
-    ] {
+    for (line, said) in [("understudy.failover=on", "can only be off")] {
         let told = problems(line, &[]);
         assert!(told.len() == 1 && told[0].contains(said) && told[0].contains("line 1"), "{told:?}");
     }

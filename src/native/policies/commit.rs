@@ -47,7 +47,7 @@ pub(super) fn created(at_us: i64) -> Result<TableEntry> {
 pub(super) fn transaction(seq_txn: u64, rows: &[PolicyRow], at_us: i64) -> Result<TableEntry> {
     let before = seq_txn.saturating_sub(1);
     let segment =
-        u32::try_from(before).map_err(|_| Failure::failed("too many changes of storage policies"))?;
+        u32::try_from(before).map_err(|_too_many| Failure::failed("too many changes of storage policies"))?;
     let texts: Vec<[Vec<u8>; 5]> = rows.iter().map(texts).collect();
     let values: Vec<Vec<Value<'_>>> = rows
         .iter()

@@ -13,9 +13,9 @@ use crate::native::bucket::Bucket;
 use crate::native::cluster::{FollowOptions, JournalWriter, Pace, newest_snapshot, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies;
-use crate::native::store::{CommitMode, DiskReader, RealDisk, ReplicationOptions};
-use crate::policy::{Settings, StoragePolicy};
-use std::collections::{BTreeMap, VecDeque};
+use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
+use crate::policy::Settings;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -97,7 +97,7 @@ pub struct Replica {
     /// Steps that storage policies have taken since the process began.
     pub(super) policy_steps: u64,
     /// The storage policies may be others than they were.
-    policies: bool,
+    pub(super) policies: bool,
     stop: Arc<AtomicBool>,
     runtime: Option<Runtime>,
 }
@@ -257,20 +257,6 @@ impl Replica {
     /// What else people should hear of since the last time.
     pub fn noted(&mut self) -> Vec<String> {
         std::mem::take(&mut self.noted)
-    }
-
-    /// The storage policies of its tables, by directory, with when each was changed; `None` while they are as they were when
-    /// this was asked last. They come by the log like rows, so all replicas see the same changes in the same order.
-    ///
-    /// # Errors
-    /// What reading them answers.
-    pub fn policies(&mut self) -> Result<Option<BTreeMap<String, (StoragePolicy, i64)>>> {
-        if !std::mem::take(&mut self.policies) {
-            return Ok(None);
-        }
-        let read = policies::definitions(&DiskReader(&**self.tables.disk()));
-        self.policies = read.is_err();
-        read.map(Some)
     }
 
     /// Transactions that are applied, and that came.

@@ -13,6 +13,7 @@
 //! | `partitions` | how partitions are stored, told as they change |
 //! | `policy`, `enforce` | storage policies, enforced on this instance's partitions |
 //! | `drive` | all of it together |
+//! | `policies` | the storage policies that its tables have |
 //! | `observe` | metrics and health checks |
 //! | `report` | how it stands, for people and programs |
 //!
@@ -28,6 +29,7 @@ mod home;
 mod kept;
 mod observe;
 mod partitions;
+mod policies;
 mod policy;
 mod report;
 mod start;

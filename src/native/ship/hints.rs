@@ -41,6 +41,11 @@ impl Indexed {
         self.entry(head.place, entry);
     }
 
+    /// Takes the newest snapshot that is known.
+    pub(super) fn snapshot(&mut self, n: u64) {
+        self.snapshot = self.snapshot.max(Some(n));
+    }
+
     fn entry(&mut self, place: Place, entry: IndexEntry) {
         // A number that was not told of is a seal: it lies where the one before it does.
         if let Some((&last, before)) = self.entries.last_key_value() {
@@ -91,7 +96,10 @@ pub(super) async fn run(
                         block = next;
                     }
                 }
-                Some(Tell::Snapshot(n)) => (indexed.snapshot, dirty) = (Some(n), true),
+                Some(Tell::Snapshot(n)) => {
+                    indexed.snapshot(n);
+                    dirty = true;
+                }
                 None => {
                     put_head(&bucket, cluster, newest, indexed.snapshot).await;
                     return;

@@ -18,6 +18,7 @@
 //! The shipper reads QuestDB's files, by `pread`, and never writes one.
 
 mod blocks;
+mod cleaning;
 mod copy;
 mod copying;
 mod correct;
@@ -44,6 +45,7 @@ use crate::ledger::{Note, Point, Signer, TableEntry, Token, What};
 use crate::native::cluster::JournalWriter;
 use crate::native::policies;
 use crate::table::Digest;
+pub use cleaning::Cleaning;
 use hints::Tell;
 use links::Links;
 use requests::Requests;
@@ -82,6 +84,8 @@ pub struct Options {
     pub snapshot_bytes: u64,
     /// Take one at once.
     pub snapshot_now: bool,
+    /// Delete what nobody needs any more.
+    pub cleaning: Option<Cleaning>,
     /// Bytes of tables that are read in a second for digests; none if 0.
     pub digest_rate: u64,
     /// Bytes of segments that only our links keep, at most: beyond, the oldest are let go.

@@ -8,6 +8,7 @@ use crate::ledger::{
 };
 use crate::native::bucket::{Bucket, GetAnswer};
 use crate::native::cluster::now_us;
+use crate::native::outcome::Failure;
 use crate::native::policies::{self, Facts, PolicyRow, PolicyTable, decide};
 use crate::policy::Change;
 use crate::table::ttl_text;
@@ -15,6 +16,7 @@ use crate::wal::{Registry, TableMeta};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,8 @@ pub(super) struct Requests {
     pub(super) acknowledged: u64,
     /// The next one, as it came.
     waiting: Option<Bytes>,
+    /// What the database has of policies that the log has never heard of: it was a replica's.
+    found: Vec<PolicyRow>,
     /// The next one was asked for, and is not there.
     level: bool,
     /// What of the policies was told last.
@@ -42,9 +46,21 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    pub(super) fn new(cluster: ClusterId, table: PolicyTable, next: u64) -> Self {
+    pub(super) fn new(
+        cluster: ClusterId,
+        table: PolicyTable,
+        next: u64,
+        files: &BesideFiles,
+    ) -> Result<Self, Failure> {
+        let found = match table.seq_txn() {
+            None => policies::definitions(files)?,
+            Some(_) => BTreeMap::new(),
+        };
+        let row = |(dir, (policy, at_us)): (String, _)| PolicyRow::of(&dir, &policy, at_us);
+        let found = found.into_iter().map(row).collect();
         let acknowledged = table.seq_txn().unwrap_or(0);
-        Self { cluster, table, next, acknowledged, waiting: None, level: false, told: None, looked: None }
+        let (waiting, level, told, looked) = (None, false, None, None);
+        Ok(Self { cluster, table, next, acknowledged, waiting, found, level, told, looked })
     }
 }
 
@@ -56,7 +72,8 @@ pub(super) fn policies_folder(own: &Path) -> PathBuf {
 /// Asks for requests for as long as the shipper runs.
 pub(super) async fn run(shared: Arc<Shared>, bucket: Bucket) {
     let mut last: Option<Instant> = None;
-    loop {
+    // With `--once` those that are there are still answered.
+    while shared.options.once || !shared.stop.load(Ordering::Relaxed) {
         let next = {
             let requests = shared.requests();
             requests.waiting.is_none().then_some(requests.next)
@@ -97,7 +114,11 @@ impl Shared {
 /// Answers the request that waits, if one does, and lets policies go of tables that end with this pack.
 pub(super) fn answer(shared: &Shared, files: &BesideFiles, gathered: &mut Gathered) {
     let mut requests = shared.requests();
-    let mut changed = false;
+    let found = std::mem::take(&mut requests.found);
+    let mut changed = !found.is_empty();
+    if let Err(why) = requests.append(found, gathered) {
+        shared.warn(why);
+    }
     if let Some(bytes) = requests.waiting.take() {
         let k = requests.next;
         let (rows, mut answer) = requests.answer(files, k, &bytes);

@@ -9,7 +9,9 @@ use super::poll::Poll;
 use super::requests::{self, Requests, policies_folder};
 use super::send::{Ended, Sender};
 use super::tables::{State, Tables, Tracked};
-use super::{Counts, Listen, Options, Report, Shared, copying, digests, divergent, hints, run, snapshot};
+use super::{
+    Counts, Listen, Options, Report, Shared, cleaning, copying, digests, divergent, hints, run, snapshot,
+};
 use crate::ledger::{Base, Cluster, ClusterId, Document, Key, Manifest, Note, Place, Point, Reader, WINDOW};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{
@@ -79,7 +81,8 @@ pub async fn ship(
     let (hints, told) = mpsc::unbounded_channel();
     let log = std::mem::take(&mut learned.policies);
     let table = PolicyTable::load(&policies_folder(&own), &bucket, log).await?;
-    let requests = Requests::new(cluster.cluster, table, learned.requests);
+    let files = BesideFiles::open(&options.db, &own)?;
+    let requests = Requests::new(cluster.cluster, table, learned.requests, &files)?;
     let shared = Arc::new(share(options, listen, journal.clone(), &learned, requests, hints)?);
     let policies = shared.requests().acknowledged;
     if policies > 0 {
@@ -138,6 +141,11 @@ async fn work(
     beside.spawn(copying::run(shared.clone(), packing.clone(), bucket.clone()));
     if !shared.options.once || shared.options.snapshot_now {
         beside.spawn(snapshot::run(shared.clone(), packing.clone(), bucket.clone()));
+    }
+    if let Some(cleaning) = shared.options.cleaning
+        && !shared.options.once
+    {
+        beside.spawn(cleaning::run(shared.clone(), bucket.clone(), cluster, cleaning));
     }
     if !shared.options.once && shared.options.digest_rate > 0 {
         beside.spawn(digests::run(shared.clone()));
@@ -225,6 +233,7 @@ async fn claim_place(bucket: &Bucket, cluster: &Cluster, learned: &mut Learned) 
     let mut reader = match newest_snapshot(bucket, cluster).await {
         Some(manifest) => {
             learned.snapshot(&manifest, bases(bucket, &manifest).await?);
+            learned.indexed.snapshot(manifest.n);
             Reader::new(Point::behind(&manifest))
         }
         None => Reader::of(cluster),
@@ -234,6 +243,7 @@ async fn claim_place(bucket: &Bucket, cluster: &Cluster, learned: &mut Learned) 
             Heard::Pack(object) => learned.pack(object),
             Heard::Snapshot(manifest) => {
                 learned.snapshot(manifest, bases(bucket, manifest).await?);
+                learned.indexed.snapshot(manifest.n);
                 Ok(())
             }
         };

@@ -119,8 +119,7 @@ impl History {
                     }
                 }
                 What::Wish { floor, parquet } => {
-                    let last = out.last_key_value().map(|(floor, _)| *floor);
-                    if let Some((_, wish)) = out.get_mut(floor).filter(|_| last != Some(*floor)) {
+                    if let Some((_, wish)) = out.get_mut(floor) {
                         *wish = *parquet;
                     }
                 }

@@ -129,7 +129,7 @@ impl Instance {
                 event = Some(Event::Policy { table: def.dir.clone(), policy: *policy });
             }
             What::Wish { floor, parquet } => {
-                if here.parts.contains_key(floor) && here.last() != Some(*floor) {
+                if here.parts.contains_key(floor) {
                     here.wishes.insert(*floor, *parquet);
                     anew = 1;
                 }

@@ -190,7 +190,7 @@ fn expected(history: &History, table: usize, instance: &Instance, now: i64) -> V
             if policy.to_remote.is_some() {
                 out.push((floor, Form::Remote, rows));
             }
-        } else if due(policy.to_parquet) || wish {
+        } else if due(policy.to_parquet) || wish && last != Some(floor) {
             out.push((floor, Form::Parquet, rows));
         } else {
             out.push((floor, Form::Native, rows));

@@ -4,44 +4,8 @@
  * Packs and journals carry the clocks of whoever wrote them, so a lag in seconds is as good as these agree.
  */
 import type { Cluster, Instance } from "../../../pkg/types.js";
-import { upperBound } from "../history.js";
-
-/** Values that changed at times: `at` gives the one of a moment. */
-export class Track<T> {
-  readonly #us: number[] = [];
-  readonly #values: T[] = [];
-  #times: Float64Array | null = null;
-
-  /** Times that go back count as the latest before them. */
-  add(us: number, value: T): void {
-    this.#us.push(Math.max(us, this.#us[this.#us.length - 1] ?? us));
-    this.#values.push(value);
-    this.#times = null;
-  }
-
-  /** How many changes there were up to a moment. */
-  until(us: number): number {
-    return upperBound((this.#times ??= Float64Array.from(this.#us)), us);
-  }
-
-  at(us: number): T | null {
-    return this.#values[this.until(us) - 1] ?? null;
-  }
-
-  /** The last few up to a moment, the newest first. */
-  last(us: number, count: number): T[] {
-    const to = this.until(us);
-    return this.#values.slice(Math.max(0, to - count), to).reverse();
-  }
-
-  timeOf(index: number): number | null {
-    return this.#us[index] ?? null;
-  }
-
-  value(index: number): T | null {
-    return this.#values[index] ?? null;
-  }
-}
+import { FORM_WORDS, StoredTable } from "./stored.js";
+import { Track } from "./track.js";
 
 export interface Digest {
   seqTxn: number;
@@ -61,6 +25,7 @@ interface Told {
   instance: Instance;
   applied: Map<string, Track<number>>;
   digests: Map<string, Track<Digest>>;
+  stored: Map<string, StoredTable>;
   role: Track<string>;
   life: Track<Life>;
   trouble: Track<string | null>;
@@ -106,6 +71,29 @@ function index(cluster: Cluster): Indexed {
   return { shipped, instances, lastUs };
 }
 
+/**
+ * In which forms instances stored a table's partitions at a moment, by name: "native", or "near Parquet, far native" where
+ * they are not the same. Null is the end of all that is known.
+ */
+export function formsAt(
+  cluster: Cluster | null | undefined,
+  dir: string,
+  us: number | null,
+): Map<string, string> {
+  const forms = new Map<string, [name: string, form: string][]>();
+  if (!cluster) return new Map();
+  const known = indexOf(cluster);
+  for (const { instance, stored } of known.instances) {
+    for (const [name, { form }] of stored.get(dir)?.at(us ?? known.lastUs).parts ?? [])
+      entry(forms, name, () => []).push([instance.name, FORM_WORDS[form]]);
+  }
+  const words = (told: [name: string, form: string][]) =>
+    new Set(told.map(([, form]) => form)).size === 1
+      ? (told[0]?.[1] ?? "")
+      : told.map(([name, form]) => `${name} ${form}`).join(", ");
+  return new Map([...forms].map(([name, told]) => [name, words(told)]));
+}
+
 function newShipped(): Shipped {
   return { last: new Track(), digests: new Track(), dropped: null };
 }
@@ -115,6 +103,7 @@ function tell(instance: Instance): Told {
     instance,
     applied: new Map(),
     digests: new Map(),
+    stored: new Map(),
     role: new Track(),
     life: new Track(),
     trouble: new Track(),
@@ -145,6 +134,9 @@ function tell(instance: Instance): Told {
       case "digests":
         for (const [dir, [seqTxn, digest]] of Object.entries(note.tables))
           entry(told.digests, dir, () => new Track<Digest>()).add(us, { seqTxn, digest });
+        break;
+      case "partitions":
+        entry(told.stored, note.table, () => new StoredTable()).take(us, note.seq_txn, note.partitions);
         break;
       case "error":
         told.trouble.add(us, note.table === undefined ? note.text : `${note.table}: ${note.text}`);

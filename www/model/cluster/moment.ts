@@ -1,7 +1,9 @@
 /** The cluster at a moment: a lane per instance, and one word on whether all hold the same. Pure. */
-import type { Cluster, TableInfo } from "../../../pkg/types.js";
+import type { Cluster, PartitionInfo, TableInfo } from "../../../pkg/types.js";
 import type { Digest, Indexed, Life } from "./lanes.js";
 import { indexOf } from "./lanes.js";
+import { compareParts, type ComparedParts, type Holder, ownHolder, type Part } from "./stored.js";
+import { type Verdict, verdictOf } from "./verdict.js";
 
 /** Digests of each table that are compared, the newest ones of everybody who gave any. */
 const DIGESTS_COMPARED = 16;
@@ -20,6 +22,8 @@ export interface Cell {
   lagUs: number;
   place: Place;
   digest: Digest | null;
+  /** As the instance stores it; empty where it never said. */
+  parts: Part[];
 }
 
 export interface Lane {
@@ -31,16 +35,11 @@ export interface Lane {
   silentUs: number | null;
   reached: number | null;
   trouble: string | null;
+  /** Its journal was not read back to then. */
+  unread: boolean;
   cells: Cell[];
   lagTxns: number;
   lagUs: number;
-}
-
-export interface Verdict {
-  word: "converged" | "level" | "behind" | "differ" | "unknown";
-  /** For people. */
-  text: string;
-  detail: string;
 }
 
 export interface Moment {
@@ -49,20 +48,45 @@ export interface Moment {
   verdict: Verdict;
 }
 
-/** `us` null is the end of all that is known. `own` are digests of the replay in this tab. */
+/** Of a moment whose time is not known, nothing else is. */
+export const UNKNOWN: Moment = {
+  us: Number.NaN,
+  lanes: [],
+  verdict: {
+    word: "unknown",
+    text: "Not known",
+    detail: "the table begins with a copy, and when what is in it was committed is not in the log",
+  },
+};
+
+/** A table as the replay in this tab holds it. */
+export interface Own extends Digest {
+  dir: string;
+  partitions?: readonly PartitionInfo[];
+}
+
+/** `us` null is the end of all that is known. `own` are tables of the replay in this tab. */
 export function momentOf(
   cluster: Cluster,
   tables: readonly TableInfo[],
   us: number | null,
-  own: readonly (Digest & { dir: string })[] = [],
+  own: readonly Own[] = [],
 ): Moment {
   const known = indexOf(cluster);
   const at = us ?? known.lastUs;
   const shown = tables.filter((table) => isThere(known, table.dir, at));
   const odd = new Map(shown.map((table) => [table.dir, compare(known, table.dir, at, own)]));
+  const parts = new Map(shown.map((table) => [table.dir, partsOf(known, table.dir, at, own)]));
   const lanes = known.instances.map((told): Lane => {
     const cells = shown.map((table) =>
-      cellOf(known, told, table, at, odd.get(table.dir)?.differs.has(told.instance.node) === true),
+      cellOf(
+        known,
+        told,
+        table,
+        at,
+        odd.get(table.dir)?.differs.has(told.instance.node) === true,
+        parts.get(table.dir)?.of.get(told.instance.node),
+      ),
     );
     const written = told.words.until(at);
     const wrote = told.words.timeOf(written - 1);
@@ -74,12 +98,13 @@ export function momentOf(
       silentUs: written === 0 || wrote === null ? null : Math.max(0, at - wrote),
       reached: told.reached.at(at),
       trouble: told.trouble.at(at),
+      unread: told.instance.since !== null && at < told.instance.since,
       cells,
       lagTxns: cells.reduce((sum, cell) => sum + lacking(cell), 0),
       lagUs: cells.reduce((most, cell) => Math.max(most, cell.lagUs), 0),
     };
   });
-  return { us: at, lanes, verdict: verdictOf(lanes, shown, odd) };
+  return { us: at, lanes, verdict: verdictOf(lanes, shown, odd, parts) };
 }
 
 function lacking({ shipped, applied }: Cell): number {
@@ -99,6 +124,7 @@ function cellOf(
   { dir, name }: TableInfo,
   us: number,
   differs: boolean,
+  parts: Part[] = [],
 ): Cell {
   const log = known.shipped.get(dir)?.last;
   const shipped = log?.at(us) ?? 0;
@@ -110,11 +136,22 @@ function cellOf(
     if ((log?.value(i - 1) ?? 0) <= applied) break;
     lagUs = us - (log?.timeOf(i - 1) ?? us);
   }
-  const place: Place = differs ? "differs" : applied === null ? "unknown" : behind ? "behind" : "level";
-  return { dir, name, shipped, applied, lagUs, place, digest };
+  const odd = differs || parts.some((part) => part.hash === "differs");
+  const place: Place = odd ? "differs" : applied === null ? "unknown" : behind ? "behind" : "level";
+  return { dir, name, shipped, applied, lagUs, place, digest, parts };
 }
 
-interface Compared {
+function partsOf(known: Indexed, dir: string, us: number, own: readonly Own[]): ComparedParts {
+  const holders = known.instances.flatMap(({ instance, stored, life }): Holder[] => {
+    const table = stored.get(dir);
+    return table && life.at(us) !== "removed" ? [{ node: instance.node, ...table.at(us) }] : [];
+  });
+  const mine = own.find((table) => table.dir === dir);
+  if (mine?.partitions && holders.length > 0) holders.push(ownHolder(TAB, mine.seqTxn, mine.partitions));
+  return compareParts(holders);
+}
+
+export interface Compared {
   /** Nodes whose digest is not that of the others at the same transaction. */
   differs: Set<number>;
   /** How many gave a digest that somebody else gave too. */
@@ -125,12 +162,7 @@ const TAB = -1;
 const LOG = -2;
 
 /** Compares digests at equal transactions. Where two stand against one another, neither is known to be right: both. */
-function compare(
-  known: Indexed,
-  dir: string,
-  us: number,
-  own: readonly (Digest & { dir: string })[],
-): Compared {
+function compare(known: Indexed, dir: string, us: number, own: readonly Own[]): Compared {
   const by = new Map<number, Map<string, number[]>>();
   const add = (who: number, { seqTxn, digest }: Digest) => {
     if (digest === "") return;
@@ -156,54 +188,4 @@ function compare(
 /** The primary's own digest counts for more than any number of replicas. */
 function weight(who: number[]): number {
   return new Set(who).size + (who.includes(LOG) ? 1000 : 0);
-}
-
-function verdictOf(lanes: Lane[], tables: TableInfo[], odd: Map<string, Compared>): Verdict {
-  const told = lanes.filter((lane) => lane.life !== "removed" && lane.cells.some((c) => c.applied !== null));
-  if (told.length === 0) {
-    return { word: "unknown", text: "Not known", detail: "no instance had written what it has by then" };
-  }
-  const of = (place: Place) =>
-    tables.filter(({ dir }) =>
-      told.some((lane) => lane.cells.some((c) => c.dir === dir && c.place === place)),
-    );
-  const differ = tables.filter(({ dir }) => (odd.get(dir)?.differs.size ?? 0) > 0);
-  if (differ.length > 0) {
-    return {
-      word: "differ",
-      text: plural(differ.length, "table differs", "tables differ"),
-      detail: `digests at the same transaction are not equal in ${names(differ)}`,
-    };
-  }
-  const behind = of("behind");
-  if (behind.length > 0) {
-    const who = told.filter((lane) => lane.cells.some((cell) => cell.place === "behind"));
-    return {
-      word: "behind",
-      text: plural(behind.length, "table behind", "tables behind"),
-      detail: `${who.map((lane) => lane.name).join(", ")}: not yet at the log’s last transaction in ${names(behind)}`,
-    };
-  }
-  const agreed = tables.filter(({ dir }) => odd.get(dir)?.agreed === true).length;
-  if (agreed === 0) {
-    return {
-      word: "level",
-      text: "All level",
-      detail: "everybody has applied the log to its end; there are no digests to compare",
-    };
-  }
-  return {
-    word: "converged",
-    text: "Converged",
-    detail: `everybody has applied the log to its end; digests are equal in ${agreed} of ${plural(tables.length, "table", "tables")}`,
-  };
-}
-
-function names(tables: TableInfo[]): string {
-  const some = tables.slice(0, 5).map((table) => table.name);
-  return tables.length > 5 ? `${some.join(", ")} and ${tables.length - 5} more` : some.join(", ");
-}
-
-function plural(n: number, one: string, many: string): string {
-  return `${n} ${n === 1 ? one : many}`;
 }

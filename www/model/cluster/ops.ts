@@ -19,6 +19,14 @@ export function opsOf(cluster: Cluster | null | undefined, { dir, kind }: Timeli
   return { at, first: cluster.beginsAt, last: cluster.next - 1 };
 }
 
+/** Whether what a table began with is of a snapshot, and what came before that was not fetched. */
+export function isUnfetched(cluster: Cluster | null | undefined, dir: string): boolean {
+  if (!cluster || cluster.beginsAt === 0) return false;
+  return !cluster.objects.some(({ tables }) =>
+    tables.some((news) => news.dir === dir && (news.what === "base" || news.what === "created")),
+  );
+}
+
 /** What the log told before a copy took a table's place is shown as a table `DIR.until-N`. */
 export function incarnation(dir: string): [dir: string, until: number] {
   const match = /^(.*)\.until-(\d+)$/.exec(dir);

@@ -6,6 +6,7 @@ import { Fingerprint, Icon } from "../bits.js";
 import { useDispatch, useSnapshot } from "../hooks.js";
 import { CostDial } from "./cost.js";
 import { useMoment } from "./moment.js";
+import { StoredPartitions, Strip } from "./parts.js";
 import { Operations } from "./operations.js";
 
 /** In the page's head: the one number. */
@@ -38,6 +39,7 @@ export function ClusterTab() {
     <div class="scroll cluster" tabIndex={0} role="region" data-keys="own" aria-label="The cluster">
       <VerdictLine moment={moment} />
       <Lanes moment={moment} />
+      <StoredPartitions moment={moment} />
       <Terms cluster={cluster} />
       <Operations cluster={cluster} us={moment.us} />
       <CostDial cluster={cluster} replicas={Math.max(1, moment.lanes.length - 1)} />
@@ -50,9 +52,11 @@ export function VerdictLine({ moment }: { moment: Moment }) {
   return (
     <p class="cluster-verdict" role="status">
       <b class={`verdict verdict-${word}`}>{text}</b>{" "}
-      <span class="quiet">
-        at {day(moment.us)} {clock(moment.us)} UTC:
-      </span>{" "}
+      {Number.isNaN(moment.us) ? null : (
+        <span class="quiet">
+          at {day(moment.us)} {clock(moment.us)} UTC:{" "}
+        </span>
+      )}
       {detail}.
     </p>
   );
@@ -60,6 +64,7 @@ export function VerdictLine({ moment }: { moment: Moment }) {
 
 function Lanes({ moment }: { moment: Moment }) {
   const name = useSnapshot((s) => s.shown.table?.name ?? "the table");
+  if (Number.isNaN(moment.us)) return null;
   if (moment.lanes.length === 0)
     return <p class="note">No instance has registered itself in this bucket (nodes/ is empty).</p>;
   return (
@@ -68,7 +73,7 @@ function Lanes({ moment }: { moment: Moment }) {
       <thead>
         <tr>
           <th scope="col">Instance</th>
-          <th scope="col">Tables</th>
+          <th scope="col">Tables and their partitions</th>
           <th scope="col" class="num">
             Lacks
           </th>
@@ -97,12 +102,16 @@ function LaneRow({ lane }: { lane: Lane }) {
       <th scope="row">
         {lane.name}{" "}
         <span class="quiet">{lane.life === "running" ? lane.role : `${lane.role}, ${lane.life}`}</span>
+        {lane.unread ? <span class="quiet"> (what it did then was not read yet)</span> : null}
         {lane.trouble === null ? null : <span class="lane-trouble">{lane.trouble}</span>}
       </th>
       <td>
         <span class="cells">
           {lane.cells.map((cell) => (
-            <CellMark key={cell.dir} cell={cell} />
+            <span key={cell.dir} class="cell-group">
+              <CellMark cell={cell} />
+              <Strip table={cell.name} parts={cell.parts} />
+            </span>
           ))}
         </span>
       </td>
@@ -164,7 +173,7 @@ function Terms({ cluster }: { cluster: Cluster }) {
       <caption>
         Terms: who wrote the log. Cluster <span class="mono">{cluster.id}</span>
         {cluster.beginsAt > 0
-          ? `; read from number ${count(cluster.beginsAt)} on, what came before is in a snapshot`
+          ? `; read from number ${count(cluster.beginsAt)} on: what came before was not fetched, or is gone, and is in a snapshot`
           : ""}
       </caption>
       <thead>

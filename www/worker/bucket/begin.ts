@@ -4,6 +4,8 @@ import type { Store } from "./store.js";
 
 /** Bytes of log objects that opening may fetch where a later snapshot would do. */
 const BYTES_MAX = 64 * 1024 * 1024;
+/** Shorter logs are read from their beginning, wherever one looks first. */
+const BYTES_WHOLE = 512 * 1024;
 /** Objects in a block of the index. */
 const BLOCK = 256;
 /** Blocks of the index that are read, the newest ones. */
@@ -15,7 +17,7 @@ interface Head {
 }
 
 interface Block {
-  objects: { bytes: number }[];
+  objects: { bytes: number; committed_us: number }[];
   snapshot: number | null;
 }
 
@@ -28,8 +30,14 @@ export interface Beginning {
   bytes: number | null;
 }
 
-/** By the hints alone: a wrong one costs requests. `from` is the number that was asked for. */
-export async function beginning(ledger: Ledger, store: Store, from: number | null): Promise<Beginning> {
+/** What is asked for: the number to begin at or before, or else what is to be shown first. */
+export interface Wish {
+  from?: number | undefined;
+  near?: { op: number } | { us: number } | undefined;
+}
+
+/** By the hints alone: a wrong one costs requests. */
+export async function beginning(ledger: Ledger, store: Store, wish: Wish): Promise<Beginning> {
   const head = await hint<Head>(ledger, store, "head.json");
   if (!head) return { head: -1, snapshot: null, bytes: null };
   const last = Math.floor(head.n / BLOCK);
@@ -39,22 +47,30 @@ export async function beginning(ledger: Ledger, store: Store, from: number | nul
     keys.map((k) => hint<Block>(ledger, store, `index/${String(k).padStart(8, "0")}.json`)),
   );
   const sizes: number[] = [];
+  const times: number[] = [];
   const snapshots = new Set<number>(head.snapshot === null ? [] : [head.snapshot]);
   blocks.forEach((block, i) => {
     const first = (oldest + i) * BLOCK;
-    block?.objects.forEach((object, j) => (sizes[first + j] = object.bytes));
+    block?.objects.forEach((object, j) => {
+      sizes[first + j] = object.bytes;
+      times[first + j] = object.committed_us;
+    });
     if (typeof block?.snapshot === "number") snapshots.add(block.snapshot);
   });
-  return choose(head.n, oldest * BLOCK, sizes, [...snapshots], from);
+  return choose(head.n, oldest * BLOCK, sizes, [...snapshots], wish, times);
 }
 
-/** `sizes` by number, known from `known` on. */
+/**
+ * `sizes` and `times` by number, known from `known` on. What is to be shown first can be reached from any snapshot before
+ * it: the newest of them leaves the least to fetch.
+ */
 export function choose(
   head: number,
   known: number,
   sizes: number[],
   snapshots: number[],
-  from: number | null,
+  { from, near }: Wish,
+  times: number[] = [],
 ): Beginning {
   const bytesFrom = (first: number) => {
     if (first < known) return Infinity;
@@ -67,7 +83,11 @@ export function choose(
     return { head, snapshot, bytes: Number.isFinite(bytes) ? bytes : null };
   };
   const ascending = [...snapshots].filter((n) => n <= head).sort((a, b) => a - b);
-  if (from !== null) return at(ascending.findLast((n) => n < from) ?? null);
+  if (from !== undefined) return at(ascending.findLast((n) => n < from) ?? null);
+  if (bytesFrom(0) <= BYTES_WHOLE) return at(null);
+  const isBefore = (n: number) => near && ("op" in near ? n < near.op : (times[n] ?? Infinity) <= near.us);
+  const nearest = ascending.findLast(isBefore);
+  if (nearest !== undefined) return at(nearest);
   if (bytesFrom(0) <= BYTES_MAX) return at(null);
   return at(ascending.find((n) => bytesFrom(n + 1) <= BYTES_MAX) ?? ascending[ascending.length - 1] ?? null);
 }

@@ -12,9 +12,11 @@ import type {
   Overview,
   Problem,
   Progress,
+  TableInfo,
 } from "../../../pkg/types.js";
 import { incarnation } from "../../model/cluster/ops.js";
-import { beginning } from "./begin.js";
+import { IN_THE_COPY, isInCopy, knownOverview, knownState, knownTimeline } from "./before.js";
+import { beginning, type Wish } from "./begin.js";
 import { Journals } from "./journals.js";
 import { PieceFiles, Pieces } from "./pieces.js";
 import { failure, Store } from "./store.js";
@@ -56,7 +58,7 @@ export class BucketReplay {
   /** Opens the bucket at `url`, of which these are the bytes of `cluster.json`. */
   static async open(
     url: string,
-    from: number | null,
+    wish: Wish,
     cluster: Uint8Array,
     options: OpenOptions,
     title: string,
@@ -65,12 +67,12 @@ export class BucketReplay {
     const store = new Store(url);
     // A quarter for objects at hand; the engine has the rest.
     const bucket = new BucketReplay(store, new Ledger(cluster, memory / 4), memory);
-    await bucket.#open(from, options, title);
+    await bucket.#open(wish, options, title);
     return bucket;
   }
 
-  async #open(from: number | null, options: OpenOptions, title: string): Promise<void> {
-    const begin = await beginning(this.#ledger, this.#store, from);
+  async #open(wish: Wish, options: OpenOptions, title: string): Promise<void> {
+    const begin = await beginning(this.#ledger, this.#store, wish);
     if (begin.snapshot !== null) {
       const key = `snapshots/${String(begin.snapshot).padStart(16, "0")}.json`;
       const manifest = await this.#store.get(key);
@@ -145,7 +147,7 @@ export class BucketReplay {
   }
 
   overview(): Overview {
-    const overview = this.#open_().overview();
+    const overview = knownOverview(this.#open_().overview());
     const problems = overview.problems.map((told) => this.#inBucket(told));
     return { ...overview, problems: [...this.#problems(), ...problems] };
   }
@@ -183,6 +185,11 @@ export class BucketReplay {
     };
   }
 
+  /** Null if all that was done at this time is known already. */
+  async journals(us: number): Promise<Cluster | null> {
+    return (await this.#journals.reach(us)) ? this.cluster() : null;
+  }
+
   fetched(): Fetched {
     const fetched = this.#open_().fetched();
     const { requests, bytes, objects, retries } = this.#store.counts;
@@ -206,13 +213,18 @@ export class BucketReplay {
     return new Uint8Array(await this.#pieces.read(path, offset, to, true));
   }
 
-  timeline: Replay["timeline"] = (dir) => this.#open_().timeline(dir);
-  seek: Replay["seek"] = (dir, seqTxn) => this.#open_().seek(dir, seqTxn);
-  step: Replay["step"] = (dir, by) => this.#open_().step(dir, by);
-  state: Replay["state"] = (dir) => this.#open_().state(dir);
+  timeline: Replay["timeline"] = async (dir) =>
+    knownTimeline(await this.#open_().timeline(dir), this.#info(dir));
+  seek: Replay["seek"] = async (dir, seqTxn) =>
+    knownState(await this.#open_().seek(dir, seqTxn), this.#info(dir));
+  step: Replay["step"] = async (dir, by) => knownState(await this.#open_().step(dir, by), this.#info(dir));
+  state: Replay["state"] = (dir) => knownState(this.#open_().state(dir), this.#info(dir));
   rows: Replay["rows"] = (dir, first, count) => this.#open_().rows(dir, first, count);
   rowsText: Replay["rowsText"] = (dir, first, count) => this.#open_().rowsText(dir, first, count);
-  bytes: Replay["bytes"] = (dir, seqTxn) => this.#open_().bytes(dir, seqTxn);
+  bytes: Replay["bytes"] = async (dir, seqTxn) => {
+    if (isInCopy(this.#info(dir), seqTxn)) throw failure("missing", IN_THE_COPY);
+    return this.#open_().bytes(dir, seqTxn);
+  };
   readFiles: Replay["readFiles"] = () => this.#open_().readFiles();
 
   close(): void {
@@ -223,6 +235,12 @@ export class BucketReplay {
   #open_(): Replay {
     if (!this.#replay) throw failure("usage", "the bucket is closed");
     return this.#replay;
+  }
+
+  #info(dir: string): TableInfo | undefined {
+    return this.#open_()
+      .overview()
+      .tables.find((table) => table.dir === dir);
   }
 
   #problems(): Problem[] {

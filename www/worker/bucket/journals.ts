@@ -3,25 +3,42 @@ import type { Ledger } from "../../../pkg/ledger.js";
 import type { Instance, JournalEntry } from "../../../pkg/types.js";
 import type { Store } from "./store.js";
 
-/** Each so many-th journal object sums up those before it. */
+/** Each so many-th journal object sums up those before it, and each so many-th of these begins with all tables. */
 const ROLLUP = 256;
-/** Summed-up groups that are read of one instance, the newest ones. */
-const GROUPS_MAX = 32;
+const FULL = 16;
+/** Groups that are fetched at once on the way back: at first one, then twice as many each time. */
+const GROUPS_MAX = 16;
 const INSTANCES_MAX = 1000;
 
 interface Journal {
   k: number;
   written_us: number;
   state?: Record<string, number>;
+  holds?: JournalEntry[];
+  recent?: JournalEntry[];
   summary?: JournalEntry[];
   entries: JournalEntry[];
 }
 
-/** Reads on where it was, each time it is asked. */
+interface Known {
+  instance: Instance;
+  /** The object to be written next. */
+  next: number;
+  /** Objects between the newest summary and the first that was read, of which only the summary's tables are known. */
+  between: number[];
+  /** The next older summary; negative when there is none. */
+  older: number;
+  /** From when on the newest summary tells all. */
+  summed: number;
+  /** How many are fetched at once. */
+  atOnce: number;
+}
+
+/** Reads on where it was, each time it is asked; and back, when somebody looks there. */
 export class Journals {
   readonly #ledger: Ledger;
   readonly #store: Store;
-  readonly #known: { instance: Instance; next: number }[] = [];
+  readonly #known: Known[] = [];
 
   constructor(ledger: Ledger, store: Store) {
     this.#ledger = ledger;
@@ -36,9 +53,15 @@ export class Journals {
   async refresh(): Promise<boolean> {
     const found = await this.#newcomers();
     const news = await Promise.all(
-      this.#known.map((known) => (known.next === 0 ? this.#readAll(known) : this.#readOn(known))),
+      this.#known.map((known) => (known.next === 0 ? this.#readNewest(known) : this.#readOn(known))),
     );
     return found || news.includes(true);
+  }
+
+  /** Reads older objects until what was done at this moment is known; true if any were read. */
+  async reach(us: number): Promise<boolean> {
+    const read = await Promise.all(this.#known.map((known) => this.#readBack(known, us)));
+    return read.includes(true);
   }
 
   async #newcomers(): Promise<boolean> {
@@ -48,7 +71,8 @@ export class Journals {
       const key = `nodes/${padded(node, 4)}.json`;
       const bytes = await this.#store.get(key);
       if (bytes === null) return found;
-      const instance: Instance = { node, name: `node ${node}`, kind: "unknown", entries: [], trouble: null };
+      const plain = { kind: "unknown", entries: [], since: null, trouble: null };
+      const instance: Instance = { ...plain, node, name: `node ${node}` };
       try {
         const { name, kind } = JSON.parse(this.#ledger.document(key, bytes)) as {
           name: string;
@@ -58,31 +82,64 @@ export class Journals {
       } catch (error) {
         instance.trouble = said(error);
       }
-      this.#known.push({ instance, next: 0 });
+      this.#known.push({ instance, next: 0, between: [], older: -1, summed: Infinity, atOnce: 1 });
       found = true;
     }
     return found;
   }
 
-  /** The end is found by jumps; whole groups before it by their summaries. */
-  async #readAll(known: { instance: Instance; next: number }): Promise<boolean> {
+  /** The end is found by jumps. How an instance stands takes the newest summary, the newest full object, and what follows. */
+  async #readNewest(known: Known): Promise<boolean> {
     const { instance } = known;
     const count = await this.#count(instance.node);
     if (count === 0) return false;
-    const group = Math.floor((count - 1) / ROLLUP);
-    const oldest = Math.max(0, group - GROUPS_MAX);
-    if (oldest > 0) instance.trouble = "only the newest part of its journal was read";
-    const keys: number[] = [];
-    for (let g = oldest; g < group; g++) keys.push(g * ROLLUP + ROLLUP - 1);
-    for (let k = group * ROLLUP; k < count; k++) keys.push(k);
+    const summary = Math.floor(count / ROLLUP) * ROLLUP - 1;
+    const full = Math.max(summary + 1, Math.floor((count - 1) / FULL) * FULL);
+    const keys = range(full, count);
+    if (summary >= 0) keys.unshift(summary);
     const journals = await Promise.all(keys.map((k) => this.#read(instance, k)));
-    for (const journal of journals) if (journal) add(instance, journal);
+    for (const journal of journals) {
+      if (!journal) continue;
+      add(instance, journal);
+      // What this one tells of the time before it is in the objects between, too.
+      if (journal.k === full) instance.entries.push(...(journal.holds ?? []), ...(journal.recent ?? []));
+    }
     instance.entries.sort((a, b) => a.at_us - b.at_us);
-    known.next = count;
+    const begin = (k: number) => {
+      const journal = journals.find((journal) => journal?.k === k);
+      return journal ? beginOf(journal) : Infinity;
+    };
+    const between = range(summary + 1, full);
+    Object.assign(known, { next: count, between, older: summary - ROLLUP, summed: begin(summary) });
+    if (between.length > 0) instance.since = begin(full);
+    else if (known.older >= 0) instance.since = known.summed;
     return true;
   }
 
-  async #readOn(known: { instance: Instance; next: number }): Promise<boolean> {
+  async #readBack(known: Known, us: number): Promise<boolean> {
+    const { instance } = known;
+    let read = false;
+    while (instance.since !== null && us < instance.since) {
+      const keys = known.between.length > 0 ? known.between : this.#olderGroups(known);
+      const journals = await Promise.all(keys.map((k) => this.#read(instance, k)));
+      for (const journal of journals) if (journal) add(instance, journal);
+      known.between = [];
+      instance.entries.sort((a, b) => a.at_us - b.at_us);
+      const begins = journals.flatMap((journal) => (journal ? [beginOf(journal)] : []));
+      instance.since = known.older < 0 ? null : Math.min(instance.since, known.summed, ...begins);
+      read = true;
+    }
+    return read;
+  }
+
+  #olderGroups(known: Known): number[] {
+    const keys: number[] = [];
+    for (; keys.length < known.atOnce && known.older >= 0; known.older -= ROLLUP) keys.push(known.older);
+    known.atOnce = Math.min(GROUPS_MAX, known.atOnce * 2);
+    return keys;
+  }
+
+  async #readOn(known: Known): Promise<boolean> {
     const before = known.next;
     for (;;) {
       const bytes = await this.#store.get(journalKey(known.instance.node, known.next));
@@ -133,6 +190,16 @@ function add(instance: Instance, { written_us, state, summary, entries }: Journa
     instance.entries.push({ at_us, what: "applied", tables: state });
   }
   instance.entries.push(...(summary ?? []), ...entries);
+}
+
+/** From when on a journal object tells all that happened. Digests and partitions in a summary may be older. */
+function beginOf({ written_us, summary = [], entries }: Journal): number {
+  const progress = summary.filter(({ what }) => what !== "digests" && what !== "partitions");
+  return [...progress, ...entries].reduce((us, entry) => Math.min(us, entry.at_us), written_us);
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 }
 
 function journalKey(node: number, k: number): string {

@@ -1,5 +1,6 @@
 //! Verbs over a cluster's bucket.
 
+pub(super) mod clean;
 pub(super) mod ls;
 pub(super) mod node;
 pub(super) mod object;
@@ -18,13 +19,22 @@ pub(in crate::native::cli) fn is_store(source: &str) -> bool {
     source.split_once("::").is_some_and(|(scheme, _)| known.contains(&scheme))
 }
 
-/// Opens a store.
+/// Opens a store that was given as STORE.
 pub(in crate::native::cli) fn open(store: &str) -> Result<Bucket> {
-    let connection: Connection = store.parse().map_err(|error: bucket::Malformed| {
-        Failure::usage(error.to_string())
+    connect(&connection("STORE", store)?, RequestLimits::default())
+}
+
+/// Reads a store's connection string; `what` is where it was given.
+pub(in crate::native::cli) fn connection(what: &str, store: &str) -> Result<Connection> {
+    store.parse().map_err(|error: bucket::Malformed| {
+        Failure::usage(format!("{what}: {error}"))
             .advise("a STORE is a connection string as in replication.object.store: docs/stores.md")
-    })?;
-    bucket::open(&connection, RequestLimits::default()).map_err(|error| Failure::failed(error.to_string()))
+    })
+}
+
+/// Opens a store.
+pub(in crate::native::cli) fn connect(connection: &Connection, limits: RequestLimits) -> Result<Bucket> {
+    bucket::open(connection, limits).map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// Opens a store and finds its cluster, then does the work.

@@ -4,6 +4,7 @@ use super::{ls, open, size};
 use crate::ledger::{FilePiece, Held, Key, Kind, Object, Run, What};
 use crate::native::bucket::GetAnswer;
 use crate::native::cli::out::Out;
+use crate::native::cli::tables::clean;
 use crate::native::outcome::{Exit, Failure, Result};
 use serde_json::{Value, json};
 
@@ -64,8 +65,15 @@ fn tell(out: &Out, object: &Object) -> Result<Exit> {
         head.committed_us
     ))?;
     let mut tables = Vec::new();
+    let mut answers = Vec::new();
     if head.kind == Kind::Pack {
-        for entry in object.pack().map_err(damaged)?.tables {
+        let pack = object.pack().map_err(damaged)?;
+        for answer in &pack.answers {
+            let done = if answer.done { "accepted" } else { "refused" };
+            out.text(format!("  request {} {done}: {}\n", answer.request, clean(&answer.text)))?;
+            answers.push(json!({ "request": answer.request, "done": answer.done, "text": answer.text }));
+        }
+        for entry in pack.tables {
             out.text(format!("  {} ({}): {}\n", entry.token.name, entry.token.dir, ls::what(&entry.what)))?;
             let pieces: Vec<Value> = files(&entry.what).iter().map(piece).collect();
             for piece in files(&entry.what) {
@@ -79,7 +87,7 @@ fn tell(out: &Out, object: &Object) -> Result<Exit> {
     out.json(&json!({
         "key": head.place.to_string(), "kind": kind, "bytes": object.bytes().len(), "sum": object.sum(),
         "before": head.before, "committedUs": head.committed_us, "signed": object.signature().is_some(),
-        "tables": tables,
+        "tables": tables, "answers": answers,
     }))?;
     Ok(Exit::Ok)
 }

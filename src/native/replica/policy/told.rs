@@ -35,9 +35,9 @@ fn words(what: &Happening) -> (&'static str, Option<String>, Option<String>) {
             ("defined", None, Some(text))
         }
         Happening::Status { status } => ("status", None, Some(standing(*status).to_owned())),
-        Happening::Wished { parquet, taken } => {
+        Happening::Wished { parquet, waits } => {
             let form = if *parquet { "TO PARQUET" } else { "TO NATIVE" };
-            let text = if *taken { form.to_owned() } else { format!("{form}: the last partition stays") };
+            let text = if *waits { format!("{form}, once it is not the last partition") } else { form.to_owned() };
             ("wished", None, Some(text))
         }
         Happening::Queued { kind: of } => ("queued", kind(of), None),
