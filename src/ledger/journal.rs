@@ -7,6 +7,7 @@ use super::ClusterId;
 use super::json::{Document, FORMAT};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Every so many journal objects one holds a summary of those before it.
 pub const JOURNAL_ROLLUP: u64 = 256;
@@ -236,6 +237,20 @@ pub enum PartitionForm {
 impl PartitionForm {
     fn is_native(&self) -> bool {
         *self == Self::Native
+    }
+}
+
+/// As the journal has it: `native`, `parquet`.
+impl fmt::Display for PartitionForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Converting => "converting",
+            Self::Parquet => "parquet",
+            Self::Remote => "remote",
+            Self::Dropped => "dropped",
+            Self::Unknown => "unknown",
+        })
     }
 }
 

@@ -116,10 +116,6 @@ impl Reader {
                     self.problems.push(Problem { origin, what });
                 }
                 Support::Only(..) => {}
-                Support::NotYet(why) => {
-                    let what = format!("{} is not supported: {why}; remove it", setting.key);
-                    self.problems.push(Problem { origin, what });
-                }
             }
         }
     }

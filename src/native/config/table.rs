@@ -3,7 +3,7 @@
 
 use super::setting::Origin::{QuestDb, QuestDbWith, Understudy};
 use super::setting::Preset::{Computed, None, Value};
-use super::setting::Support::{Honoured, NoEffect, NotYet, Only};
+use super::setting::Support::{Honoured, NoEffect, Only};
 use super::setting::Takes::{
     Address, Command, Name, Number, OneOf, PublicKeys, SecretKey, Size, Store, Time,
 };
@@ -342,9 +342,5 @@ impl Setting {
 
     const fn only(self, value: &'static str, why: &'static str) -> Self {
         Self { support: Only(value, why), ..self }
-    }
-
-    const fn refused(self, why: &'static str) -> Self {
-        Self { support: NotYet(why), ..self }
     }
 }

@@ -281,7 +281,6 @@ fn documented(setting: &setting::Setting) -> [String; 3] {
         Support::Honoured => setting.what.to_owned(),
         Support::NoEffect(why) => format!("{}. No effect: {why}", setting.what),
         Support::Only(value, why) => format!("{}. Only `{value}`: {why}", setting.what),
-        Support::NotYet(why) => format!("{}. Refused: {why}", setting.what),
     };
     [default, origin, what]
 }

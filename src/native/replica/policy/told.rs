@@ -37,7 +37,8 @@ fn words(what: &Happening) -> (&'static str, Option<String>, Option<String>) {
         Happening::Status { status } => ("status", None, Some(standing(*status).to_owned())),
         Happening::Wished { parquet, waits } => {
             let form = if *parquet { "TO PARQUET" } else { "TO NATIVE" };
-            let text = if *waits { format!("{form}, once it is not the last partition") } else { form.to_owned() };
+            let text =
+                if *waits { format!("{form}, once it is not the last partition") } else { form.to_owned() };
             ("wished", None, Some(text))
         }
         Happening::Queued { kind: of } => ("queued", kind(of), None),
