@@ -254,6 +254,11 @@ class Run:
             self.primary.query(f"ALTER TABLE ticks {change}")
         self.level("abc")
         self.equal("abc", "ticks")
+        # QuestDB 9.3.4 does not stand Parquet partitions behind a dropped column: they are native again, and that is told.
+        self.want |= self.days(native=range(DAYS - 5, DAYS))
+        told = lambda name: [s for s in self.steps(name, ticks) if s[1] == "given_up" and "QuestDB 9.3.4" in s[3]]  # noqa: E731
+        for name in "abc":
+            self.until("the conversion is given up", lambda: len(told(name)) >= 3)  # noqa: B023
         # Late rows, of which some take the place of others, and some are new.
         day = f"{FIRST + timedelta(days=2):%Y-%m-%d}"
         self.primary.query(f"INSERT INTO ticks (ts, sym, price, more) SELECT ts, sym, price + 1, 7 FROM ticks WHERE ts IN '{day}' LIMIT 100")

@@ -79,13 +79,19 @@ impl Enforcer {
 
     fn begin_conversion(&mut self, tables: &mut Tables, task: Task) {
         let options = self.hands.options();
-        let begun = tables.with_table(&task.table, |table| Ok(table.begin_conversion(task.floor, &options)));
+        let begun = tables.with_table(&task.table, |table| {
+            Ok(match table.stays_native() {
+                Some(why) => Err(why),
+                None => Ok(table.begin_conversion(task.floor, &options)),
+            })
+        });
         let failed = match begun {
-            Some(Ok(Some(conversion))) => match self.hands.convert(task.clone(), conversion) {
+            Some(Ok(Err(why))) => why.to_owned(),
+            Some(Ok(Ok(Some(conversion)))) => match self.hands.convert(task.clone(), conversion) {
                 Ok(()) => return,
                 Err(failure) => failure.message,
             },
-            Some(Ok(None)) => "it can't be converted as it is".to_owned(),
+            Some(Ok(Ok(None))) => "it can't be converted as it is".to_owned(),
             Some(Err(error)) => error.to_string(),
             None => NO_TABLE.to_owned(),
         };
