@@ -54,7 +54,7 @@ class Run:
     def configure(self, name: str, interval: str, workers: int) -> None:
         conf = self.work / name / "conf"
         conf.mkdir(exist_ok=True)
-        lines = {"check.interval": interval, "worker.count": workers, "retry.interval": "500ms"}
+        lines = {"check.interval": interval, "worker.count": workers, "retry.interval": "500ms", "max.reschedule.count": 3}
         (conf / "server.conf").write_text("".join(f"storage.policy.{key}={value}\n" for key, value in lines.items()))
 
     # -- what is asked ---------------------------------------------------------------------------
@@ -66,6 +66,11 @@ class Run:
     def policy(self, *words: str) -> None:
         done = self.command("policy", *words[:1], "--to", self.store, *words[1:])
         assert done.returncode == 0, f"policy {words}: {done.stdout}{done.stderr}\n{self.ship.tail()}"
+
+    def status(self, target: str) -> dict:
+        done = self.command("status", target, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
 
     def dir_of(self, table: str) -> str:
         return self.primary.query(f"SELECT directoryName FROM tables() WHERE table_name = '{table}'")[0]["directoryName"]
@@ -121,6 +126,10 @@ class Run:
         dirs = [self.dir_of(table) for table in TABLES]
         nodes.wait_level(self.primary.db, dirs, {self.replicas[n]: self.work / n / "db" for n in names}, 60)
 
+    def parquet_files(self) -> set[Path]:
+        """Partitions' files in the bucket."""
+        return {path for path in (self.work / "bucket" / "blob").glob("*/*") if path.read_bytes()[:4] == b"PAR1"}
+
     def equal(self, names: str, *tables: str) -> None:
         """`diff` finds each replica's rows to be the primary's."""
         only = [word for table in tables for word in ("--table", table)]
@@ -151,7 +160,7 @@ class Run:
         for node in self.replicas.values():
             node.start()
         self.level("abc")
-        for phase in (self.differ, self.converge, self.late_rows, self.wishes, self.killed, self.drop, self.remote, self.remote_changes):
+        for phase in (self.differ, self.converge, self.late_rows, self.wishes, self.killed, self.drop, self.damaged, self.remote, self.remote_changes):
             since = time.monotonic()
             phase()
             print(f"{phase.__name__}: {time.monotonic() - since:.1f} s", flush=True)
@@ -170,6 +179,9 @@ class Run:
         self.until_forms("c", trades, self.days(native=range(DAYS)))
         told = self.until("c tells why", lambda: [s for s in self.steps("c", trades) if s[1] == "defined"])
         assert "worker.count is 0" in told[-1][3], told
+        status = self.status(self.store)
+        assert [t["formsDiffer"] for t in status["tables"] if t["directory"] == trades] == [DAYS - 3], status
+        assert not status["converged"] and f"{DAYS - 3} partitions are stored in different forms" in status["summary"], status
         done = [s for s in self.steps("a", trades) if s[1:3] == ("done", "PARQUET_COMMIT")]
         assert len(done) == DAYS - 3, done
         assert set(self.forms("a", trades).values()) == {"parquet", "native"}
@@ -183,6 +195,9 @@ class Run:
         self.replicas["c"].start()
         self.until_forms("abc", trades, self.want)
         self.equal("abc")
+        self.until("the cluster has converged", lambda: self.status(self.store)["converged"])
+        stored = next(t for t in self.status(str(self.work / "a" / "db"))["tables"] if t["directory"] == trades)["stored"]
+        assert (stored["here"], stored["parquet"], stored["standing"]) == (DAYS, DAYS - 3, "active"), stored
 
     def late_rows(self) -> None:
         """Rows for days that are Parquet files: native for a moment, and files again."""
@@ -233,14 +248,35 @@ class Run:
         errors = [entry for name in "abc" for entry in self.journal(name) if entry["what"] == "error"]
         assert not errors, errors
 
+    def damaged(self) -> None:
+        """A Parquet file that can't be read is not put into the bucket, nor dropped; that is told, and over once it can be read."""
+        trades = self.dir_of("trades")
+        day = f"{FIRST + timedelta(days=DAYS - 5):%Y-%m-%d}"
+        [file] = (self.work / "c" / "db" / trades).glob(f"{day}*/data.parquet")
+        whole = file.read_bytes()
+        file.write_bytes(whole[:100] + bytes(len(whole) - 200) + whole[-100:])
+        self.policy("set", "trades", "TO REMOTE 2d, DROP LOCAL 6d")
+        errors = lambda: [e for e in self.journal("c") if e["what"] == "error" and e.get("table") == f"{trades}/{day}"]  # noqa: E731
+        [error] = self.until("c gives up", errors)
+        assert "REMOTE_UPLOAD was given up" in error["text"] and "data.parquet" in error["text"], error
+        self.until("the others are in the bucket", lambda: len([s for s in self.steps("c", trades) if s[1:3] == ("done", "REMOTE_UPLOAD")]) >= 3)
+        assert self.forms("c", trades)[day] == "parquet"
+        file.write_bytes(whole)
+        self.policy("set", "trades", "TO REMOTE 2d, DROP LOCAL 7d")
+        self.until("c goes on", lambda: [e for e in self.journal("c") if e["what"] == "recovered"])
+
     def remote(self) -> None:
         """Days go into the bucket, each once, and from there they are read."""
-        ticks = self.dir_of("ticks")
+        ticks, files = self.dir_of("ticks"), self.parquet_files()
         self.policy("set", "ticks", "TO PARQUET 1d, TO REMOTE 2d, DROP LOCAL 4d")
         self.want = self.days(remote=range(DAYS - 5), parquet=range(DAYS - 5, DAYS - 2), native=range(DAYS - 2, DAYS))
+        for _ in range(KILLS):
+            time.sleep(self.random.uniform(0.2, 1.0))
+            self.replicas["b"].kill()
+            self.replicas["b"].start()
         self.until_forms("abc", ticks, self.want)
-        files = [path for path in (self.work / "bucket" / "blob").glob("*/*") if path.read_bytes()[:4] == b"PAR1"]
-        assert len(files) == DAYS - 3, files
+        before, files = files, self.parquet_files()
+        assert len(files - before) == DAYS - 3, files
         self.equal("abc", "ticks")
         done = self.command("diff", str(self.primary.db), str(self.work / "a" / "db"), "--table", "ticks", bucket=False)
         said = done.stdout + done.stderr

@@ -98,6 +98,14 @@ fn kept_here(last: Option<&Value>, disk: &Arc<dyn Disk>, token: &TableToken) -> 
         let rows: u64 = lost.iter().map(|(_, rows)| rows).sum();
         text.push_str(&format!("; {} dropped here, with {} rows", lost.len(), grouped(rows)));
     }
+    let missed: Vec<(i64, u64)> = away.missed().collect();
+    if let Some(last) = missed.iter().map(|(_, seq_txn)| *seq_txn).max() {
+        text.push_str(&format!(
+            "; {} of those in the bucket were not reached by statements up to transaction {}",
+            missed.len(),
+            grouped(last)
+        ));
+    }
     text.push('\n');
     let said = |key: &str| told.and_then(|told| told[key].as_str()).map(str::to_owned);
     let due = told.and_then(|told| told["nextDueUs"].as_i64());
@@ -109,7 +117,7 @@ fn kept_here(last: Option<&Value>, disk: &Arc<dyn Disk>, token: &TableToken) -> 
         text.push_str(&format!("  failed last: {error}\n"));
     }
     let away = json!({
-        "here": here, "parquet": parquet, "remote": remote, "remoteRows": rows, "dropped": lost.len(),
+        "here": here, "parquet": parquet, "remote": remote, "remoteRows": rows, "dropped": lost.len(), "missed": missed.len(),
         "standing": said("standing"), "nextDueUs": due, "lastError": said("lastError"),
     });
     Some((text, away))

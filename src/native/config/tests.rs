@@ -195,10 +195,8 @@ fn what_is_not_known_is_named_with_its_line_and_the_nearest() {
 
 #[test]
 fn what_is_not_done_is_refused_and_what_does_nothing_is_told() {
-    for (line, said) in [("understudy.failover=on", "can only be off")] {
-        let told = problems(line, &[]);
-        assert!(told.len() == 1 && told[0].contains(said) && told[0].contains("line 1"), "{told:?}");
-    }
+    let told = problems("understudy.failover=on", &[]);
+    assert!(told.len() == 1 && told[0].contains("can only be off") && told[0].contains("line 1"), "{told:?}");
     let config = read(
         "replication.primary.upload.truncated=true\nreplication.role=none\nreplication.role=replica",
         &[],

@@ -100,6 +100,12 @@ impl AwayReader {
         self.away.iter().filter(|(_, away)| away.lost > 0).map(|(floor, away)| (*floor, away.lost))
     }
 
+    /// Partitions of which the bucket has rows that a statement of the log has not reached, with the last such transaction.
+    pub fn missed(&self) -> impl Iterator<Item = (i64, u64)> {
+        let under = self.away.iter().filter(|(_, away)| away.under.is_some());
+        under.filter_map(|(floor, away)| Some((*floor, away.missed?)))
+    }
+
     /// Rows that the bucket has and that are not here.
     pub fn rows(&self) -> u64 {
         self.away.values().filter_map(|away| away.under).map(|blob| blob.rows).sum()

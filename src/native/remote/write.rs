@@ -38,7 +38,8 @@ pub fn upload(
         }
     };
     let done = handle.block_on(async { tokio::time::timeout(PATIENCE, put).await });
-    done.map_err(|_| format!("the bucket has not answered for {} s", PATIENCE.as_secs()))?.map(|()| blob)
+    done.map_err(|_elapsed| format!("the bucket has not answered for {} s", PATIENCE.as_secs()))?
+        .map(|()| blob)
 }
 
 /// The file of a partition of which late rows are here, and `under` has the others: all of them, in memory. `expected` is the

@@ -1,5 +1,8 @@
 //! The replica as a whole: what comes from the log is taken, applied and written down.
 
+mod snapshot;
+
+use self::snapshot::Snapshot;
 use super::bases::{Done, Job, Jobs, Means};
 use super::home::Home;
 use super::partitions::Partitions;
@@ -8,9 +11,9 @@ use super::report::{Report, told};
 use super::start::{Start, start};
 use super::stream::{Event, Ready, Stream};
 use super::tables::{Outcome, Tables};
-use crate::ledger::{Cluster, Loaded, Manifest, Note, Point, Reader};
+use crate::ledger::{Cluster, Note};
 use crate::native::bucket::Bucket;
-use crate::native::cluster::{FollowOptions, JournalWriter, Pace, newest_snapshot, now_us};
+use crate::native::cluster::{JournalWriter, Pace, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies;
 use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
@@ -102,15 +105,6 @@ pub struct Replica {
     runtime: Option<Runtime>,
 }
 
-/// A snapshot on its way.
-#[derive(Debug)]
-struct Snapshot {
-    manifest: Manifest,
-    missing: bool,
-    /// The stream waits for it; else it begins behind it.
-    asked: bool,
-}
-
 /// Has a waiting [`Replica::step`] return.
 #[derive(Debug, Clone)]
 pub struct Waker {
@@ -176,7 +170,7 @@ impl Replica {
         for worker in tables.workers() {
             journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
         }
-        let mut enforcer = Enforcer::new(options.policy, means.clone(), sender.clone());
+        let mut enforcer = Enforcer::new(options.policy, means, sender.clone());
         tables.workers().iter().for_each(|worker| enforcer.found(&worker.token().dir));
         let begun_with = tables.workers().iter().map(|worker| tables.applied(&worker.token().dir)).sum();
         let mut replica = Self {
@@ -318,67 +312,6 @@ impl Replica {
             runtime.block_on(self.journal.clone().close());
         }
         Ok(())
-    }
-
-    /// Begins to follow the log: from the newest snapshot in a new directory, else where it stopped.
-    fn begin(&mut self, point: Point) -> Result<()> {
-        self.save(true)?;
-        let new = point.next.n == 0;
-        let Some(runtime) = &self.runtime else { return Ok(()) };
-        let hinted = if new { runtime.block_on(newest_snapshot(&self.bucket, &self.cluster)) } else { None };
-        match hinted {
-            Some(manifest) => self.load(manifest, false),
-            None => {
-                self.follow(Reader::new(point));
-                Ok(())
-            }
-        }
-    }
-
-    fn follow(&mut self, reader: Reader) {
-        let Some(runtime) = &self.runtime else { return };
-        let options = FollowOptions {
-            pace: self.options.pace,
-            ahead_bytes: AHEAD_BYTES.min(self.options.memory),
-            trusted: self.options.trusted.clone(),
-        };
-        let stream =
-            Stream::start(runtime.handle(), self.bucket.clone(), reader, options, self.sender.clone());
-        self.stream = Some(stream);
-    }
-
-    fn load(&mut self, manifest: Manifest, asked: bool) -> Result<()> {
-        let ahead = "has what the log no longer has";
-        self.noted.push(format!(
-            "taking {} tables from snapshot {}{}",
-            manifest.parts.len(),
-            manifest.n,
-            if asked { format!(", which {ahead}") } else { String::new() }
-        ));
-        self.waiting.clear();
-        self.ages.clear();
-        self.tables.load(&manifest)?;
-        self.snapshot = Some(Snapshot { manifest, missing: false, asked });
-        self.tell()
-    }
-
-    /// Goes on behind a snapshot whose tables have all come, or don't come.
-    fn end_snapshot(&mut self) -> Result<()> {
-        if self.tables.is_loading() {
-            return Ok(());
-        }
-        let Some(Snapshot { manifest, missing, asked }) = self.snapshot.take() else { return Ok(()) };
-        if missing {
-            self.said.push(format!("a part of snapshot {} is missing", manifest.n));
-        }
-        match (&self.stream, missing) {
-            (Some(stream), true) if asked => stream.loaded(Loaded::Missing),
-            (Some(stream), false) if asked => stream.loaded(Loaded::Done),
-            // A hint that led nowhere: all of the log is there, or its boundary names another snapshot.
-            (_, true) => self.follow(Reader::of(&self.cluster)),
-            (_, false) => self.follow(Reader::new(Point::behind(&manifest))),
-        }
-        self.save(true)
     }
 
     /// How long there is nothing to do.

@@ -40,8 +40,8 @@ impl Replica {
 
     /// Whether a table can be compared with its primary's; else that is told.
     pub(super) fn is_comparable(&mut self, job: &DigestJob) -> bool {
-        let missing = self.enforcer.missing(&job.token.dir);
-        if missing > 0 {
+        let (missing, told) = self.enforcer.missing(&job.token);
+        if missing > 0 && !told {
             let dir = &job.token.dir;
             self.noted.push(format!(
                 "{dir}: not comparable with the primary's digest since {missing} partitions were dropped here"

@@ -29,6 +29,9 @@ pub struct Away {
     /// A file in the bucket with all rows, those that are here too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole: Option<Whole>,
+    /// The last transaction that changed rows by a statement, and could not do so to those that are not here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drop: Option<Dropping>,
 }
@@ -84,7 +87,9 @@ impl Away {
     /// As it is where the count of commits is `txn`.
     fn settled(mut self, txn: i64) -> Self {
         match self.drop.take() {
-            Some(Dropping { at, lost, under }) if at <= txn => Self { lost, under, ..Self::default() },
+            Some(Dropping { at, lost, under }) if at <= txn => {
+                Self { lost, under, missed: self.missed, ..Self::default() }
+            }
             _ => self,
         }
     }
@@ -186,6 +191,27 @@ impl FileTable {
         Ok(dropped)
     }
 
+    /// A statement has changed rows of the table, or `range` of it has been replaced: what is not here could not be reached.
+    pub(super) fn miss(&mut self, seq_txn: u64, range: Option<(i64, i64)>) {
+        let calendar = self.table.calendar();
+        let (lo, hi) = range.unwrap_or((i64::MIN, i64::MAX));
+        let partial = self
+            .away
+            .iter()
+            .filter(|(floor, away)| away.is_partial() && calendar.ceiling(**floor) > lo && **floor < hi);
+        let floors: Vec<i64> = partial.map(|(floor, _)| *floor).collect();
+        for floor in floors {
+            let all = range.is_some() && lo <= floor && calendar.ceiling(floor) <= hi;
+            let away = Arc::make_mut(&mut self.away);
+            match away.get_mut(&floor) {
+                // All of its rows were replaced by what is here.
+                Some(_) if all => drop(away.remove(&floor)),
+                Some(away) => away.missed = Some(seq_txn),
+                None => {}
+            }
+        }
+    }
+
     /// A partition is gone by the log's doing: nothing of it is anywhere.
     pub(super) fn forget_away(&mut self, floor: i64) {
         if self.away.get(&floor).is_some_and(|away| away.drop.is_none()) {
@@ -208,7 +234,6 @@ impl FileTable {
                 let_go: true,
                 parquet: self.parquet.contains(&floor),
                 blocks: vec![Arc::new(block)],
-                ..Partition::default()
             };
             self.table.partitions.insert(floor, Arc::new(partition));
             shown.push(floor);

@@ -56,6 +56,9 @@ impl FileTable {
         let floors: Vec<i64> =
             self.table.partitions.range(calendar.floor(lo)..=hi).map(|(&floor, _)| floor).collect();
         self.bring(&floors)?;
+        if commit.replace.is_some() {
+            self.miss(record.seq_txn, commit.replace);
+        }
         let effect = apply_commits(&mut self.table, std::slice::from_ref(commit));
         self.nulls.extend(commit.symbols.iter().filter(|diff| diff.has_null).map(|diff| diff.column));
         self.extend_dictionaries()?;
@@ -66,6 +69,7 @@ impl FileTable {
 
     fn apply_statement(&mut self, sql: &SqlEvent, record: &TxnRecord) -> Result<()> {
         if sql.command == UPDATE {
+            self.miss(record.seq_txn, None);
             self.update(sql, record)?;
             if matches!(self.table.standing, Standing::Suspended { .. }) {
                 self.keep()?;

@@ -27,8 +27,10 @@ use super::stream::Event as Heard;
 use super::tables::Tables;
 use crate::ledger::Note;
 use crate::native::cluster::now_us;
-use crate::native::store::{Converted, Disk};
+use crate::native::store::{Converted, Disk, DiskReader, away_of};
 use crate::policy::{Action, Event, Form, Machine, Outcome, Settings, StoragePolicy, Task, TaskKind};
+use crate::table::files::read::AppliedTable;
+use crate::wal::TableToken;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -64,7 +66,7 @@ pub struct PolicyReport {
     pub last_error: Option<String>,
 }
 
-/// PolicyCounts since the process began, by kind of task.
+/// Counts since the process began, by kind of task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PolicyCounts {
     /// Done.
@@ -96,6 +98,8 @@ pub(super) struct Enforcer {
     errors: BTreeMap<(String, i64), String>,
     given_up: BTreeSet<(String, i64)>,
     counts: BTreeMap<TaskKind, PolicyCounts>,
+    /// Partitions that were missing when a table was to be compared.
+    missing: BTreeMap<String, usize>,
 }
 
 impl Enforcer {
@@ -115,6 +119,7 @@ impl Enforcer {
             errors: BTreeMap::new(),
             given_up: BTreeSet::new(),
             counts: BTreeMap::new(),
+            missing: BTreeMap::new(),
         }
     }
 
@@ -196,13 +201,20 @@ impl Enforcer {
         self.running.values().filter(converts).map(|task| task.floor).collect()
     }
 
-    /// Partitions of which not all rows are here: the table can't be compared with its primary's.
-    pub(super) fn missing(&self, dir: &str) -> usize {
-        let away = self.tables.get(dir).map(|table| &table.forms.away);
-        away.map_or(0, |away| away.values().filter(|away| away.is_partial()).count())
+    /// Partitions of which not all rows are here: with any, the table can't be compared with its primary's. The second value
+    /// is whether there were as many when this was asked last.
+    pub(super) fn missing(&mut self, token: &TableToken) -> (usize, bool) {
+        let files = DiskReader(&*self.disk);
+        let away = AppliedTable::read(&files, token)
+            .and_then(|table| away_of(&files, &token.dir, table.applied.txn))
+            // Of a table that can't be read the comparison tells nothing.
+            .unwrap_or_default();
+        let missing = away.values().filter(|away| away.is_partial()).count();
+        let before = self.missing.insert(token.dir.clone(), missing).unwrap_or(0);
+        (missing, before == missing)
     }
 
-    /// PolicyCounts by kind of task, and tasks that are running.
+    /// Counts by kind of task, and tasks that are running.
     pub(super) fn counts(&self) -> (&BTreeMap<TaskKind, PolicyCounts>, usize) {
         (&self.counts, self.running.len())
     }
