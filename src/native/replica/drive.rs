@@ -2,7 +2,7 @@
 
 use super::bases::{Done, Job, Jobs, Means};
 use super::home::Home;
-use super::report::Report;
+use super::report::{Report, told};
 use super::start::{Start, start};
 use super::stream::{Event, Ready, Stream};
 use super::tables::{Outcome, Tables};
@@ -486,20 +486,5 @@ impl Drop for Replica {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// What people are told of a note.
-fn told(note: &Note) -> Option<String> {
-    match note {
-        Note::Error { table, text } => Some(match table {
-            Some(table) => format!("{table}: {text}"),
-            None => text.clone(),
-        }),
-        Note::Recovered { table: Some(table) } => Some(format!("{table}: goes on again")),
-        Note::Base { table, seq_txn, why } => {
-            Some(format!("{table}: taken from a copy as of transaction {seq_txn} ({why})"))
-        }
-        _ => None,
     }
 }

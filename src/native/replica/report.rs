@@ -2,6 +2,7 @@
 
 use super::kept::Stopped;
 use super::tables::Tables;
+use crate::ledger::Note;
 use crate::native::outcome::Exit;
 use crate::native::store::Worker;
 use serde::Serialize;
@@ -93,5 +94,20 @@ impl Tables {
             error: trouble.map(|trouble| trouble.text),
             lag_ms: worker.delay().map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
         }
+    }
+}
+
+/// What people are told of a note.
+pub(super) fn told(note: &Note) -> Option<String> {
+    match note {
+        Note::Error { table, text } => Some(match table {
+            Some(table) => format!("{table}: {text}"),
+            None => text.clone(),
+        }),
+        Note::Recovered { table: Some(table) } => Some(format!("{table}: goes on again")),
+        Note::Base { table, seq_txn, why } => {
+            Some(format!("{table}: taken from a copy as of transaction {seq_txn} ({why})"))
+        }
+        _ => None,
     }
 }
