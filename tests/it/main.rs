@@ -32,12 +32,12 @@ mod ledger_formats;
 mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
+#[path = "../common/packed.rs"]
+mod packed;
 mod parquet;
 #[cfg(feature = "native")]
 mod policies;
 mod policy_model;
-#[path = "../common/packed.rs"]
-mod packed;
 mod recordings;
 #[cfg(feature = "native")]
 mod shipping;

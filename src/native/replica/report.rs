@@ -111,18 +111,3 @@ impl Tables {
         }
     }
 }
-
-/// What people are told of a note.
-pub(super) fn told(note: &Note) -> Option<String> {
-    match note {
-        Note::Error { table, text } => Some(match table {
-            Some(table) => format!("{table}: {text}"),
-            None => text.clone(),
-        }),
-        Note::Recovered { table: Some(table) } => Some(format!("{table}: goes on again")),
-        Note::Base { table, seq_txn, why } => {
-            Some(format!("{table}: taken from a copy as of transaction {seq_txn} ({why})"))
-        }
-        _ => None,
-    }
-}
