@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use understudy::apply::backlog::BatchLimits;
+use understudy::columnar::parquet::Options as ParquetOptions;
 use understudy::native::store::{CommitMode, Disk, Step, Worker};
 use understudy::replay::{History, Player, tables};
 use understudy::table::{Standing, Table};
@@ -57,6 +58,20 @@ pub fn worker(disk: &SimDisk, history: &History, mode: CommitMode) -> Worker {
     Worker::new(disk, history.token.clone(), mode, false)
 }
 
+/// Gives partitions another form between two blocks, as a storage policy does. What fails is as with blocks: the table is opened anew.
+pub fn reform(worker: &mut Worker, step: u64) {
+    let Some(table) = worker.table_mut() else { return };
+    let floors: Vec<i64> = table.table().partitions.keys().copied().collect();
+    let (_, old) = floors.split_last().unwrap_or((&0, &[]));
+    let done = (step..).zip(old).try_for_each(|(turn, &floor)| match turn % 4 {
+        3 => table.to_native(floor).map(drop),
+        _ => table.to_parquet(floor, &ParquetOptions::default()).map(drop),
+    });
+    if done.is_err() {
+        worker.close();
+    }
+}
+
 /// Problems, and the operations after which they were seen.
 pub type Problems = Arc<Mutex<BTreeMap<String, Vec<u64>>>>;
 
@@ -65,6 +80,17 @@ pub fn run(
     recording: &Recording,
     history: &History,
     mode: CommitMode,
+    examine: impl Fn(&State, &Change<'_>, u64, u64) -> Result<(), String> + Send + 'static,
+) -> (u64, Problems) {
+    run_between(recording, history, mode, |_, _| (), examine)
+}
+
+/// As [`run`]; `between` is called after each block, with its number.
+pub fn run_between(
+    recording: &Recording,
+    history: &History,
+    mode: CommitMode,
+    between: impl Fn(&mut Worker, u64),
     examine: impl Fn(&State, &Change<'_>, u64, u64) -> Result<(), String> + Send + 'static,
 ) -> (u64, Problems) {
     let disk = SimDisk::new(State::default());
@@ -83,8 +109,11 @@ pub fn run(
         Fate::Done
     }));
     let mut worker = worker(&disk, history, mode);
+    let mut steps = 0;
     while let Step::Applied(seq_txn) = worker.step(&recording.files, LIMITS) {
         reported.store(seq_txn, Ordering::Relaxed);
+        steps += 1;
+        between(&mut worker, steps);
     }
     assert!(worker.failure().is_none(), "{}", worker.failure().unwrap());
     (count.load(Ordering::Relaxed), problems)

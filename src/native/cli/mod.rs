@@ -5,6 +5,7 @@
 mod apply;
 mod args;
 mod bucket;
+mod convert;
 mod diff;
 mod divergent;
 mod doctor;
@@ -72,6 +73,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
             NodeVerb::Remove { name, to } => bucket::node::remove(out, &to, &name),
         },
         Verb::Repair(args) => repair::run(out, &args),
+        Verb::Convert(args) => convert::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
         Verb::Divergent(args) => divergent::run(out, &args),
         Verb::Doctor(args) => doctor::run(out, &args),

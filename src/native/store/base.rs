@@ -57,6 +57,10 @@ impl FileTable {
         table.txn.column_version = next.version();
         // Folders are named after the count of commits before: QuestDB will name its next ones after this one.
         table.txn.txn += 1;
+        let calendar = table.table.calendar();
+        let parquet = state.partitions.iter().filter(|part| part.parquet);
+        table.parquet = parquet.map(|part| calendar.floor(part.ts)).collect();
+        table.keep()?;
         new_seal_and_txn(&*disk, dir, &table.txn, table.syncs())?;
         Self::open(disk, token, commit_mode)
     }

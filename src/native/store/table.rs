@@ -266,6 +266,7 @@ impl FileTable {
             schema: &self.table.schema,
             folder: self.folder(entry.ts, entry.name_txn),
             rows: entry.rows,
+            parquet: entry.parquet.then(|| u64::try_from(entry.parquet_len).unwrap_or(0)),
             columns,
         })
     }
