@@ -74,7 +74,7 @@ fn tell(what: &str, history: &History, (operations, problems): (u64, Problems), 
 type Way = (&'static str, fn(&mut Worker, u64));
 
 /// What happens between blocks: nothing, or partitions become Parquet files and native again.
-const WAYS: [Way; 2] = [("", |_, _| ()), (" with Parquet", reform)];
+const WAYS: [Way; 2] = [("", |_, _| ()), (" with Parquet", |worker, step| drop(reform(worker, step)))];
 
 /// `kill -9` before every operation, and in the middle of every write.
 #[test]

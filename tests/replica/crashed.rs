@@ -97,7 +97,11 @@ fn states(
         Crash::NoPower | Crash::SomePower => CommitMode::Sync,
     };
     // Every other run gives partitions the form of Parquet files, too.
-    let between = if seed.is_multiple_of(2) { reform } else { |_: &mut Worker, _: u64| () };
+    let between = move |worker: &mut Worker, step: u64| {
+        if seed.is_multiple_of(2) {
+            reform(worker, step);
+        }
+    };
     let (count, _) = run_between(recording, history, mode, between, |_, _, _, _| Ok(()));
     *operations += count;
     let mut random = seed;

@@ -55,6 +55,7 @@ impl FileTable {
         }
         let floors: Vec<i64> =
             self.table.partitions.range(calendar.floor(lo)..=hi).map(|(&floor, _)| floor).collect();
+        self.topped_to_native(&floors)?;
         self.bring(&floors)?;
         let effect = apply_commits(&mut self.table, std::slice::from_ref(commit));
         self.nulls.extend(commit.symbols.iter().filter(|diff| diff.has_null).map(|diff| diff.column));
