@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 const RUN_MIN: usize = 24;
 
 /// Bits that a value up to `max` takes, at least 1.
-pub(super) fn bits_for(max: u32) -> u32 {
+fn bits_for(max: u32) -> u32 {
     (u32::BITS - max.leading_zeros()).max(1)
 }
 
@@ -68,6 +68,18 @@ fn packed(values: &[u32], width: u32, out: &mut Vec<u8>) {
         second.copy_from_slice(&above.to_le_bytes());
         out.extend_from_slice(bytes.get(..width as usize).unwrap_or_default());
     }
+}
+
+/// Appends keys of a dictionary, below `count`, behind their width.
+pub(super) fn encode_keys(keys: &[u32], count: usize, out: &mut Vec<u8>) {
+    if keys.is_empty() {
+        // QuestDB's reader asks for a run where the width isn't 0.
+        out.extend([0, 1]);
+        return;
+    }
+    let width = bits_for(count.saturating_sub(1) as u32);
+    out.push(width as u8);
+    encode(keys, width, out);
 }
 
 /// Reads what [`encode`] or another writer wrote.
@@ -215,6 +227,14 @@ mod tests {
                 roundtrip(values, width);
             }
         }
+    }
+
+    #[test]
+    fn no_keys_have_no_width() {
+        let mut bytes = Vec::new();
+        encode_keys(&[], 300, &mut bytes);
+        encode_keys(&[299], 300, &mut bytes);
+        assert_eq!(bytes, [0, 1, 9, 3, 43, 1, 0, 0, 0, 0, 0, 0, 0]);
     }
 
     #[test]

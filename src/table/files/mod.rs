@@ -24,7 +24,7 @@ mod view;
 
 pub use bitmap::BitmapWriter;
 pub use block::BlockFile;
-pub use check::{Finding, Severity, check_database, check_table};
+pub use check::{Finding, Severity, check_database, check_database_with, check_table};
 pub use cv::ColumnVersions;
 pub use dictionary::DictionaryWriter;
 pub use meta::{encode_meta, meta_checksum, meta_of_txn};

@@ -16,7 +16,7 @@ pub use load::Loader;
 pub(crate) use schema::schema_of;
 
 use super::{ColumnVersions, meta_of_txn};
-use crate::table::{Partition, Schema, SymbolTable, Table};
+use crate::table::{Chunk, Partition, Schema, SymbolTable, Table};
 use crate::wal::cursor::Gather;
 use crate::wal::{Applied, AppliedPartition, Error, Files, PartitionBy, Result, TableMeta, TableToken};
 use std::ops::Range;
@@ -157,6 +157,27 @@ impl AppliedTable {
     /// As [`read_partition`].
     pub fn read_parts(&self, files: &dyn Files, floor: i64, parts: Range<usize>) -> Result<Partition> {
         part::read(files, self, floor, parts, &|_| true)
+    }
+
+    /// The file of a part in Parquet form.
+    pub fn parquet_file(&self, part: &AppliedPartition) -> String {
+        format!("{}/{}", part::folder(self, part), super::PARQUET_FILE)
+    }
+
+    /// Some rows of a column in a native part: how many of them are from before its first value, and the values.
+    ///
+    /// `part` is its index in [`Applied::partitions`], `column` a writer index.
+    ///
+    /// # Errors
+    /// As [`read_partition`].
+    pub fn read_rows(
+        &self,
+        files: &dyn Files,
+        part: usize,
+        column: usize,
+        rows: Range<u64>,
+    ) -> Result<(u64, Option<Chunk>)> {
+        part::read_rows(files, self, part, column, rows)
     }
 
     /// The table with these dictionaries and without rows.
