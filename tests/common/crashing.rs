@@ -82,18 +82,8 @@ pub fn reform(worker: &mut Worker, step: u64) -> usize {
 /// Problems, and the operations after which they were seen.
 pub type Problems = Arc<Mutex<BTreeMap<String, Vec<u64>>>>;
 
-/// Applies a log while `examine` looks at what would be left at each operation.
+/// Applies a log while `examine` looks at what would be left at each operation; `between` is called after each block, with its number.
 pub fn run(
-    recording: &Recording,
-    history: &History,
-    mode: CommitMode,
-    examine: impl Fn(&State, &Change<'_>, u64, u64) -> Result<(), String> + Send + 'static,
-) -> (u64, Problems) {
-    run_between(recording, history, mode, |_, _| (), examine)
-}
-
-/// As [`run`]; `between` is called after each block, with its number.
-pub fn run_between(
     recording: &Recording,
     history: &History,
     mode: CommitMode,
