@@ -67,6 +67,11 @@ impl Converted {
         self.made_of.floor
     }
 
+    /// The file, from the database's directory on, until it is committed or discarded.
+    pub fn path(&self) -> String {
+        [&*self.folder, "/", DATA].concat()
+    }
+
     /// Number of rows in the file.
     pub fn rows(&self) -> u64 {
         self.rows
