@@ -2,7 +2,7 @@
 //! a prefix of the log with all that was reported, and goes on to the same rows.
 
 use crate::common::{Recording, csv};
-use crate::crashing::{LIMITS, Problems, reform, run, run_between, subjects, worker};
+use crate::crashing::{LIMITS, Problems, reform, run, subjects, worker};
 use crate::sim_disk::{Change, Fate, SimDisk, State};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,7 +74,12 @@ fn tell(what: &str, history: &History, (operations, problems): (u64, Problems), 
 type Way = (&'static str, fn(&mut Worker, u64));
 
 /// What happens between blocks: nothing, or partitions become Parquet files and native again.
-const WAYS: [Way; 2] = [("", |_, _| ()), (" with Parquet", reform)];
+const WAYS: [Way; 2] = [
+    ("", |_, _| ()),
+    (" with Parquet", |worker, step| {
+        reform(worker, step);
+    }),
+];
 
 /// `kill -9` before every operation, and in the middle of every write.
 #[test]
@@ -86,7 +91,7 @@ fn a_killed_process_leaves_a_table_that_questdb_opens() {
             look(state.clone(), &told, reported)?;
             look(state.torn(change), &told, reported)
         };
-        let result = run_between(&recording, &history, CommitMode::NoSync, between, examine);
+        let result = run(&recording, &history, CommitMode::NoSync, between, examine);
         assert!(result.0 > 100, "only {} operations", result.0);
         tell(&format!("killed{way}"), &history, result, &mut wrong);
     }
@@ -105,7 +110,7 @@ fn what_a_killed_process_left_is_finished_by_the_next() {
             }
             finish(state.torn(change), &files, &told, &expected)
         };
-        let result = run_between(&recording, &history, CommitMode::NoSync, between, examine);
+        let result = run(&recording, &history, CommitMode::NoSync, between, examine);
         tell(&format!("went on{way}"), &history, result, &mut wrong);
     }
     assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
@@ -128,7 +133,7 @@ fn a_loss_of_power_loses_nothing_that_was_reported() {
             };
             look(state.torn(change).without_power(lucky), &told, reported)
         };
-        let result = run_between(&recording, &history, CommitMode::Sync, between, examine);
+        let result = run(&recording, &history, CommitMode::Sync, between, examine);
         tell(&format!("without power{way}"), &history, result, &mut wrong);
     }
     assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));

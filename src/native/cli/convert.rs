@@ -9,7 +9,7 @@ use super::tables;
 use crate::columnar::parquet::Options as ParquetOptions;
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::store::lock::DirectoryLock;
-use crate::native::store::{CommitMode, Committed, Database, Disk, FileTable, RealDisk};
+use crate::native::store::{CommitMode, Committed, Database, Disk, FileTable, RealDisk, encoder_options};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -45,7 +45,11 @@ pub(super) fn run(out: &Out, args: &Convert) -> Result<Exit> {
         );
     };
     let done = match args.to {
-        Form::Parquet => to_parquet(out, &mut table, floor)?,
+        Form::Parquet => {
+            let options = dir.parent().map_or_else(|| Ok(ParquetOptions::default()), encoder_options);
+            let options = options.map_err(|what| Failure::new(Exit::Usage, what))?;
+            to_parquet(out, &mut table, floor, &options)?
+        }
         Form::Native if table.to_native(floor)? => Done::Converted,
         Form::Native => Done::Already,
     };
@@ -69,11 +73,11 @@ pub(super) fn run(out: &Out, args: &Convert) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn to_parquet(out: &Out, table: &mut FileTable, floor: i64) -> Result<Done> {
+fn to_parquet(out: &Out, table: &mut FileTable, floor: i64, options: &ParquetOptions) -> Result<Done> {
     if let Some(why) = table.stays_native() {
         return Err(Failure::failed(format!("{}: {why}", table.table().name)));
     }
-    let Some(conversion) = table.begin_conversion(floor, &ParquetOptions::default()) else {
+    let Some(conversion) = table.begin_conversion(floor, options) else {
         return Ok(Done::Already);
     };
     let (done, progress) =

@@ -16,7 +16,7 @@ use crate::native::bucket::Bucket;
 use crate::native::cluster::{JournalWriter, Pace, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies;
-use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
+use crate::native::store::{CommitMode, RealDisk, ReplicationOptions, encoder_options};
 use crate::policy::Settings;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -170,7 +170,8 @@ impl Replica {
         for worker in tables.workers() {
             journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
         }
-        let mut enforcer = Enforcer::new(options.policy, means, sender.clone());
+        let encoder = encoder_options(&options.dir).map_err(|what| Failure::new(Exit::Usage, what))?;
+        let mut enforcer = Enforcer::new(options.policy, means, encoder, sender.clone());
         tables.workers().iter().for_each(|worker| enforcer.found(&worker.token().dir));
         let begun_with = tables.workers().iter().map(|worker| tables.applied(&worker.token().dir)).sum();
         let mut replica = Self {

@@ -55,6 +55,7 @@ impl FileTable {
         }
         let floors: Vec<i64> =
             self.table.partitions.range(calendar.floor(lo)..=hi).map(|(&floor, _)| floor).collect();
+        self.topped_to_native(&floors)?;
         self.bring(&floors)?;
         if commit.replace.is_some() {
             self.miss(record.seq_txn, commit.replace);

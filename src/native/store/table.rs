@@ -148,6 +148,14 @@ impl FileTable {
     /// # Errors
     /// What reading and writing answer.
     pub fn adopt(&mut self) -> Result<()> {
+        if self.seal.is_foreign() {
+            // A copy of the server's own directory: what is a Parquet file here is one there.
+            let calendar = self.table.calendar();
+            let parts = self.txn.partitions.iter().filter(|part| part.parquet);
+            self.parquet = parts.map(|part| calendar.floor(part.ts)).collect();
+            self.keep()?;
+            self.stub_partitions();
+        }
         self.seal.adopt(&*self.disk, self.txn.txn, &self.txn_file)
     }
 

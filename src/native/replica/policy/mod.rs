@@ -25,6 +25,7 @@ use self::work::Hands;
 use super::bases::Means;
 use super::stream::Event as Heard;
 use super::tables::Tables;
+use crate::columnar::parquet::Options as ParquetOptions;
 use crate::ledger::Note;
 use crate::native::cluster::now_us;
 use crate::native::store::{Converted, Disk, DiskReader, away_of};
@@ -103,11 +104,16 @@ pub(super) struct Enforcer {
 }
 
 impl Enforcer {
-    pub(super) fn new(settings: Settings, means: Means, sender: Sender<Heard>) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        means: Means,
+        options: ParquetOptions,
+        sender: Sender<Heard>,
+    ) -> Self {
         Self {
             machine: Machine::new(settings, now_us()),
             disk: means.disk.clone(),
-            hands: Hands::new(settings.worker_count, means, sender),
+            hands: Hands::new(settings.worker_count, means, options, sender),
             definitions: BTreeMap::new(),
             tables: BTreeMap::new(),
             due: BTreeMap::new(),

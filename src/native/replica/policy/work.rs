@@ -37,6 +37,7 @@ pub(super) struct Hands {
     threads: usize,
     pool: Option<rayon::ThreadPool>,
     means: Means,
+    options: ParquetOptions,
     sender: Sender<Event>,
 }
 
@@ -51,13 +52,13 @@ pub(super) enum Source {
 }
 
 impl Hands {
-    pub(super) fn new(workers: u32, means: Means, sender: Sender<Event>) -> Self {
-        Self { threads: workers.max(1) as usize, pool: None, means, sender }
+    pub(super) fn new(workers: u32, means: Means, options: ParquetOptions, sender: Sender<Event>) -> Self {
+        Self { threads: workers.max(1) as usize, pool: None, means, options, sender }
     }
 
     /// How partitions are written as Parquet files.
     pub(super) fn options(&self) -> ParquetOptions {
-        ParquetOptions::default()
+        self.options.clone()
     }
 
     /// Writes a partition as a Parquet file.
@@ -82,9 +83,11 @@ impl Hands {
                 Source::Native(conversion) => {
                     let converted = conversion.run(&|_| ()).map_err(|error| error.to_string())?;
                     let (rows, columns) = (converted.rows(), converted.structure_version());
-                    let bytes = converted.read(&**disk).map_err(|error| error.to_string());
-                    converted.discard(&**disk);
-                    (bytes?, rows, columns)
+                    let path = converted.path();
+                    let bytes = DiskReader(&**disk).read(&path, 0, converted.bytes());
+                    // What can't be removed goes when the table is opened next.
+                    let _ = disk.remove_dir(path.rsplit_once('/').map_or(&*path, |(folder, _)| folder));
+                    (bytes.map_err(|error| error.to_string())?, rows, columns)
                 }
                 Source::Parquet => present_file(&means, &token, floor, expected)?,
                 Source::Late(under) => {

@@ -152,6 +152,12 @@ impl FileTable {
         Ok(())
     }
 
+    /// The Parquet files that a partition is, from the database's directory on, with their lengths; none where it is native.
+    pub fn parquet_files(&self, floor: i64) -> Vec<(String, u64)> {
+        let files = self.parts_of(floor).filter_map(|index| self.part_files(index));
+        files.filter_map(|files| Some(([&*files.folder, "/", DATA].concat(), files.parquet?))).collect()
+    }
+
     /// Rows of a partition, and the bytes of its files.
     ///
     /// # Errors

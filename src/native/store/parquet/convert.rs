@@ -1,6 +1,6 @@
 //! PARQUET_CONVERSION: a partition's Parquet file and indexes, written beside the table's partitions.
 
-use super::super::disk::{Disk, DiskReader, Open};
+use super::super::disk::{Disk, Open};
 use super::super::parts::{ColumnPlace, PartFiles};
 use super::super::table::FileTable;
 use super::tops::Tops;
@@ -9,8 +9,7 @@ use crate::apply::append_rows;
 use crate::columnar::parquet::Options as ParquetOptions;
 use crate::table::files::{BitmapWriter, PartitionEntry};
 use crate::table::{Chunk, Schema, SymbolTable};
-use crate::wal::{Files, PartitionBy, Result, TableMeta};
-use bytes::Bytes;
+use crate::wal::{PartitionBy, Result, TableMeta};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -68,6 +67,11 @@ impl Converted {
         self.made_of.floor
     }
 
+    /// The file, from the database's directory on, until it is committed or discarded.
+    pub fn path(&self) -> String {
+        [&*self.folder, "/", DATA].concat()
+    }
+
     /// Number of rows in the file.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -81,19 +85,6 @@ impl Converted {
     /// BLAKE3 of the file.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
-    }
-
-    /// The file itself.
-    ///
-    /// # Errors
-    /// What reading it answers.
-    pub fn read(&self, disk: &dyn Disk) -> Result<Bytes> {
-        DiskReader(disk).read(&[&*self.folder, "/", DATA].concat(), 0, self.bytes)
-    }
-
-    /// Throws the files away. What can't be removed goes when the table is opened next.
-    pub fn discard(self, disk: &dyn Disk) {
-        let _ = disk.remove_dir(&self.folder);
     }
 
     /// The version of the table's columns that the file has.

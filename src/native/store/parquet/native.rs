@@ -56,6 +56,20 @@ impl FileTable {
         floors.into_iter().try_for_each(|floor| self.to_native(floor).map(drop))
     }
 
+    /// Puts those of these partitions back in which columns begin below the first row: read from the file, that would not be seen.
+    pub(in super::super) fn topped_to_native(&mut self, floors: &[i64]) -> Result<()> {
+        for &floor in floors {
+            let mut topped = false;
+            for entry in self.txn.partitions.get(self.parts_of(floor)).unwrap_or_default() {
+                topped |= entry.parquet && Tops::are_in(&*self.disk, &self.folder(entry.ts, entry.name_txn))?;
+            }
+            if topped {
+                self.to_native(floor)?;
+            }
+        }
+        Ok(())
+    }
+
     fn put_back_parts(&mut self, parts: Range<usize>) -> Result<bool> {
         let mut any = false;
         for index in parts {

@@ -40,6 +40,11 @@ impl Tops {
         Ok(Some(FILE))
     }
 
+    /// Whether there are any in a folder.
+    pub(super) fn are_in(disk: &dyn Disk, folder: &str) -> Result<bool> {
+        Ok(disk.len(&format!("{folder}/{FILE}"))?.is_some())
+    }
+
     /// Those that were written with a file of `bytes`; none where nothing was, or the file is another by now.
     pub(super) fn load(disk: &dyn Disk, folder: &str, bytes: u64) -> Result<Self> {
         let path = format!("{folder}/{FILE}");
