@@ -101,6 +101,8 @@ pub struct Replica {
     pub(super) policy_steps: u64,
     /// The storage policies may be others than they were.
     pub(super) policies: bool,
+    /// The same, for those who enforce them.
+    pub(super) unenforced: bool,
     stop: Arc<AtomicBool>,
     runtime: Option<Runtime>,
 }
@@ -201,6 +203,7 @@ impl Replica {
             noted: Vec::new(),
             policy_steps: 0,
             policies: true,
+            unenforced: true,
             stop: Arc::default(),
             runtime: Some(runtime),
         };
@@ -229,7 +232,7 @@ impl Replica {
         }
         self.tell()?;
         self.end_snapshot()?;
-        self.enforce()?;
+        self.enforce();
         let changed = self.partitions.look(&**self.tables.disk());
         changed.into_iter().for_each(|note| self.journal.note(note));
         if self.saved.elapsed() >= SAVE_EVERY {
@@ -412,7 +415,9 @@ impl Replica {
             self.save(true)?;
         }
         for outcome in outcomes {
-            self.policies |= outcome.is_of(policies::DIR);
+            let policies = outcome.is_of(policies::DIR);
+            self.policies |= policies;
+            self.unenforced |= policies;
             match outcome {
                 Outcome::Note(note) => {
                     let heard =

@@ -3,23 +3,29 @@
 use super::drive::Replica;
 use super::policy::{Told, Worked};
 use super::tables::DigestJob;
-use crate::native::outcome::Result;
+use crate::native::policies::definitions;
+use crate::native::store::DiskReader;
 use std::time::Duration;
 
 impl Replica {
     /// Enforces policies for a while, and tells what came of it.
-    pub(super) fn enforce(&mut self) -> Result<()> {
+    pub(super) fn enforce(&mut self) {
         // Tables that are being made anew are none yet.
         if self.is_loading() {
-            return Ok(());
+            return;
         }
-        if let Some(definitions) = self.policies()? {
-            let policies = definitions.into_iter().map(|(dir, (policy, _))| (dir, policy));
-            self.enforcer.defined(policies.collect());
+        if std::mem::take(&mut self.unenforced) {
+            match definitions(&DiskReader(&**self.tables.disk())) {
+                Ok(definitions) => {
+                    let policies = definitions.into_iter().map(|(dir, (policy, _))| (dir, policy));
+                    self.enforcer.defined(policies.collect());
+                }
+                // Those of before go on, until they change.
+                Err(failure) => self.said.push(format!("storage policies: {}", failure.message)),
+            }
         }
         self.enforcer.step(&mut self.tables);
         self.tell_policies();
-        Ok(())
     }
 
     /// Steps that storage policies have taken since the process began.
