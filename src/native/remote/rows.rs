@@ -259,3 +259,144 @@ fn wal_column(ty: ColumnType, chunk: Chunk) -> WalColumn {
     };
     WalColumn::Var { ty, aux: aux.into(), data: data.into(), base: 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::apply_change;
+    use crate::columnar::parquet::{Field, Options, PartitionRows, Plan, encode};
+    use crate::ledger::Sum;
+    use crate::table::{Column, Schema, SymbolTable, Value};
+    use crate::wal::{Change, ColumnSpec, PartitionBy};
+
+    const DAY: i64 = 86_400_000_000;
+
+    /// `ts`, `sym`, `n`, `s`, deduplicated by `ts` and `sym`.
+    fn table() -> Table {
+        let column = |(name, code, upsert_key): (&str, i32, bool)| Column {
+            name: name.into(),
+            ty: ColumnType::from_code(code).unwrap(),
+            dropped: false,
+            upsert_key,
+            indexed: false,
+            replaces: None,
+        };
+        let columns = [("ts", 8, true), ("sym", 12, true), ("n", 6, false), ("s", 26, false)];
+        let columns: Vec<Column> = columns.into_iter().map(column).collect();
+        let (order, partition_by) = ((0..columns.len()).collect(), PartitionBy::Day);
+        let schema = Schema { columns, order, timestamp: 0, partition_by, ttl: 0, version: 1 };
+        let mut table = Table::new("t".into(), "t~1".into(), schema);
+        table.symbols = vec![None, Some(SymbolTable::default()), None, None];
+        table
+    }
+
+    /// Rows of the first day: moment, symbol, number.
+    fn partition(table: &mut Table, rows: &[(i64, &str, i64)]) -> Partition {
+        let types: Vec<ColumnType> = table.schema.columns.iter().map(|column| column.ty).collect();
+        let mut chunks: Vec<Chunk> = types.iter().map(|ty| Chunk::new(*ty)).collect();
+        for (ts, symbol, n) in rows {
+            let text = format!("row {n} of a text that is not short");
+            let values =
+                [Value::Timestamp(*ts), Value::Utf8(symbol.as_bytes()), Value::Long(*n), Value::Utf8(text.as_bytes())];
+            for (index, value) in values.into_iter().enumerate() {
+                chunks[index].push(types[index], value, table.symbols[index].as_mut());
+            }
+        }
+        let mut block = Block::empty();
+        block.rows = rows.len();
+        block.columns = chunks.into_iter().map(|chunk| Some(Arc::new(chunk))).collect();
+        let block = timed(table, block);
+        Partition { floor: 0, rows: rows.len(), blocks: vec![Arc::new(block)], ..Partition::default() }
+    }
+
+    fn file(table: &Table, partition: &Partition) -> (Bytes, Blob) {
+        let plan = Plan::new("t", Field::of_table(&table.schema), partition.rows, Options::default()).unwrap();
+        let mut bytes = Vec::new();
+        encode(&plan, &PartitionRows { partition, symbols: &table.symbols }, &mut bytes).unwrap();
+        let bytes = Bytes::from(bytes);
+        let (rows, columns) = (partition.rows as u64, table.schema.version);
+        let blob = Blob { sum: Sum::of(&bytes), bytes: bytes.len() as u64, rows, columns };
+        (bytes, blob)
+    }
+
+    fn rows(n: i64) -> Vec<(i64, &'static str, i64)> {
+        (0..n).map(|i| (i * 1000, ["a", "b", "c"][i as usize % 3], i)).collect()
+    }
+
+    #[test]
+    fn a_file_is_read_by_the_columns_as_they_are_now() {
+        let mut table = table();
+        let day = partition(&mut table, &rows(40_000));
+        let (bytes, blob) = file(&table, &day);
+        let read = rows_of("f", bytes.clone(), &blob, &mut table, 0).unwrap();
+        assert_eq!(table.partition_digest(&read), table.partition_digest(&day));
+        table.partitions.insert(0, Arc::new(day));
+        let spec = |name: &str, code: i32| ColumnSpec {
+            name: name.into(),
+            ty: ColumnType::from_code(code).unwrap(),
+            symbol_capacity: 64,
+            symbol_cache: true,
+            indexed: false,
+            index_block_capacity: 2,
+        };
+        for change in [
+            Change::ChangeType(spec("n", 10)),
+            Change::ChangeType(spec("n", 26)),
+            Change::ChangeType(spec("sym", 11)),
+            Change::ChangeType(spec("s", 12)),
+            Change::ChangeType(spec("s", 26)),
+            Change::AddColumns(vec![spec("more", 5)]),
+            Change::RenameColumns(vec![("s".into(), "t".into())]),
+        ] {
+            apply_change(&mut table, &change).unwrap();
+            let whole = Arc::unwrap_or_clone(table.partitions[&0].clone());
+            let mut now = table.clone();
+            now.partitions.clear();
+            // The dictionaries of columns that are gone are gone.
+            for (column, symbols) in table.schema.columns.iter().zip(&mut now.symbols) {
+                if column.dropped && column.ty.is_symbol() {
+                    *symbols = Some(SymbolTable::default());
+                }
+            }
+            let read = rows_of("f", bytes.clone(), &blob, &mut now, 0).unwrap();
+            assert_eq!(now.partition_digest(&read), table.partition_digest(&whole), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn late_rows_are_merged_as_a_commit_would() {
+        let mut table = table();
+        let under = partition(&mut table, &[(1, "a", 1), (2, "a", 2), (2, "b", 3), (5, "a", 4)]);
+        let late = partition(&mut table, &[(2, "a", 12), (3, "c", 13), (5, "b", 14), (9, "a", 15)]);
+        let all = merged(&table, under.clone(), &late);
+        let want =
+            partition(&mut table, &[(1, "a", 1), (2, "a", 12), (2, "b", 3), (3, "c", 13), (5, "a", 4), (5, "b", 14), (9, "a", 15)]);
+        assert_eq!(table.partition_digest(&all), table.partition_digest(&want));
+        for column in &mut Arc::make_mut(&mut table.schema).columns {
+            column.upsert_key = false;
+        }
+        assert_eq!(merged(&table, under.clone(), &late).rows, 8);
+        assert_eq!(merged(&table, under, &Partition::default()).rows, 4);
+    }
+
+    #[test]
+    fn what_is_no_such_file_is_refused() {
+        let mut table = table();
+        let day = partition(&mut table, &rows(300));
+        let (bytes, blob) = file(&table, &day);
+        let mut read = |bytes: Vec<u8>, blob: &Blob, floor| {
+            rows_of("f", bytes.into(), blob, &mut table.clone(), floor)
+        };
+        assert!(read(bytes.to_vec(), &Blob { rows: 299, ..blob }, 0).is_err());
+        assert!(read(bytes.to_vec(), &blob, DAY).is_err(), "of another day");
+        for len in (0..bytes.len()).step_by(17) {
+            assert!(read(bytes[..len].to_vec(), &blob, 0).is_err(), "{len} bytes");
+        }
+        // Whatever a byte says, it is an error or some rows, and no panic.
+        for at in 0..bytes.len() {
+            let mut wrong = bytes.to_vec();
+            wrong[at] ^= 0xff;
+            let _ = read(wrong, &blob, 0);
+        }
+    }
+}
