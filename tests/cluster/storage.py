@@ -278,6 +278,9 @@ class Run:
         before, files = files, self.parquet_files()
         assert len(files - before) == DAYS - 3, files
         self.equal("abc", "ticks")
+        replayed = self.command("replay", str(self.work / "a" / "db"), "--table", "ticks")
+        rows = self.primary.query("SELECT count() n FROM ticks")[0]["n"]
+        assert replayed.returncode == 0 and replayed.stdout.count("\n") == rows + 1, replayed.stderr
         done = self.command("diff", str(self.primary.db), str(self.work / "a" / "db"), "--table", "ticks", bucket=False)
         said = done.stdout + done.stderr
         assert done.returncode != 0 and "is in the bucket alone: no bucket is known" in said, said

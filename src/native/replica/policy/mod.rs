@@ -268,6 +268,8 @@ impl Enforcer {
         let now = now_us();
         let mut events = Vec::new();
         if before.is_none() {
+            // A process that was killed has not told its last.
+            self.changed.insert(dir.to_owned());
             events.push(Event::Policy { table: dir.to_owned(), policy });
         }
         events.push(Event::Table(watched.seen.clone()));
