@@ -296,8 +296,12 @@ mod tests {
         let mut chunks: Vec<Chunk> = types.iter().map(|ty| Chunk::new(*ty)).collect();
         for (ts, symbol, n) in rows {
             let text = format!("row {n} of a text that is not short");
-            let values =
-                [Value::Timestamp(*ts), Value::Utf8(symbol.as_bytes()), Value::Long(*n), Value::Utf8(text.as_bytes())];
+            let values = [
+                Value::Timestamp(*ts),
+                Value::Utf8(symbol.as_bytes()),
+                Value::Long(*n),
+                Value::Utf8(text.as_bytes()),
+            ];
             for (index, value) in values.into_iter().enumerate() {
                 chunks[index].push(types[index], value, table.symbols[index].as_mut());
             }
@@ -310,7 +314,8 @@ mod tests {
     }
 
     fn file(table: &Table, partition: &Partition) -> (Bytes, Blob) {
-        let plan = Plan::new("t", Field::of_table(&table.schema), partition.rows, Options::default()).unwrap();
+        let plan =
+            Plan::new("t", Field::of_table(&table.schema), partition.rows, Options::default()).unwrap();
         let mut bytes = Vec::new();
         encode(&plan, &PartitionRows { partition, symbols: &table.symbols }, &mut bytes).unwrap();
         let bytes = Bytes::from(bytes);
@@ -369,8 +374,10 @@ mod tests {
         let under = partition(&mut table, &[(1, "a", 1), (2, "a", 2), (2, "b", 3), (5, "a", 4)]);
         let late = partition(&mut table, &[(2, "a", 12), (3, "c", 13), (5, "b", 14), (9, "a", 15)]);
         let all = merged(&table, under.clone(), &late);
-        let want =
-            partition(&mut table, &[(1, "a", 1), (2, "a", 12), (2, "b", 3), (3, "c", 13), (5, "a", 4), (5, "b", 14), (9, "a", 15)]);
+        let want = partition(
+            &mut table,
+            &[(1, "a", 1), (2, "a", 12), (2, "b", 3), (3, "c", 13), (5, "a", 4), (5, "b", 14), (9, "a", 15)],
+        );
         assert_eq!(table.partition_digest(&all), table.partition_digest(&want));
         for column in &mut Arc::make_mut(&mut table.schema).columns {
             column.upsert_key = false;
@@ -384,9 +391,8 @@ mod tests {
         let mut table = table();
         let day = partition(&mut table, &rows(300));
         let (bytes, blob) = file(&table, &day);
-        let mut read = |bytes: Vec<u8>, blob: &Blob, floor| {
-            rows_of("f", bytes.into(), blob, &mut table.clone(), floor)
-        };
+        let mut read =
+            |bytes: Vec<u8>, blob: &Blob, floor| rows_of("f", bytes.into(), blob, &mut table.clone(), floor);
         assert!(read(bytes.to_vec(), &Blob { rows: 299, ..blob }, 0).is_err());
         assert!(read(bytes.to_vec(), &blob, DAY).is_err(), "of another day");
         for len in (0..bytes.len()).step_by(17) {
