@@ -32,5 +32,6 @@ mod write;
 pub use options::{Codec, ColumnEncoding, Options};
 pub use read::{ColumnReader, FileRows, ParquetFile, ParquetForm};
 pub use write::{
-    EncodeError, Encoded, Field, Job, PartitionRows, PartitionWriter, Plan, RowSource, Run, encode, runs_of,
+    EncodeError, Encoded, Field, Job, PartRows, PartitionRows, PartitionWriter, Plan, RowSource, Run,
+    RunTasks, Task, encode, encode_with, runs_of,
 };

@@ -147,6 +147,11 @@ impl Copier<'_> {
                 continue;
             }
             let noted = Noted::new(files);
+            // A Parquet file travels as it is, whatever of it is read.
+            let state_of = applied.applied.partitions.get(parts.clone()).unwrap_or_default();
+            for part in state_of.iter().filter(|part| part.parquet) {
+                noted.read(&applied.parquet_file(part), 0, part.parquet_len.max(0) as u64)?;
+            }
             drop(applied.read_parts(&noted, floor, parts)?);
             let bundles = self.bundles(token, noted.pieces())?;
             kept.insert(floor, (state, bundles));

@@ -25,7 +25,7 @@ mod view;
 
 pub use bitmap::BitmapWriter;
 pub use block::BlockFile;
-pub use check::{Finding, Severity, check_database, check_table};
+pub use check::{Finding, Severity, check_database, check_database_with, check_table};
 pub use commit::commit_segment;
 pub use cv::ColumnVersions;
 pub use dictionary::DictionaryWriter;

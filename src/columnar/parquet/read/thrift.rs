@@ -91,7 +91,7 @@ impl<'a> Thrift<'a> {
     /// A number that isn't negative.
     pub(super) fn size(&mut self, kind: Kind) -> Result<u64> {
         let number = self.number(kind)?;
-        u64::try_from(number).map_err(|_| self.bad("a number that is not negative"))
+        u64::try_from(number).ok().ok_or_else(|| self.bad("a number that is not negative"))
     }
 
     pub(super) fn bytes(&mut self, kind: Kind) -> Result<&'a [u8]> {

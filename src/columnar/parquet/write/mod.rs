@@ -15,7 +15,7 @@ pub use file::PartitionWriter;
 pub use job::{Encoded, Job};
 pub use plan::{Field, Plan};
 pub use run::{Run, runs_of};
-pub use source::{PartitionRows, RowSource, encode};
+pub use source::{PartRows, PartitionRows, RowSource, RunTasks, Task, encode, encode_with};
 
 /// Why a partition can't be written as Parquet.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,9 @@
 use super::{EncodeError, Job, Run};
 use crate::columnar::parquet::Options;
 use crate::columnar::parquet::kind::{DESIGNATED, Physical, never_null, physical};
+use crate::table::files::read::AppliedTable;
 use crate::table::{Schema, SymbolTable};
-use crate::wal::{ColumnType, Tag};
+use crate::wal::{ColumnType, TableMeta, Tag};
 use parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit, Type as PhysicalType};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 use serde::Serialize;
@@ -37,6 +38,21 @@ pub struct Plan {
 }
 
 impl Field {
+    /// The columns of a partition's file: those of [`of_table`](Self::of_table), with what `_meta` asks of each and
+    /// with the rows above the first value of each, if the partition is one part.
+    pub fn of_partition(table: &AppliedTable, meta: &TableMeta, parts: &Range<usize>) -> Vec<Self> {
+        let mut fields = Self::of_table(&table.schema);
+        let parts = table.applied.partitions.get(parts.clone()).unwrap_or_default();
+        for field in &mut fields {
+            field.config = meta.columns.get(field.index).map_or(0, |column| column.parquet_encoding);
+            if let [part] = parts {
+                let top = table.versions.top(part.ts, field.index, part.rows).unwrap_or(part.rows);
+                field.top = if part.parquet { 0 } else { top.min(part.rows) as usize };
+            }
+        }
+        fields
+    }
+
     /// The live columns of a table in the order of `SELECT *`, none with a setting or a top of its own.
     pub fn of_table(schema: &Schema) -> Vec<Self> {
         let field = |(index, column): (usize, &crate::table::Column)| Self {

@@ -13,6 +13,7 @@ mod symbols;
 mod table;
 mod txn;
 
+use crate::table::files::read::PartitionForm;
 use crate::wal::{Error, Files};
 use std::fmt;
 
@@ -50,7 +51,15 @@ impl fmt::Display for Finding {
 ///
 /// `files` must be able to list directories. Takes time and reads in proportion to the tables' rows.
 pub fn check_database(files: &dyn Files) -> Vec<Finding> {
-    let mut report = Report::default();
+    check_all(files, Report::default())
+}
+
+/// As [`check_database`], and what the files of partitions in Parquet form say of themselves.
+pub fn check_database_with(files: &dyn Files, form: &'static dyn PartitionForm) -> Vec<Finding> {
+    check_all(files, Report { form: Some(form), ..Report::default() })
+}
+
+fn check_all(files: &dyn Files, mut report: Report) -> Vec<Finding> {
     for table in database::check(files, &mut report) {
         table::check(files, &table.dir, Some(&table), &mut report);
     }
@@ -68,6 +77,7 @@ pub fn check_table(files: &dyn Files, table_dir: &str) -> Vec<Finding> {
 #[derive(Debug, Default)]
 struct Report {
     findings: Vec<Finding>,
+    form: Option<&'static dyn PartitionForm>,
 }
 
 impl Report {

@@ -4,7 +4,8 @@ use super::Report;
 use super::column::{self, Place};
 use super::symbols::Dictionary;
 use crate::table::Calendar;
-use crate::table::files::{ColumnVersions, partition_dir};
+use crate::table::files::read::{PartFile, WantedColumn, schema_of};
+use crate::table::files::{ColumnVersions, PARQUET_FILE, partition_dir};
 use crate::wal::{Applied, AppliedPartition, Files, PartitionBy, TableMeta};
 
 const PARQUET_MAGIC: &[u8] = b"PAR1";
@@ -161,7 +162,7 @@ impl Partitions<'_> {
     }
 
     fn parquet(&self, dir: &str, partition: &AppliedPartition, report: &mut Report) {
-        let file = format!("{dir}/data.parquet");
+        let file = format!("{dir}/{PARQUET_FILE}");
         let magic = |at: i64| self.files.read(&file, at as u64, 4);
         let len = partition.parquet_len;
         if len < PARQUET_MIN {
@@ -179,6 +180,20 @@ impl Partitions<'_> {
                     format_args!("{bytes:?} where PAR1 should be"),
                 );
             }
+        }
+        if let (Some(form), Ok(schema)) = (report.form, schema_of(self.dir, self.meta, self.applied)) {
+            let columns = schema.live().enumerate().map(|(place, (index, column))| WantedColumn {
+                index,
+                place,
+                ty: column.ty,
+                symbols: u32::MAX,
+                may_be_absent: self
+                    .versions
+                    .top(partition.ts, index, partition.rows)
+                    .is_none_or(|top| top >= partition.rows),
+            });
+            let part = PartFile { path: &file, len: len as u64, rows: partition.rows };
+            report.need("parquet-file", form.check(self.files, &part, &columns.collect::<Vec<_>>()));
         }
         for (index, column) in self.meta.columns.iter().enumerate() {
             if column.dropped || !column.indexed {

@@ -28,27 +28,31 @@ pub(super) struct Paths {
 }
 
 impl Values {
-    /// Reads the first `rows` values; symbol keys are below `symbols`.
+    /// Reads values `rows`; symbol keys are below `symbols`.
     pub(super) fn read(
         files: &dyn Files,
         paths: &Paths,
         ty: ColumnType,
-        rows: u64,
+        rows: Range<u64>,
         symbols: u32,
     ) -> Result<Self> {
         if let Some(width) = ty.fixed_size() {
-            let fixed = files.read(&paths.data, 0, rows.saturating_mul(width as u64))?;
+            let at = rows.start.saturating_mul(width as u64);
+            let len = (rows.end - rows.start).saturating_mul(width as u64);
+            let fixed = files.read(&paths.data, at, len)?;
             if ty.is_symbol() {
-                check_keys(&paths.data, &fixed, symbols)?;
+                check_keys(&paths.data, at, &fixed, symbols)?;
             }
             return Ok(Self { ty, fixed, data: Bytes::new(), start: 0 });
         }
         let prefixed = matches!(ty.tag(), Tag::String | Tag::Binary);
-        let len = if prefixed { rows.saturating_add(1).saturating_mul(8) } else { rows.saturating_mul(16) };
-        let fixed = files.read(&paths.aux, 0, len)?;
-        let (start, end) = check::data_range(ty, &paths.aux, 0, &fixed)?;
+        let (width, more) = if prefixed { (8, 1) } else { (16, 0) };
+        let at = rows.start.saturating_mul(width);
+        let len = (rows.end - rows.start).saturating_add(more).saturating_mul(width);
+        let fixed = files.read(&paths.aux, at, len)?;
+        let (start, end) = check::data_range(ty, &paths.aux, at, &fixed)?;
         let data = if start == end { Bytes::new() } else { files.read(&paths.data, start, end - start)? };
-        let aux = Aux { file: &paths.aux, offset: 0, bytes: &fixed };
+        let aux = Aux { file: &paths.aux, offset: at, bytes: &fixed };
         let values = Aux { file: &paths.data, offset: start, bytes: &data };
         match ty.tag() {
             Tag::String => check::strings(&aux, &values)?,
@@ -109,7 +113,7 @@ impl Values {
 }
 
 /// Keys are null or in the dictionary.
-fn check_keys(file: &str, bytes: &[u8], symbols: u32) -> Result<()> {
+fn check_keys(file: &str, offset: u64, bytes: &[u8], symbols: u32) -> Result<()> {
     let bad = |key: &[u8; 4]| {
         let key = i32::from_le_bytes(*key);
         key != i32::MIN && u32::try_from(key).map_or(true, |key| key >= symbols)
@@ -123,7 +127,7 @@ fn check_keys(file: &str, bytes: &[u8], symbols: u32) -> Result<()> {
         Some(row) => {
             let key = keys.get(row).map_or(0, |key| i32::from_le_bytes(*key));
             let expected = format_args!("a symbol key below {symbols}, or null");
-            Err(Error::damaged(file, row as u64 * 4, expected, key))
+            Err(Error::damaged(file, offset + row as u64 * 4, expected, key))
         }
         None => Ok(()),
     }

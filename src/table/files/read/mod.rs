@@ -16,7 +16,7 @@ pub use load::Loader;
 pub(crate) use schema::schema_of;
 
 use super::{ColumnVersions, meta_of_txn};
-use crate::table::{Partition, Schema, SymbolTable, Table};
+use crate::table::{Chunk, Partition, Schema, SymbolTable, Table};
 use crate::wal::cursor::Gather;
 use crate::wal::{Applied, AppliedPartition, Error, Files, PartitionBy, Result, TableMeta, TableToken};
 use std::ops::Range;
@@ -157,6 +157,42 @@ impl AppliedTable {
     /// As [`read_partition`].
     pub fn read_parts(&self, files: &dyn Files, floor: i64, parts: Range<usize>) -> Result<Partition> {
         part::read(files, self, floor, parts, &|_| true)
+    }
+
+    /// The file of a part in Parquet form.
+    pub fn parquet_file(&self, part: &AppliedPartition) -> String {
+        format!("{}/{}", part::folder(self, part), super::PARQUET_FILE)
+    }
+
+    /// Whether the files of all parts in Parquet form have the rows and columns that they should, going by what they
+    /// say of themselves. Without a reader of them nothing is checked.
+    ///
+    /// # Errors
+    /// Those of [`PartitionForm::check`].
+    pub fn check_forms(&self, files: &dyn Files) -> Result<()> {
+        let Some(form) = self.form else { return Ok(()) };
+        for part in self.applied.partitions.iter().filter(|part| part.parquet) {
+            let path = self.parquet_file(part);
+            let file = PartFile { path: &path, len: part.parquet_len.max(0) as u64, rows: part.rows };
+            form.check(files, &file, &part::wanted_columns(self, part))?;
+        }
+        Ok(())
+    }
+
+    /// Some rows of a column in a native part: how many of them are from before its first value, and the values.
+    ///
+    /// `part` is its index in [`Applied::partitions`], `column` a writer index.
+    ///
+    /// # Errors
+    /// As [`read_partition`].
+    pub fn read_rows(
+        &self,
+        files: &dyn Files,
+        part: usize,
+        column: usize,
+        rows: Range<u64>,
+    ) -> Result<(u64, Option<Chunk>)> {
+        part::read_rows(files, self, part, column, rows)
     }
 
     /// The table with these dictionaries and without rows.

@@ -3,7 +3,7 @@
 use super::column::{Paths, Values};
 use super::{AppliedTable, PartFile, WantedColumn};
 use crate::table::files::{PARQUET_FILE, column_file, partition_dir};
-use crate::table::{BLOCK_ROWS, Block, Calendar, Column, Partition};
+use crate::table::{BLOCK_ROWS, Block, Calendar, Chunk, Column, Partition};
 use crate::wal::cursor::Gather;
 use crate::wal::ordered::sorted;
 use crate::wal::{AppliedPartition, Error, Files, Result};
@@ -50,7 +50,7 @@ pub(super) fn read(
     Ok(partition)
 }
 
-fn folder(table: &AppliedTable, part: &AppliedPartition) -> String {
+pub(super) fn folder(table: &AppliedTable, part: &AppliedPartition) -> String {
     let schema = &table.schema;
     let name = partition_dir(schema.partition_by, schema.nanos(), part.ts, part.name_txn);
     format!("{}/{name}", table.token.dir)
@@ -62,7 +62,6 @@ fn read_columns(
     part: &AppliedPartition,
     wanted: &dyn Fn(usize) -> bool,
 ) -> Result<Columns> {
-    let folder = folder(table, part);
     let mut gather = Gather::default();
     let mut columns = Vec::new();
     let live = table.schema.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
@@ -71,17 +70,48 @@ fn read_columns(
         let Some(top) = table.versions.top(part.ts, index, part.rows).filter(|top| *top < part.rows) else {
             continue;
         };
-        let name_txn = table.versions.name_txn(part.ts, index);
-        let path = |ext| format!("{folder}/{}", column_file(&column.name, ext, name_txn));
-        let paths = Paths { data: path("d"), aux: path("i") };
         let symbols = table.symbol_count(index);
-        let values = Values::read(files, &paths, column.ty, part.rows - top, symbols);
+        let values = Values::read(files, &paths(table, part, index), column.ty, 0..part.rows - top, symbols);
         if let Some(values) = gather.add(values)? {
             columns.push((index, top as usize, values));
         }
     }
     gather.done()?;
     Ok(columns)
+}
+
+/// Some rows of a column of a native part: how many are above its first value, and the others.
+pub(super) fn read_rows(
+    files: &dyn Files,
+    table: &AppliedTable,
+    part: usize,
+    column: usize,
+    rows: Range<u64>,
+) -> Result<(u64, Option<Chunk>)> {
+    let absent = (rows.end.saturating_sub(rows.start), None);
+    let (Some(part), Some(definition)) =
+        (table.applied.partitions.get(part), table.schema.columns.get(column))
+    else {
+        return Ok(absent);
+    };
+    let Some(top) = table.versions.top(part.ts, column, part.rows).filter(|top| *top < rows.end) else {
+        return Ok(absent);
+    };
+    let paths = paths(table, part, column);
+    let from = rows.start.max(top);
+    let values = from - top..rows.end - top;
+    let count = (rows.end - from) as usize;
+    let read = Values::read(files, &paths, definition.ty, values, table.symbol_count(column))?;
+    Ok((from - rows.start, Some(read.chunk(0..count))))
+}
+
+/// The files of a column of a native part.
+fn paths(table: &AppliedTable, part: &AppliedPartition, index: usize) -> Paths {
+    let folder = folder(table, part);
+    let name = table.schema.columns.get(index).map_or("", |column| &column.name);
+    let name_txn = table.versions.name_txn(part.ts, index);
+    let path = |ext| format!("{folder}/{}", column_file(name, ext, name_txn));
+    Paths { data: path("d"), aux: path("i") }
 }
 
 /// The rows of a part in Parquet form.
@@ -91,7 +121,7 @@ fn read_form(
     part: &AppliedPartition,
     wanted: &dyn Fn(usize) -> bool,
 ) -> Result<Vec<Arc<Block>>> {
-    let path = format!("{}/{PARQUET_FILE}", folder(table, part));
+    let path = table.parquet_file(part);
     let Some(form) = table.form else {
         let what = "a partition in Parquet form, which this reader can't read".into();
         return Err(Error::Unsupported { file: path.into(), offset: 0, what });
