@@ -15,6 +15,7 @@ mod fed;
 pub mod lock;
 mod log;
 mod other;
+mod parquet;
 mod partition;
 mod parts;
 mod plain_views;
@@ -29,6 +30,7 @@ mod worker;
 
 pub use database::Database;
 pub use disk::{Disk, DiskFile, DiskReader, Open, RealDisk};
+pub use parquet::{Committed, Conversion, Converted, Dropped, encoder_options};
 pub(crate) use plain_views::view_files;
 pub use repair::STUCK;
 pub use run::{Replication, ReplicationOptions};

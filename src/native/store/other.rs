@@ -55,6 +55,7 @@ impl FileTable {
         }
         let floors: Vec<i64> =
             self.table.partitions.range(calendar.floor(lo)..=hi).map(|(&floor, _)| floor).collect();
+        self.topped_to_native(&floors)?;
         self.bring(&floors)?;
         let effect = apply_commits(&mut self.table, std::slice::from_ref(commit));
         self.nulls.extend(commit.symbols.iter().filter(|diff| diff.has_null).map(|diff| diff.column));
@@ -74,6 +75,10 @@ impl FileTable {
             self.extend_dictionaries()?;
             self.scale_dictionaries()?;
             return self.publish(std::slice::from_ref(record));
+        }
+        if words(&sql.sql).1.windows(2).any(|pair| pair == ["add", "index"]) {
+            // Before anything of the statement is in memory: this publishes.
+            self.all_to_native()?;
         }
         let before = self.table.schema.clone();
         let transaction = Transaction::Event(Event::Sql(sql.clone()));
@@ -146,12 +151,7 @@ impl FileTable {
     /// Carries out what a statement says of indexes, caches, capacities and parameters; anything else of this kind
     /// changes nothing that a query sees.
     fn apply_setting(&mut self, sql: &str) -> Result<()> {
-        let words: Vec<String> = sql
-            .replace(['=', ','], " ")
-            .split_whitespace()
-            .map(|word| word.trim_matches('"').to_owned())
-            .collect();
-        let lower: Vec<String> = words.iter().map(|word| word.trim_end_matches(';').to_lowercase()).collect();
+        let (words, lower) = words(sql);
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         if let Some(at) = lower.windows(2).position(|pair| pair == ["set", "param"]) {
             for pair in lower.get(at + 2..).unwrap_or_default().chunks(2) {
@@ -263,6 +263,17 @@ impl FileTable {
         self.set_indexed(index, true);
         Ok(())
     }
+}
+
+/// The words of a statement, as they are and in lower case.
+fn words(sql: &str) -> (Vec<String>, Vec<String>) {
+    let words: Vec<String> = sql
+        .replace(['=', ','], " ")
+        .split_whitespace()
+        .map(|word| word.trim_matches('"').to_owned())
+        .collect();
+    let lower = words.iter().map(|word| word.trim_end_matches(';').to_lowercase()).collect();
+    (words, lower)
 }
 
 /// `500us`, `10ms`, `1s`, `5m`, `2h`, `1d` in microseconds.

@@ -23,6 +23,8 @@ pub(super) struct Seal {
     kept: Kept,
     /// Whether the present state is one that we published.
     ours: bool,
+    /// Whether we ever published one.
+    known: bool,
 }
 
 /// What is known of a table and has no place in QuestDB's files.
@@ -57,7 +59,7 @@ enum Saved {
 impl Seal {
     /// For a table that is just being made.
     pub(super) fn new(dir: &str) -> Self {
-        Self { path: dir.to_owned(), kept: Kept::default(), ours: true }
+        Self { path: dir.to_owned(), kept: Kept::default(), ours: true, known: true }
     }
 
     /// Reads the mark and compares it with the state that `_txn` has.
@@ -82,18 +84,23 @@ impl Seal {
         };
         let slots = format!("{dir}/{SLOTS}");
         let mut slot = [0; SLOT as usize];
-        let ours = match disk.open(&slots, Open::Read) {
-            Ok(file) => file.read_at(place(txn.txn), &mut slot)? == slot.len(),
-            Err(Error::Absent { .. }) => false,
+        let (known, ours) = match disk.open(&slots, Open::Read) {
+            Ok(file) => (true, file.read_at(place(txn.txn), &mut slot)? == slot.len()),
+            Err(Error::Absent { .. }) => (false, false),
             Err(error) => return Err(error),
         };
         let ours = ours && slot == encode(txn.txn, &record_of(disk, dir, file)?);
-        Ok(Self { path: dir.to_owned(), kept, ours })
+        Ok(Self { path: dir.to_owned(), kept, ours, known })
     }
 
     /// Whether the table's state is one that we published.
     pub(super) fn is_ours(&self) -> bool {
         self.ours
+    }
+
+    /// Whether another program alone has written to the table so far.
+    pub(super) fn is_foreign(&self) -> bool {
+        !self.known
     }
 
     pub(super) fn kept(&self) -> &Kept {

@@ -143,6 +143,14 @@ impl FileTable {
     /// # Errors
     /// What reading and writing answer.
     pub fn adopt(&mut self) -> Result<()> {
+        if self.seal.is_foreign() {
+            // A copy of the server's own directory: what is a Parquet file here is one there.
+            let calendar = self.table.calendar();
+            let parts = self.txn.partitions.iter().filter(|part| part.parquet);
+            self.parquet = parts.map(|part| calendar.floor(part.ts)).collect();
+            self.keep()?;
+            self.stub_partitions();
+        }
         self.seal.adopt(&*self.disk, self.txn.txn, &self.txn_file)
     }
 
@@ -266,6 +274,7 @@ impl FileTable {
             schema: &self.table.schema,
             folder: self.folder(entry.ts, entry.name_txn),
             rows: entry.rows,
+            parquet: entry.parquet.then(|| u64::try_from(entry.parquet_len).unwrap_or(0)),
             columns,
         })
     }

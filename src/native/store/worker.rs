@@ -119,6 +119,12 @@ impl Worker {
         self.table.as_ref()
     }
 
+    /// The table's files, while they are open, to change the form of its partitions. After an error [`close`](Self::close) it: what
+    /// is in memory may not be what is in the files.
+    pub fn table_mut(&mut self) -> Option<&mut FileTable> {
+        self.table.as_mut()
+    }
+
     /// Whether the log has transactions that are not applied, as far as known.
     pub fn behind(&self) -> bool {
         self.seq_txn < self.max_txn
@@ -229,6 +235,10 @@ impl Worker {
             });
         }
         table.recover()?;
+        if !self.made {
+            // Once open, it may be closed and opened again while one of its partitions is being converted.
+            table.sweep_conversions()?;
+        }
         if !table.is_ours() {
             table.adopt()?;
         }
