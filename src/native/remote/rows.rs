@@ -391,7 +391,7 @@ mod tests {
         let mut table = table();
         let day = partition(&mut table, &rows(300));
         let (bytes, blob) = file(&table, &day);
-        let mut read =
+        let read =
             |bytes: Vec<u8>, blob: &Blob, floor| rows_of("f", bytes.into(), blob, &mut table.clone(), floor);
         assert!(read(bytes.to_vec(), &Blob { rows: 299, ..blob }, 0).is_err());
         assert!(read(bytes.to_vec(), &blob, DAY).is_err(), "of another day");
