@@ -13,7 +13,7 @@ use understudy::columnar::parquet::{
 };
 use understudy::table::Calendar;
 use understudy::table::files::read::AppliedTable;
-use understudy::wal::{Error, Files, Registry, Result, TableMeta};
+use understudy::wal::{Error, Files, Registry, Result, TableKind, TableMeta, TableToken};
 
 /// What the command line says.
 struct Wanted {
@@ -21,14 +21,18 @@ struct Wanted {
     options: Options,
     threads: usize,
     runs: usize,
+    read: bool,
 }
 
 pub(super) fn run(words: &[String]) -> String {
     let wanted = wanted(words);
     let [db, name, partition, out] = &wanted.words[..] else { panic!("four words: DB TABLE PARTITION OUT") };
     let files = Disk { root: db.into() };
-    let registry = Registry::read(&files).unwrap();
-    let token = registry.tables.iter().find(|table| table.name == *name && !table.dropped).unwrap();
+    let registry = Registry::read(&files).unwrap_or_default();
+    // A table without a log is in a folder of its name.
+    let plain =
+        TableToken { dir: name.clone(), name: name.clone(), id: 0, kind: TableKind::Plain, dropped: false };
+    let token = registry.find(name).unwrap_or(&plain);
     let table = AppliedTable::read(&files, token).unwrap();
     let meta = TableMeta::applied(&files, &token.dir).unwrap();
     let symbols = table.symbols(&files).unwrap();
@@ -51,7 +55,7 @@ pub(super) fn run(words: &[String]) -> String {
         seconds.push(begun.elapsed().as_secs_f64());
     }
     let mut back = Vec::new();
-    for _ in 0..wanted.runs {
+    for _ in 0..if wanted.read { wanted.runs } else { 0 } {
         let begun = Instant::now();
         let here = Disk { root: "/".into() };
         let path = std::fs::canonicalize(out).unwrap().to_str().unwrap()[1..].to_owned();
@@ -69,7 +73,8 @@ pub(super) fn run(words: &[String]) -> String {
 }
 
 fn wanted(words: &[String]) -> Wanted {
-    let mut wanted = Wanted { words: Vec::new(), options: Options::default(), threads: 1, runs: 1 };
+    let mut wanted =
+        Wanted { words: Vec::new(), options: Options::default(), threads: 1, runs: 1, read: true };
     let mut words = words.iter();
     let mut level = None;
     while let Some(word) = words.next() {
@@ -80,6 +85,7 @@ fn wanted(words: &[String]) -> Wanted {
             "--threads" => wanted.threads = number(),
             "--runs" => wanted.runs = number(),
             "--rows" => wanted.options.row_group_rows = number(),
+            "--no-read" => wanted.read = false,
             "--version" => wanted.options.version = number() as u8,
             _ => wanted.words.push(word.clone()),
         }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use understudy::apply::backlog::BatchLimits;
-use understudy::native::store::{CommitMode, Disk, Step, Worker};
+use understudy::columnar::parquet::Options as ParquetOptions;
+use understudy::native::store::{CommitMode, Committed, Disk, Step, Worker};
 use understudy::replay::{History, Player, tables};
 use understudy::table::{Standing, Table};
-use understudy::wal::TableKind;
+use understudy::wal::{Error, TableKind};
 
 /// Operations of which each one is looked at.
 const EACH: u64 = 700;
@@ -57,14 +58,36 @@ pub fn worker(disk: &SimDisk, history: &History, mode: CommitMode) -> Worker {
     Worker::new(disk, history.token.clone(), mode, false)
 }
 
+/// Gives partitions another form between two blocks, as a storage policy does; answers how many have become Parquet files. What fails
+/// is as with blocks: the table is opened anew.
+pub fn reform(worker: &mut Worker, step: u64) -> usize {
+    let Some(table) = worker.table_mut() else { return 0 };
+    let floors: Vec<i64> = table.table().partitions.keys().copied().collect();
+    let (_, old) = floors.split_last().unwrap_or((&0, &[]));
+    let mut published = 0;
+    let done = (step..).zip(old).try_for_each(|(turn, &floor)| {
+        if turn % 4 == 3 {
+            return table.to_native(floor).map(drop);
+        }
+        let committed = table.to_parquet(floor, &ParquetOptions::default())?;
+        published += usize::from(committed == Some(Committed::Published));
+        Ok::<(), Error>(())
+    });
+    if done.is_err() {
+        worker.close();
+    }
+    published
+}
+
 /// Problems, and the operations after which they were seen.
 pub type Problems = Arc<Mutex<BTreeMap<String, Vec<u64>>>>;
 
-/// Applies a log while `examine` looks at what would be left at each operation.
+/// Applies a log while `examine` looks at what would be left at each operation; `between` is called after each block, with its number.
 pub fn run(
     recording: &Recording,
     history: &History,
     mode: CommitMode,
+    between: impl Fn(&mut Worker, u64),
     examine: impl Fn(&State, &Change<'_>, u64, u64) -> Result<(), String> + Send + 'static,
 ) -> (u64, Problems) {
     let disk = SimDisk::new(State::default());
@@ -83,8 +106,11 @@ pub fn run(
         Fate::Done
     }));
     let mut worker = worker(&disk, history, mode);
+    let mut steps = 0;
     while let Step::Applied(seq_txn) = worker.step(&recording.files, LIMITS) {
         reported.store(seq_txn, Ordering::Relaxed);
+        steps += 1;
+        between(&mut worker, steps);
     }
     assert!(worker.failure().is_none(), "{}", worker.failure().unwrap());
     (count.load(Ordering::Relaxed), problems)

@@ -2,12 +2,12 @@
 //! a prefix of the log with all that was reported, and goes on to the same rows.
 
 use crate::common::{Recording, csv};
-use crate::crashing::{LIMITS, Problems, run, subjects, worker};
-use crate::sim_disk::{Fate, SimDisk, State};
+use crate::crashing::{LIMITS, Problems, reform, run, subjects, worker};
+use crate::sim_disk::{Change, Fate, SimDisk, State};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use understudy::apply::backlog::BatchLimits;
-use understudy::native::store::{CommitMode, Disk, DiskReader, Step};
+use understudy::native::store::{CommitMode, Disk, DiskReader, Step, Worker};
 use understudy::replay::History;
 use understudy::table::Table;
 use understudy::table::files::{Severity, check_table};
@@ -55,6 +55,11 @@ fn keeps_the_rules(disk: &SimDisk, dir: &str) -> Result<(), String> {
     if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
 }
 
+/// All tables, in all ways.
+fn each_way() -> impl Iterator<Item = ((Recording, History, Table), Way)> {
+    subjects().into_iter().flat_map(|subject| WAYS.map(|way| (subject.clone(), way)))
+}
+
 fn tell(what: &str, history: &History, (operations, problems): (u64, Problems), wrong: &mut Vec<String>) {
     for (problem, at) in problems.lock().unwrap().iter() {
         let dir = &history.token.dir;
@@ -66,18 +71,29 @@ fn tell(what: &str, history: &History, (operations, problems): (u64, Problems), 
     }
 }
 
+type Way = (&'static str, fn(&mut Worker, u64));
+
+/// What happens between blocks: nothing, or partitions become Parquet files and native again.
+const WAYS: [Way; 2] = [
+    ("", |_, _| ()),
+    (" with Parquet", |worker, step| {
+        reform(worker, step);
+    }),
+];
+
 /// `kill -9` before every operation, and in the middle of every write.
 #[test]
 fn a_killed_process_leaves_a_table_that_questdb_opens() {
     let mut wrong = Vec::new();
-    for (recording, history, _) in subjects() {
+    for ((recording, history, _), (way, between)) in each_way() {
         let told = history.clone();
-        let result = run(&recording, &history, CommitMode::NoSync, move |state, change, _, reported| {
+        let examine = move |state: &State, change: &Change<'_>, _, reported| {
             look(state.clone(), &told, reported)?;
             look(state.torn(change), &told, reported)
-        });
+        };
+        let result = run(&recording, &history, CommitMode::NoSync, between, examine);
         assert!(result.0 > 100, "only {} operations", result.0);
-        tell("killed", &history, result, &mut wrong);
+        tell(&format!("killed{way}"), &history, result, &mut wrong);
     }
     assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -86,15 +102,16 @@ fn a_killed_process_leaves_a_table_that_questdb_opens() {
 #[test]
 fn what_a_killed_process_left_is_finished_by_the_next() {
     let mut wrong = Vec::new();
-    for (recording, history, expected) in subjects() {
+    for ((recording, history, expected), (way, between)) in each_way() {
         let (files, told) = (recording.clone(), history.clone());
-        let result = run(&recording, &history, CommitMode::NoSync, move |state, change, operation, _| {
+        let examine = move |state: &State, change: &Change<'_>, operation, _| {
             if operation % 7 != 0 {
                 return Ok(());
             }
             finish(state.torn(change), &files, &told, &expected)
-        });
-        tell("went on", &history, result, &mut wrong);
+        };
+        let result = run(&recording, &history, CommitMode::NoSync, between, examine);
+        tell(&format!("went on{way}"), &history, result, &mut wrong);
     }
     assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -103,21 +120,21 @@ fn what_a_killed_process_left_is_finished_by_the_next() {
 #[test]
 fn a_loss_of_power_loses_nothing_that_was_reported() {
     let mut wrong = Vec::new();
-    for (recording, history, _) in subjects() {
+    for ((recording, history, _), (way, between)) in each_way() {
         let told = history.clone();
-        let result =
-            run(&recording, &history, CommitMode::Sync, move |state, change, operation, reported| {
-                look(state.without_power(|| false), &told, reported)?;
-                let mut seed = operation.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-                let lucky = || {
-                    seed ^= seed << 13;
-                    seed ^= seed >> 7;
-                    seed ^= seed << 17;
-                    seed & 1 == 1
-                };
-                look(state.torn(change).without_power(lucky), &told, reported)
-            });
-        tell("without power", &history, result, &mut wrong);
+        let examine = move |state: &State, change: &Change<'_>, operation: u64, reported| {
+            look(state.without_power(|| false), &told, reported)?;
+            let mut seed = operation.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+            let lucky = || {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                seed & 1 == 1
+            };
+            look(state.torn(change).without_power(lucky), &told, reported)
+        };
+        let result = run(&recording, &history, CommitMode::Sync, between, examine);
+        tell(&format!("without power{way}"), &history, result, &mut wrong);
     }
     assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -126,7 +143,7 @@ fn a_loss_of_power_loses_nothing_that_was_reported() {
 #[test]
 fn an_operation_that_fails_stops_the_table_until_it_is_opened_again() {
     let mut wrong = Vec::new();
-    for (recording, history, expected) in subjects() {
+    for ((recording, history, expected), (way, between)) in each_way() {
         for failing in (0..300).step_by(3).chain((300..).step_by(101)) {
             let disk = SimDisk::new(State::default());
             let mut operation = 0;
@@ -141,7 +158,11 @@ fn an_operation_that_fails_stops_the_table_until_it_is_opened_again() {
                 Fate::Done
             }));
             let mut first = worker(&disk, &history, CommitMode::NoSync);
-            while let Step::Applied(_) = first.step(&recording.files, LIMITS) {}
+            let mut steps = 0;
+            while let Step::Applied(_) = first.step(&recording.files, LIMITS) {
+                steps += 1;
+                between(&mut first, steps);
+            }
             if hit.load(Ordering::Relaxed) == 0 {
                 break;
             }
@@ -151,7 +172,7 @@ fn an_operation_that_fails_stops_the_table_until_it_is_opened_again() {
             let same = matches!(&table, Some(Ok(rows)) if *rows == csv(&expected));
             if !same {
                 let failure = second.failure().map(ToString::to_string).unwrap_or_default();
-                wrong.push(format!("{}, operation {failing} failed: {failure}", history.token.dir));
+                wrong.push(format!("{}{way}, operation {failing} failed: {failure}", history.token.dir));
             }
         }
     }

@@ -139,7 +139,8 @@ fn no_module_is_a_drawer_for_everything() {
 fn pure_rooms_compile_for_wasm32() {
     /// With what the script ends where no compiler for wasm32 has been set up.
     const NOT_SET_UP: i32 = 75;
-    for features in [&[][..], &["--features", "columnar"], &["--features", "ledger"]] {
+    let all = ["columnar", "ledger", "parquet-form"];
+    for features in std::iter::once(vec![]).chain(all.map(|feature| vec!["--features", feature])) {
         let checked = Command::new("bash")
             .arg("scripts/wasm.sh")
             .arg("check")

@@ -24,6 +24,7 @@ mod convert;
 mod crashes;
 #[path = "../common/crashing.rs"]
 mod crashing;
+mod forms;
 mod house;
 mod indexes;
 #[cfg(feature = "parquet-form")]

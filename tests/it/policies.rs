@@ -74,6 +74,7 @@ impl Place {
             snapshot_now,
             digest_rate: 0,
             disk_limit: 1 << 30,
+            cleaning: None,
             on_fence: None,
             signer: None,
         };
@@ -202,9 +203,10 @@ fn follow(place: &Place, name: &str) -> Replica {
         threads: 2,
         memory: 64 << 20,
         commit_mode: CommitMode::NoSync,
-        poll: Duration::from_millis(5),
+        pace: Pace::steady(Duration::from_millis(5)),
         digest: true,
         trusted: Vec::new(),
+        policy: understudy::policy::Settings::default(),
     };
     let mut replica = Replica::start(place.bucket.clone(), options).unwrap();
     level(&mut replica);

@@ -4,7 +4,7 @@
 //! table's folder, and `crashed.py` has the server open, query and write to them.
 
 use crate::common::{Recording, csv};
-use crate::crashing::{run, subjects};
+use crate::crashing::{reform, run, subjects};
 use crate::sim_disk::State;
 use serde::Serialize;
 use std::collections::hash_map::DefaultHasher;
@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use understudy::native::store::{CommitMode, DiskReader};
+use understudy::native::store::{CommitMode, DiskReader, Worker};
 use understudy::replay::{History, Player};
 use understudy::wal::{Applied, Files};
 
@@ -96,13 +96,19 @@ fn states(
         Crash::Before | Crash::Torn => CommitMode::NoSync,
         Crash::NoPower | Crash::SomePower => CommitMode::Sync,
     };
-    let (count, _) = run(recording, history, mode, |_, _, _, _| Ok(()));
+    // Every other run gives partitions the form of Parquet files, too.
+    let between = move |worker: &mut Worker, step: u64| {
+        if seed.is_multiple_of(2) {
+            reform(worker, step);
+        }
+    };
+    let (count, _) = run(recording, history, mode, between, |_, _, _, _| Ok(()));
     *operations += count;
     let mut random = seed;
     let chosen: BTreeSet<u64> = (0..each * 2).map(|_| next(&mut random) % count).collect();
     let taken = Arc::new(Mutex::new((Vec::new(), HashSet::new())));
     let (into, dir) = (taken.clone(), history.token.dir.clone());
-    run(recording, history, mode, move |state, change, operation, reported| {
+    run(recording, history, mode, between, move |state, change, operation, reported| {
         let mut into = into.lock().map_err(|_poisoned| "poisoned")?;
         // Before its first block is reported, a table is not in the registry.
         if reported == 0 || into.0.len() == each || !chosen.contains(&operation) {

@@ -182,6 +182,22 @@ fn views_open_change_and_go_as_on_the_server() {
     assert!(found.asked >= 24, "too little was asked: {found:?}");
 }
 
+/// What `parquet.py` writes.
+#[derive(Debug, Deserialize)]
+struct Formed {
+    asked: usize,
+    converted: usize,
+    wrong: Vec<String>,
+}
+
+#[test]
+fn partitions_in_parquet_form_are_as_the_servers_own() {
+    let _alone = one_at_a_time();
+    let found: Formed = run("parquet.py", "parquet.json", &[]);
+    assert!(found.wrong.is_empty(), "{} differ:\n{}", found.wrong.len(), found.wrong.join("\n"));
+    assert!(found.asked > 100 && found.converted >= 20, "too little was asked: {found:?}");
+}
+
 /// The result of comparing, made once for the tests that read it.
 fn compared() -> &'static Compared {
     static RESULT: OnceLock<Compared> = OnceLock::new();

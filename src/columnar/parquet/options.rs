@@ -34,8 +34,9 @@ pub enum ColumnEncoding {
 
 /// How a partition is written; the defaults are QuestDB's `cairo.partition.encoder.parquet.*`.
 ///
-/// By default STRING and BINARY are written as DELTA_LENGTH_BYTE_ARRAY, SYMBOL as RLE_DICTIONARY, VARCHAR as
-/// RLE_DICTIONARY where values repeat and DELTA_LENGTH_BYTE_ARRAY where they don't, the others as PLAIN.
+/// By default BINARY is written as DELTA_LENGTH_BYTE_ARRAY, SYMBOL as RLE_DICTIONARY, VARCHAR as RLE_DICTIONARY where
+/// values repeat and DELTA_LENGTH_BYTE_ARRAY where they don't, the others as PLAIN. QuestDB's own default for STRING is
+/// DELTA_LENGTH_BYTE_ARRAY, of which its 9.3.4 answers other values when rows are read from the middle of a row group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// `compression.codec`

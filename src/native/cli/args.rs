@@ -61,6 +61,7 @@ pub(super) enum Verb {
     Node(Node),
     Policy(super::policy::Policy),
     Repair(Repair),
+    Convert(Convert),
     Ship(super::ship::Ship),
     Divergent(super::divergent::Divergent),
     Doctor(super::doctor::Doctor),
@@ -380,6 +381,37 @@ pub(super) struct Repair {
     /// By what this `db` directory has of it
     #[arg(long, value_name = "DIR", requires = "partition")]
     pub(super) from: Option<String>,
+}
+
+/// Write a partition as a Parquet file, or put it back to native
+///
+/// What `ALTER TABLE ... CONVERT PARTITION` does, in a directory of ours and nowhere else: nothing of it is in the log. QuestDB
+/// reads either form. Rows that come for a partition in Parquet form put it back to native. No program may have the directory
+/// open. How the file is written is said by cairo.partition.encoder.parquet.* in DIR's server.conf.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  understudy convert /srv/replica/db trades 2026-08-01 --to parquet
+  understudy convert /srv/replica/db trades 2026-08-01 --to native")]
+pub(super) struct Convert {
+    /// Directory that `understudy apply` or `replica` writes
+    pub(super) dir: PathBuf,
+    /// Table by name or directory
+    pub(super) table: String,
+    /// Partition, named as in SHOW PARTITIONS
+    pub(super) partition: String,
+    /// The form that it is to have
+    #[arg(long, value_enum)]
+    pub(super) to: Form,
+}
+
+/// The form of a partition
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Form {
+    /// One Parquet file
+    Parquet,
+    /// A file for each column
+    Native,
 }
 
 /// QuestDB's `cairo.commit.mode`

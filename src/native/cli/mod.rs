@@ -5,6 +5,7 @@
 mod apply;
 mod args;
 mod bucket;
+mod convert;
 mod diff;
 mod divergent;
 mod doctor;
@@ -75,6 +76,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         },
         Verb::Policy(args) => policy::run(out, args),
         Verb::Repair(args) => repair::run(out, &args),
+        Verb::Convert(args) => convert::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
         Verb::Divergent(args) => divergent::run(out, &args),
         Verb::Doctor(args) => doctor::run(out, &args),

@@ -64,7 +64,7 @@ pub(super) fn run(out: &Out, args: &Repair) -> Result<Exit> {
 }
 
 /// The first timestamp of the partition of this name.
-fn floor_of(table: &FileTable, name: &str, calendar: crate::table::Calendar) -> Option<i64> {
+pub(super) fn floor_of(table: &FileTable, name: &str, calendar: crate::table::Calendar) -> Option<i64> {
     let there = table.table().partitions.keys().copied();
     if let Some(floor) = there.clone().find(|&floor| calendar.name(floor) == name) {
         return Some(floor);

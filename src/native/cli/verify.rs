@@ -5,10 +5,12 @@ use super::bucket;
 use super::out::Out;
 use super::progress::{Progress, grouped};
 use super::tables::{self, clean, extend, pairs, ranges};
+use crate::columnar::parquet::ParquetForm;
 use crate::native::outcome::{Exit, Result, exit_of};
 use crate::native::source::Source;
 use crate::replay::History;
-use crate::wal::{Applied, Cause, Error, TableKind, TableToken, Transaction, read_transaction};
+use crate::table::files::read::AppliedTable;
+use crate::wal::{self, Applied, Cause, Error, Files, TableKind, TableToken, Transaction, read_transaction};
 use serde::Serialize;
 use std::ops::RangeInclusive;
 
@@ -69,12 +71,20 @@ fn check(out: Out, source: &Source, token: &TableToken) -> Report {
         Err(error) => report.findings.push(Finding { error, transactions: Vec::new() }),
     }
     if !token.dropped
-        && let Err(error) = source.drive(|files| Applied::read(files, &token.dir))
+        && let Err(error) = source.drive(|files| applied(files, token))
         && !matches!(error, Error::Absent { .. })
     {
         report.findings.push(Finding { error, transactions: Vec::new() });
     }
     report
+}
+
+/// Reads what was applied, and what its Parquet files say of themselves.
+fn applied(files: &dyn Files, token: &TableToken) -> wal::Result<()> {
+    if Applied::read(files, &token.dir)?.partitions.iter().any(|part| part.parquet) {
+        return AppliedTable::read(files, token)?.with_form(&ParquetForm).check_forms(files);
+    }
+    Ok(())
 }
 
 fn check_log(out: Out, source: &Source, history: &History, report: &mut Report) {

@@ -55,18 +55,15 @@ impl FileTable {
                 table.parquet.insert(partition.floor);
             }
         }
-        let in_parquet = std::mem::take(&mut table.parquet);
         let (next, patches) = table.versions.next();
         table.write(&patches, table.syncs())?;
         table.txn.column_version = next.version();
         // Folders are named after the count of commits before: QuestDB will name its next ones after this one.
         table.txn.txn += 1;
-        new_seal_and_txn(&*disk, dir, &table.txn, table.syncs())?;
-        let mut opened = Self::open(disk, token, commit_mode)?;
         // What the server can't change there can't be changed here either.
-        opened.parquet = in_parquet;
-        opened.keep()?;
-        Ok(opened)
+        table.keep()?;
+        new_seal_and_txn(&*disk, dir, &table.txn, table.syncs())?;
+        Self::open(disk, token, commit_mode)
     }
 
     /// All of a table's files but its partitions and `_txn`.
@@ -128,6 +125,7 @@ impl FileTable {
             commit_mode,
             parquet: BTreeSet::new(),
             structural: false,
+            away: Arc::default(),
             portion: super::update::ROWS,
             nulls: BTreeSet::new(),
             garbage: Vec::new(),

@@ -44,6 +44,7 @@ impl FileTable {
         readers
             .into_par_iter()
             .try_for_each_init(ColumnBytes::default, |bytes, reader| reader.read(source, bytes))?;
+        self.rows_to_native(batch.timestamps())?;
         for (wal, meta, symbols) in batch.symbols() {
             learn_symbol_order(&mut self.table, source, wal, meta, symbols)?;
         }
@@ -111,8 +112,8 @@ impl FileTable {
             return Err(Error::Unsupported { file: file.into(), offset: 0, what: what.into() });
         }
         let entry = part.and_then(|part| self.txn.partitions.get(part));
-        if entry.is_some_and(|entry| entry.parquet || entry.read_only) {
-            let what = "rows for a partition in Parquet form or one that takes no writes; not supported yet";
+        if entry.is_some_and(|entry| entry.read_only) {
+            let what = "rows for a partition that takes no writes";
             let file = format!("{}/_txn", self.token.dir);
             return Err(Error::Unsupported { file: file.into(), offset: 0, what: what.into() });
         }

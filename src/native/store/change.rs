@@ -22,6 +22,10 @@ impl FileTable {
         let change = read_change(log, log_dir, record.structure_version)?;
         let raw = read_raw_change(log, log_dir, record.structure_version)?;
         check_names(&self.table.schema, &change)?;
+        if changes_columns(&change) {
+            // A file that lacks a column, or has one of another name or type, has QuestDB end, or suspend the table.
+            self.all_to_native()?;
+        }
         match &change {
             Change::AddColumns(specs) => specs.iter().try_for_each(|spec| self.add_column(spec))?,
             Change::DropColumns(names) => names.iter().for_each(|name| self.drop_column(name)),
@@ -352,6 +356,16 @@ impl FileTable {
             patches.push(self.patch_in(folder, &column_file(&spec.name, "k", name_txn), k));
         }
         self.write(&patches, self.syncs())
+    }
+}
+
+/// Whether files of the columns as they were would be wrong ones afterwards.
+fn changes_columns(change: &Change) -> bool {
+    match change {
+        Change::AddColumns(_) | Change::DropColumns(_) | Change::RenameColumns(_) | Change::ChangeType(_) => {
+            true
+        }
+        Change::RenameTable { .. } | Change::DedupEnable(_) | Change::DedupDisable => false,
     }
 }
 

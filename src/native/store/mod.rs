@@ -3,6 +3,7 @@
 //! [`Worker`] brings one table forward, block after block; [`FileTable`] is the table in its directory; [`Database`]
 //! is what lies beside the tables. All writing goes through [`Disk`].
 
+mod away;
 mod base;
 mod block;
 mod change;
@@ -15,6 +16,7 @@ mod fed;
 pub mod lock;
 mod log;
 mod other;
+mod parquet;
 mod partition;
 mod parts;
 mod plain_views;
@@ -27,8 +29,10 @@ mod update;
 mod views;
 mod worker;
 
+pub use away::{Away, Blob, Forms, Whole, away_of, stamp};
 pub use database::Database;
 pub use disk::{Disk, DiskFile, DiskReader, Open, RealDisk};
+pub use parquet::{Committed, Conversion, Converted, Dropped, encoder_options};
 pub(crate) use plain_views::view_files;
 pub use repair::STUCK;
 pub use run::{Replication, ReplicationOptions};

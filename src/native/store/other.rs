@@ -55,7 +55,11 @@ impl FileTable {
         }
         let floors: Vec<i64> =
             self.table.partitions.range(calendar.floor(lo)..=hi).map(|(&floor, _)| floor).collect();
+        self.topped_to_native(&floors)?;
         self.bring(&floors)?;
+        if commit.replace.is_some() {
+            self.miss(record.seq_txn, commit.replace);
+        }
         let effect = apply_commits(&mut self.table, std::slice::from_ref(commit));
         self.nulls.extend(commit.symbols.iter().filter(|diff| diff.has_null).map(|diff| diff.column));
         self.extend_dictionaries()?;
@@ -66,6 +70,7 @@ impl FileTable {
 
     fn apply_statement(&mut self, sql: &SqlEvent, record: &TxnRecord) -> Result<()> {
         if sql.command == UPDATE {
+            self.miss(record.seq_txn, None);
             self.update(sql, record)?;
             if matches!(self.table.standing, Standing::Suspended { .. }) {
                 self.keep()?;
@@ -75,8 +80,13 @@ impl FileTable {
             self.scale_dictionaries()?;
             return self.publish(std::slice::from_ref(record));
         }
+        if words(&sql.sql).1.windows(2).any(|pair| pair == ["add", "index"]) {
+            // Before anything of the statement is in memory: this publishes.
+            self.all_to_native()?;
+        }
         let before = self.table.schema.clone();
         let transaction = Transaction::Event(Event::Sql(sql.clone()));
+        let shown = self.show_away();
         let rewrite = apply_other(&mut self.table, &transaction, record);
         if matches!(self.table.standing, Standing::Suspended { .. }) {
             self.stub_partitions();
@@ -85,6 +95,7 @@ impl FileTable {
         let partitions = self.table.partitions.iter();
         self.parquet =
             partitions.filter(|(_, partition)| partition.parquet).map(|(&floor, _)| floor).collect();
+        self.hide_away(shown);
         if self.table.schema.ttl != before.ttl {
             self.meta.ttl = match self.table.schema.ttl {
                 0 => Ttl::None,
@@ -134,6 +145,7 @@ impl FileTable {
         }
         self.newest.clear();
         self.parquet.clear();
+        self.away = Arc::default();
         self.versions.truncate();
         self.versions_changed = true;
         (self.txn.min_ts, self.txn.max_ts) = (i64::MAX, i64::MIN);
@@ -146,12 +158,7 @@ impl FileTable {
     /// Carries out what a statement says of indexes, caches, capacities and parameters; anything else of this kind
     /// changes nothing that a query sees.
     fn apply_setting(&mut self, sql: &str) -> Result<()> {
-        let words: Vec<String> = sql
-            .replace(['=', ','], " ")
-            .split_whitespace()
-            .map(|word| word.trim_matches('"').to_owned())
-            .collect();
-        let lower: Vec<String> = words.iter().map(|word| word.trim_end_matches(';').to_lowercase()).collect();
+        let (words, lower) = words(sql);
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         if let Some(at) = lower.windows(2).position(|pair| pair == ["set", "param"]) {
             for pair in lower.get(at + 2..).unwrap_or_default().chunks(2) {
@@ -263,6 +270,17 @@ impl FileTable {
         self.set_indexed(index, true);
         Ok(())
     }
+}
+
+/// The words of a statement, as they are and in lower case.
+fn words(sql: &str) -> (Vec<String>, Vec<String>) {
+    let words: Vec<String> = sql
+        .replace(['=', ','], " ")
+        .split_whitespace()
+        .map(|word| word.trim_matches('"').to_owned())
+        .collect();
+    let lower = words.iter().map(|word| word.trim_end_matches(';').to_lowercase()).collect();
+    (words, lower)
 }
 
 /// `500us`, `10ms`, `1s`, `5m`, `2h`, `1d` in microseconds.

@@ -29,6 +29,8 @@ pub(super) struct PartFiles<'a> {
     /// The part's folder, from the database on.
     pub(super) folder: String,
     pub(super) rows: u64,
+    /// Length of its file, where it is in Parquet form.
+    pub(super) parquet: Option<u64>,
     /// By writer index.
     pub(super) columns: Vec<ColumnPlace>,
 }
@@ -50,6 +52,9 @@ impl<'a> PartFiles<'a> {
     pub(super) fn timestamp(&self, row: u64) -> Result<Option<i64>> {
         if row >= self.rows {
             return Ok(None);
+        }
+        if let Some(len) = self.parquet {
+            return super::parquet::timestamp(self, len, row).map(Some);
         }
         let path = self.path(self.schema.timestamp, "d");
         let mut bytes = [0; 8];

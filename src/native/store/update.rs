@@ -25,6 +25,8 @@ struct Before {
 impl FileTable {
     /// Writes the partitions that an UPDATE changes; nothing is published. The standing tells whether it could.
     pub(super) fn update(&mut self, sql: &SqlEvent, record: &TxnRecord) -> Result<()> {
+        let floors: Vec<i64> = self.table.partitions.keys().copied().collect();
+        self.topped_to_native(&floors)?;
         let before = self.before();
         // Outlived partitions go in the end, as the server looks at the whole table then.
         let ttl = std::mem::take(&mut Arc::make_mut(&mut self.table.schema).ttl);

@@ -119,6 +119,12 @@ impl Worker {
         self.table.as_ref()
     }
 
+    /// The table's files, while they are open, to change the form of its partitions. After an error [`close`](Self::close) it: what
+    /// is in memory may not be what is in the files.
+    pub fn table_mut(&mut self) -> Option<&mut FileTable> {
+        self.table.as_mut()
+    }
+
     /// Whether the log has transactions that are not applied, as far as known.
     pub fn behind(&self) -> bool {
         self.seq_txn < self.max_txn
@@ -134,6 +140,11 @@ impl Worker {
         self.table = None;
         self.records.clear();
         self.failure = None;
+    }
+
+    /// Whether it is in the registry.
+    pub fn entered(&self) -> bool {
+        self.entered.is_some() || self.table.is_some()
     }
 
     /// Whether the table's directory has been made.
@@ -164,6 +175,35 @@ impl Worker {
     /// Lets the table's memory go; the next step opens it again.
     pub fn close(&mut self) {
         self.table = None;
+    }
+
+    /// Works on the table's files, opened if need be; `None` where there are none, or it can't go on. After an error it is opened
+    /// anew.
+    pub(super) fn with_table<T>(
+        &mut self,
+        source: &dyn Files,
+        work: impl FnOnce(&mut FileTable) -> Result<T>,
+    ) -> Option<Result<T>> {
+        let stopped = matches!(self.standing, Standing::Suspended { .. } | Standing::Dropped { .. });
+        if self.failure.is_some() || stopped {
+            return None;
+        }
+        if self.table.is_none() {
+            let there = self.disk.len(&format!("{}/_txn", self.token.dir));
+            if !there.is_ok_and(|len| len.is_some()) {
+                return None;
+            }
+            if let Err(error) = self.open(source) {
+                return Some(Err(error));
+            }
+        }
+        let table = self.table.as_mut()?;
+        let done = work(table);
+        self.rows = table.rows();
+        if done.is_err() {
+            self.table = None;
+        }
+        Some(done)
     }
 
     /// Applies the next block of transactions.
@@ -229,6 +269,10 @@ impl Worker {
             });
         }
         table.recover()?;
+        if !self.made {
+            // Once open, it may be closed and opened again while one of its partitions is being converted.
+            table.sweep_conversions()?;
+        }
         if !table.is_ours() {
             table.adopt()?;
         }

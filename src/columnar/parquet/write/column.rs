@@ -137,6 +137,8 @@ impl Writer<'_> {
         let ascii = ty.tag() != Tag::Varchar || slices.iter().flatten().all(|value| value.is_ascii());
         let encoding = match (encoding, ty.tag()) {
             (ColumnEncoding::Plain, _) | (_, Tag::Array) => Encoding::PLAIN,
+            // QuestDB 9.3.4 reads others wrongly from the middle of a row group on, its own included.
+            (ColumnEncoding::Default, Tag::String) => Encoding::PLAIN,
             (ColumnEncoding::DeltaLengthByteArray, _) => Encoding::DELTA_LENGTH_BYTE_ARRAY,
             (ColumnEncoding::RleDictionary, Tag::Varchar | Tag::Binary) => Encoding::RLE_DICTIONARY,
             (_, Tag::Varchar) if slices.first().is_some_and(|first| bytes::repeat(first, all)) => {
@@ -208,10 +210,8 @@ impl Writer<'_> {
             pages.push((self.begin)(Some(levels), rows));
             keys_of_pages.push(keys);
         }
-        let width = hybrid::bits_for(used.len().saturating_sub(1) as u32);
         for (page, keys) in pages.iter_mut().zip(&keys_of_pages) {
-            page.bytes.push(width as u8);
-            hybrid::encode(keys, width, &mut page.bytes);
+            hybrid::encode_keys(keys, used.len(), &mut page.bytes);
         }
         let (dictionary, bounds) = symbol_dictionary(&used, symbols)?;
         let mut column = self.column(pages, Encoding::RLE_DICTIONARY, bounds);
@@ -242,10 +242,8 @@ fn dictionary<'v>(pages: &mut [Page], values: &[Vec<&'v [u8]>]) -> Vec<&'v [u8]>
     let mut dictionary = Dictionary::default();
     let keys: Vec<Vec<u32>> =
         values.iter().map(|page| page.iter().map(|value| dictionary.key(value)).collect()).collect();
-    let width = hybrid::bits_for(dictionary.values.len().saturating_sub(1) as u32);
     for (page, keys) in pages.iter_mut().zip(&keys) {
-        page.bytes.push(width as u8);
-        hybrid::encode(keys, width, &mut page.bytes);
+        hybrid::encode_keys(keys, dictionary.values.len(), &mut page.bytes);
     }
     dictionary.values
 }

@@ -21,7 +21,8 @@ impl Outcome {
     /// Whether the rows of the table in this directory are others than before.
     pub(in crate::native::replica) fn is_of(&self, dir: &str) -> bool {
         match self {
-            Self::Applied(table, _) | Self::Note(Note::Base { table, .. }) => table == dir,
+            Self::Applied(token, _) => token.dir == dir,
+            Self::Note(Note::Base { table, .. }) => table == dir,
             _ => false,
         }
     }

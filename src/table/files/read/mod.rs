@@ -164,6 +164,21 @@ impl AppliedTable {
         format!("{}/{}", part::folder(self, part), super::PARQUET_FILE)
     }
 
+    /// Whether the files of all parts in Parquet form have the rows and columns that they should, going by what they
+    /// say of themselves. Without a reader of them nothing is checked.
+    ///
+    /// # Errors
+    /// Those of [`PartitionForm::check`].
+    pub fn check_forms(&self, files: &dyn Files) -> Result<()> {
+        let Some(form) = self.form else { return Ok(()) };
+        for part in self.applied.partitions.iter().filter(|part| part.parquet) {
+            let path = self.parquet_file(part);
+            let file = PartFile { path: &path, len: part.parquet_len.max(0) as u64, rows: part.rows };
+            form.check(files, &file, &part::wanted_columns(self, part))?;
+        }
+        Ok(())
+    }
+
     /// Some rows of a column in a native part: how many of them are from before its first value, and the values.
     ///
     /// `part` is its index in [`Applied::partitions`], `column` a writer index.
