@@ -54,7 +54,7 @@ pub struct Blob {
 pub struct Whole {
     /// The file.
     pub blob: Blob,
-    /// The [stamp](stamp) of the table's own files that it has the rows of.
+    /// The [`stamp`] of the table's own files that it has the rows of.
     pub covers: u64,
 }
 
