@@ -36,6 +36,7 @@ part_lint() {
   cargo clippy --lib --no-default-features -- -D warnings
   cargo clippy --lib --no-default-features --features web -- -D warnings
   cargo clippy --lib --no-default-features --features web-ledger -- -D warnings
+  cargo clippy --lib --no-default-features --features web-parquet -- -D warnings
 }
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }

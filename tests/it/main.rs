@@ -28,6 +28,8 @@ mod crashing;
 mod forms;
 mod house;
 mod indexes;
+#[cfg(feature = "parquet-form")]
+mod lab;
 #[cfg(feature = "signing")]
 mod ledger_formats;
 #[cfg(feature = "ledger")]

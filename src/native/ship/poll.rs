@@ -20,9 +20,9 @@ const REGISTRY_EVERY: Duration = Duration::from_millis(500);
 const REGISTRY_WHOLE_EVERY: Duration = Duration::from_secs(30);
 /// The shortest pause between two rounds, with and without tables that something came for lately.
 const QUICK: Duration = Duration::from_millis(5);
-const CALM: Duration = Duration::from_millis(100);
+pub(super) const CALM: Duration = Duration::from_millis(100);
 /// How long a registry that can't be read is waited for at the start.
-const BEGINNING: Duration = Duration::from_secs(10);
+pub(super) const BEGINNING: Duration = Duration::from_secs(10);
 /// How often it is measured what only our links hold.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 /// Logs that are kept open where the system's limit is not known, and otherwise at most.
