@@ -263,7 +263,8 @@ class Run:
         assert self.forms("c", trades)[day] == "parquet"
         file.write_bytes(whole)
         self.policy("set", "trades", "TO REMOTE 2d, DROP LOCAL 7d")
-        self.until("c goes on", lambda: [e for e in self.journal("c") if e["what"] == "recovered"])
+        self.until("c goes on", lambda: (day, "done", "REMOTE_UPLOAD", None) in self.steps("c", trades))
+        assert [e for e in self.journal("c") if e["what"] == "recovered"]
 
     def remote(self) -> None:
         """Days go into the bucket, each once, and from there they are read."""

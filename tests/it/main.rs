@@ -13,6 +13,7 @@
 mod common;
 
 mod applied;
+mod away;
 mod blocks;
 #[cfg(feature = "native")]
 mod cli;

@@ -41,7 +41,8 @@ impl Replica {
 
     /// How long no policy has anything to do.
     pub(super) fn policy_patience(&self, wait: Duration) -> Duration {
-        self.enforcer.patience().map_or(wait, |patience| patience.min(wait))
+        let patience = self.enforcer.patience().filter(|_| !self.is_loading());
+        patience.map_or(wait, |patience| patience.min(wait))
     }
 
     /// Whether a table can be compared with its primary's; else that is told.

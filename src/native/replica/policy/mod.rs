@@ -29,7 +29,9 @@ use crate::columnar::parquet::Options as ParquetOptions;
 use crate::ledger::Note;
 use crate::native::cluster::now_us;
 use crate::native::store::{Converted, Disk, DiskReader, away_of};
-use crate::policy::{Action, Event, Form, Machine, Outcome, Settings, StoragePolicy, Task, TaskKind};
+use crate::policy::{
+    Action, Event, Form, Happening, Machine, Outcome, Settings, StoragePolicy, Task, TaskKind,
+};
 use crate::table::files::read::AppliedTable;
 use crate::wal::TableToken;
 use serde::Serialize;
@@ -247,7 +249,9 @@ impl Enforcer {
     /// Looks at a table, and tells the machine.
     fn look(&mut self, tables: &Tables, dir: &str, carried: Option<Carried>) {
         let Some(token) = tables.token(dir) else {
-            if self.tables.remove(dir).is_some() {
+            if self.tables.contains_key(dir) {
+                self.begin_anew(dir);
+                self.tables.remove(dir);
                 let event = Event::TableGone { table: dir.to_owned() };
                 self.actions.extend(self.machine.handle(now_us(), event));
             }
@@ -310,9 +314,24 @@ impl Enforcer {
                 self.given_up.insert((table, floor));
             }
             Action::Record(transition) => {
+                if matches!(transition.what, Happening::Defined { .. }) {
+                    self.begin_anew(&transition.table);
+                }
                 let partition = transition.floor.map(|floor| self.name(&transition.table, floor));
                 self.told.push(Told::Note(told::note(&transition, partition)));
             }
+        }
+    }
+
+    /// What was given up or failed counts no more: the policy is another one, or the table is gone.
+    fn begin_anew(&mut self, dir: &str) {
+        self.errors.retain(|(table, _), _| table != dir);
+        let given_up: Vec<i64> =
+            self.given_up.iter().filter(|(table, _)| table == dir).map(|(_, floor)| *floor).collect();
+        for floor in given_up {
+            self.given_up.remove(&(dir.to_owned(), floor));
+            let table = Some(format!("{dir}/{}", self.name(dir, floor)));
+            self.told.push(Told::Note(Note::Recovered { table }));
         }
     }
 
