@@ -17,7 +17,7 @@ pub(super) struct Held {
     pub(super) form: Form,
     /// The rows that are here.
     pub(super) partition: Option<Arc<Partition>>,
-    /// The Parquet file, where it is one and was looked at since it changed.
+    /// The Parquet file, where it is one and was made or looked at here.
     pub(super) file: Option<File>,
     /// The transaction that changed it last.
     pub(super) version: u64,
@@ -145,12 +145,10 @@ impl Instance {
                 (Some(_), None) => drop(self.held.remove(floor)),
                 (Some(held), Some(now)) if held.is_local() && !held.own => {
                     held.partition = Some(now.clone());
-                    // Late rows are merged into a Parquet file: it is written anew when it is looked at.
+                    // A Parquet file that rows come to is put back to native, as a replica does.
+                    held.form = if now.parquet { Form::Parquet } else { Form::Native };
                     held.file = None;
                     held.version = arrived.seq_txn;
-                    if now.parquet {
-                        held.form = Form::Parquet;
-                    }
                 }
                 (Some(held), Some(_)) => drop(absent.insert(*floor, held.partition.clone())),
                 (None, None) => {}

@@ -293,7 +293,7 @@ impl Lab {
         floors.find(|floor| calendar.name(**floor) == name).copied()
     }
 
-    /// Writes the Parquet files anew into which late rows were merged.
+    /// Makes the Parquet files that the server had made already.
     fn look_at_files(&mut self) {
         let (table, converter) = (self.feed.table(), &mut self.converter);
         for instance in &mut self.instances {

@@ -178,6 +178,27 @@ fn late_rows_to_a_dropped_partition_are_a_part_of_their_own() {
 }
 
 #[test]
+fn late_rows_put_a_parquet_partition_back() {
+    let recording = recording("trading_day");
+    let one = vec![instance("a", MINUTE)];
+    let mut lab = lab(&recording, "orders", settings("TO PARQUET 1h", one));
+    let start = start(&mut lab, &recording);
+    let (mut before, mut back) = (Vec::new(), 0);
+    for tick in 1..16 * 60 * 4 {
+        let told = run(&mut lab, &recording, start + tick * MINUTE / 4);
+        let forms: Vec<Form> = bricks(&told, 0).map(|brick| brick.stands).collect();
+        let again = |(before, now): (&Form, &Form)| *before == Form::Parquet && *now == Form::Native;
+        back += before.iter().zip(&forms).filter(|pair| again(*pair)).count();
+        before = forms;
+    }
+    assert!(back > 0, "late rows");
+    assert!(
+        before.iter().filter(|form| **form == Form::Parquet).count() >= 7,
+        "and they are converted again"
+    );
+}
+
+#[test]
 fn a_statement_that_does_not_fit_is_refused() {
     let recording = recording("trading_day");
     let mut lab = lab(&recording, "bars", settings("TO PARQUET 36h", vec![instance("a", MINUTE)]));
