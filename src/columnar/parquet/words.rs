@@ -1,4 +1,4 @@
-//! LZ4's block format for pages of 8-byte values, two to four times as fast as a search of every byte: a value is one of
+//! LZ4's block format for pages of 8-byte values, two to three times as fast as a search of every byte: a value is one of
 //! the last 8192, or shares its highest bytes with the one before, as timestamps, counters and rounded numbers do.
 //!
 //! What else a page repeats is not found, so the caller compares a part with what a general compressor makes of it.
