@@ -86,10 +86,10 @@ fn for_each<'a>(
                 Chunk::Fixed { .. } => None,
             };
             levels.push(value.is_some());
-            if let Some(value) = value {
-                if each(value).is_none() {
-                    return Err(EncodeError::NotText);
-                }
+            if let Some(value) = value
+                && each(value).is_none()
+            {
+                return Err(EncodeError::NotText);
             }
         }
     }
