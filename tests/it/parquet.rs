@@ -28,7 +28,7 @@ fn types() -> Vec<ColumnType> {
 fn chunk(ty: ColumnType, rows: usize, nulls: u64, seed: &mut u64) -> Chunk {
     let mut chunk = Chunk::new(ty);
     for _ in 0..rows {
-        let null = nulls > 0 && next(seed) % nulls == 0;
+        let null = nulls > 0 && next(seed).is_multiple_of(nulls);
         let word = next(seed) >> (next(seed) % 50);
         match &mut chunk {
             Chunk::Fixed { values, .. } if null => values.extend_from_slice(null_pattern(ty)),
@@ -117,7 +117,7 @@ fn made(blocks: &[usize], mut seed: u64) -> Made {
                     let times = (first..first + rows as i64).flat_map(|n| (n * 1000).to_le_bytes());
                     Some(Chunk::Fixed { width: 8, values: times.collect() })
                 }
-                _ if next(&mut seed) % 5 == 0 => None,
+                _ if next(&mut seed).is_multiple_of(5) => None,
                 _ => Some(chunk(*ty, rows, nulls, &mut seed)),
             };
             block.columns.push(chunk.map(Arc::new));
@@ -288,7 +288,7 @@ fn long_columns_of_numbers_come_back_and_shrink() {
         (ColumnType::LONG, (0..rows).map(|_| noise()).collect(), 1.01),
     ];
     // Null now and then, so that pages begin with levels of any length.
-    let nulls = (0..rows).map(|n| if noise() % 9 == 0 { i64::MIN as u64 } else { n % 500 });
+    let nulls = (0..rows).map(|n| if noise().is_multiple_of(9) { i64::MIN as u64 } else { n % 500 });
     kinds.push((ColumnType::LONG, nulls.collect(), 0.55));
     for (ty, values, most) in kinds {
         let values: Vec<u8> = values.into_iter().flat_map(u64::to_le_bytes).collect();
