@@ -270,3 +270,42 @@ fn a_range_of_rows_is_read_alone() {
     let times = file.read(&files, 0, ColumnType::TIMESTAMP, 0, 310..905).unwrap().next(595).unwrap();
     assert_eq!((times.long(0), times.long(594)), (310_000, 904_000));
 }
+
+/// Long enough that a part of each column is tried first, and pages are searched in more than one way.
+#[test]
+fn long_columns_of_numbers_come_back_and_shrink() {
+    let rows = 70_000u64;
+    let mut seed = 1;
+    let mut noise = || next(&mut seed);
+    let real = |value: f64| value.to_bits();
+    let double = ColumnType::from_code(10).unwrap();
+    let mut kinds: Vec<(ColumnType, Vec<u64>, f64)> = vec![
+        (ColumnType::TIMESTAMP, (0..rows).map(|n| 1_700_000_000_000_000 + n * 1043).collect(), 0.75),
+        (ColumnType::LONG, (0..rows).collect(), 0.55),
+        (double, (0..rows).map(|_| real((noise() % 1000) as f64 / 10.0)).collect(), 0.5),
+        (double, (0..rows).map(|_| real((noise() % 4000) as f64 * 1.1)).collect(), 0.8),
+        (double, (0..rows).map(|_| real((noise() % 100_000) as f64 / 100.0)).collect(), 0.7),
+        (ColumnType::LONG, (0..rows).map(|_| noise()).collect(), 1.01),
+    ];
+    // Null now and then, so that pages begin with levels of any length.
+    let nulls = (0..rows).map(|n| if noise().is_multiple_of(9) { i64::MIN as u64 } else { n % 500 });
+    kinds.push((ColumnType::LONG, nulls.collect(), 0.55));
+    for (ty, values, most) in kinds {
+        let values: Vec<u8> = values.into_iter().flat_map(u64::to_le_bytes).collect();
+        let whole = values.len() as f64;
+        let mut made = made(&[], 0);
+        made.fields.truncate(1);
+        made.fields[0] = Field { ty, designated: false, ..made.fields[0].clone() };
+        let mut block = Block::empty();
+        block.rows = rows as usize;
+        block.columns.push(Some(Arc::new(Chunk::Fixed { width: 8, values })));
+        (made.partition.rows, made.partition.blocks) = (block.rows, vec![Arc::new(block)]);
+        for version in [1, 2] {
+            let bytes = made.file(Options { version, ..Options::default() }).unwrap();
+            let share = bytes.len() as f64 / whole;
+            assert!(share < most, "{ty}: {share}");
+            let cuts = [999, 70_000];
+            made.compare(&made.read(&bytes, &cuts).unwrap(), &cuts);
+        }
+    }
+}

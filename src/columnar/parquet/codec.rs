@@ -44,6 +44,11 @@ pub(super) fn compress(codec: Codec, level: i32, bytes: &[u8]) -> Result<Vec<u8>
     })
 }
 
+/// How long LZ4 makes bytes that come after others.
+pub(super) fn lz4_len_behind(before: &[u8], bytes: &[u8]) -> usize {
+    lz4_flex::block::compress_with_dict(bytes, before).len()
+}
+
 /// The bytes that a page holds: exactly `len` of them.
 ///
 /// Memory is taken as it is filled where a few bytes may stand for any number.

@@ -27,6 +27,7 @@ mod hybrid;
 mod kind;
 mod options;
 mod read;
+mod words;
 mod write;
 
 pub use options::{Codec, ColumnEncoding, Options};

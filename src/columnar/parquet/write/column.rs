@@ -33,6 +33,8 @@ pub(super) struct Column {
     /// Bytes and number of values.
     pub(super) dictionary: Option<(Vec<u8>, usize)>,
     pub(super) statistics: Option<Statistics>,
+    /// Pages have values of 8 bytes, or several times 8, one after the other.
+    pub(super) words: bool,
     /// False once a VARCHAR was seen that has other than ASCII.
     pub(super) ascii: bool,
 }
@@ -68,7 +70,7 @@ impl Writer<'_> {
     fn column(&self, pages: Vec<Page>, encoding: Encoding, bounds: Bounds) -> Column {
         let nulls = pages.iter().map(|page| page.nulls as u64).sum();
         let statistics = self.options.statistics.then(|| bounds.finish(physical(self.field.ty), nulls));
-        Column { pages, encoding, dictionary: None, statistics, ascii: true }
+        Column { pages, encoding, dictionary: None, statistics, words: false, ascii: true }
     }
 
     fn booleans(&self) -> Column {
@@ -118,7 +120,11 @@ impl Writer<'_> {
                 column.dictionary = Some((dictionary, count));
                 Ok(column)
             }
-            _ => Ok(self.column(pages, Encoding::PLAIN, bounds)),
+            _ => {
+                let mut column = self.column(pages, Encoding::PLAIN, bounds);
+                column.words = width.is_multiple_of(8);
+                Ok(column)
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 use super::column::{self, Column};
 use super::{EncodeError, Field, Run};
-use crate::columnar::parquet::codec;
 use crate::columnar::parquet::options::{self, Codec, Options};
+use crate::columnar::parquet::{codec, words};
 use crate::table::SymbolTable;
 use bytes::Bytes;
 use parquet::basic::{CompressionCodec, Encoding};
@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// Bytes of a column above which a part of them is tried before all are compressed.
 const TRIED: usize = 256 << 10;
 const TRIAL: usize = 16 << 10;
+/// How far LZ4 looks back.
+const WINDOW: usize = 64 << 10;
 
 /// One column of one row group, to be encoded: holds what it needs, shared with nobody who changes it.
 #[derive(Debug)]
@@ -148,7 +150,8 @@ struct Packed {
 impl Packed {
     /// Compressed, or as they are where that gains too little.
     fn of(column: &mut Column, codec: Codec, level: i32, options: &Options) -> Result<Self, EncodeError> {
-        if codec == Codec::Uncompressed || !worth_it(column, codec, level, options)? {
+        let way = Way::of(column, codec, level, options)?;
+        if way == Way::Plain {
             return Ok(Self::plain(column));
         }
         // The levels of a page of version 2 stay as they are.
@@ -160,7 +163,10 @@ impl Packed {
             .map_err(EncodeError::Codec)?;
         let pack = |page: &column::Page| {
             let (levels, values) = page.bytes.split_at_checked(open(page)).unwrap_or_default();
-            let packed = codec::compress(codec, level, values)?;
+            let packed = match way {
+                Way::Words => words::compress(values, (page.levels_len - open(page)) % 8),
+                _ => codec::compress(codec, level, values)?,
+            };
             Ok(Bytes::from(if levels.is_empty() { packed } else { [levels, &packed].concat() }))
         };
         let pages = column.pages.iter().map(pack).collect::<Result<_, _>>().map_err(EncodeError::Codec)?;
@@ -192,28 +198,83 @@ fn len(column: &Column) -> usize {
     pages + column.dictionary.as_ref().map_or(0, |(bytes, _)| bytes.len())
 }
 
-/// False if parts of a long column hardly shrink, so that all of it needn't be tried.
-fn worth_it(column: &Column, codec: Codec, level: i32, options: &Options) -> Result<bool, EncodeError> {
-    if options.min_ratio <= 1.0 || len(column) < TRIED {
-        return Ok(true);
-    }
-    let dictionary = column.dictionary.iter().map(|(bytes, _)| bytes);
-    let parts = column.pages.iter().map(|page| &page.bytes).chain(dictionary);
-    let Some(longest) = parts.max_by_key(|bytes| bytes.len()) else { return Ok(true) };
-    let (mut before, mut after) = (0, 0);
-    // Less than what is asked for: a longer text finds more repetition.
-    let least = 1.0 + (options.min_ratio - 1.0) / 4.0;
-    for sixth in [1, 3, 5] {
-        let from = longest.len() / 6 * sixth;
-        let part = longest.get(from..(from + TRIAL).min(longest.len())).unwrap_or_default();
-        before += part.len();
-        after += codec::compress(codec, level.min(3), part).map_err(EncodeError::Codec)?.len();
-        // Beyond doubt: the others needn't be tried.
-        if before as f64 > after as f64 * options.min_ratio {
-            return Ok(true);
+/// How a column's pages are made smaller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Not at all.
+    Plain,
+    /// By the codec.
+    Codec,
+    /// By [`words`], in LZ4's format.
+    Words,
+}
+
+impl Way {
+    /// What parts of a long column shrink to tells.
+    fn of(column: &Column, codec: Codec, level: i32, options: &Options) -> Result<Self, EncodeError> {
+        let by_words = column.words && codec == Codec::Lz4Raw;
+        if codec == Codec::Uncompressed {
+            return Ok(Self::Plain);
         }
+        if len(column) < TRIED || (options.min_ratio <= 1.0 && !by_words) {
+            return Ok(Self::Codec);
+        }
+        let dictionary = column.dictionary.iter().map(|(bytes, _)| (bytes, 0));
+        let parts = column.pages.iter().map(|page| (&page.bytes, page.levels_len % 8)).chain(dictionary);
+        let longest = parts.max_by_key(|(bytes, _)| bytes.len());
+        let Some((longest, phase)) = longest else { return Ok(Self::Codec) };
+        let mut found = Shrunk::default();
+        for sixth in [1, 3, 5] {
+            let from = longest.len() / 6 * sixth / 8 * 8 + phase;
+            let part = longest.get(from..(from + TRIAL).min(longest.len())).unwrap_or_default();
+            found.before += part.len();
+            found.after += codec::compress(codec, level.min(3), part).map_err(EncodeError::Codec)?.len();
+            found.by_words += if by_words { words::compress(part, 0).len() } else { 0 };
+            if found.by(options.min_ratio) {
+                break;
+            }
+        }
+        let shrinks = found.by(options.min_ratio);
+        // A repetition is seldom that near: what 64 KiB behind them make of some bytes tells more, and takes longer.
+        let unsure = by_words && (found.after..found.after * 3 / 2).contains(&found.by_words);
+        let some = !shrinks && found.by(1.02);
+        if some || unsure {
+            found = Shrunk::behind(longest.get(phase..).unwrap_or_default()).unwrap_or(found);
+        }
+        // A longer text finds more repetition.
+        if !shrinks && options.min_ratio > 1.0 && !found.by(1.0 + (options.min_ratio - 1.0) / 4.0) {
+            return Ok(Self::Plain);
+        }
+        // Much faster, so it may be a little longer.
+        Ok(if by_words && found.by_words * 100 <= found.after * 101 { Self::Words } else { Self::Codec })
     }
-    Ok(before as f64 > after as f64 * least)
+}
+
+/// What a part of a column came to.
+#[derive(Default)]
+struct Shrunk {
+    before: usize,
+    /// By the codec.
+    after: usize,
+    by_words: usize,
+}
+
+impl Shrunk {
+    /// Bytes in the middle of a page by LZ4, as they come to with all the bytes before that LZ4 looks back to.
+    fn behind(page: &[u8]) -> Option<Self> {
+        let from = page.len().checked_sub(WINDOW + TRIAL)? / 2 / 8 * 8;
+        let both = page.get(from..from + WINDOW + TRIAL)?;
+        let (window, part) = both.split_at_checked(WINDOW)?;
+        Some(Self {
+            before: part.len(),
+            after: codec::lz4_len_behind(window, part),
+            by_words: words::len_from(both, WINDOW),
+        })
+    }
+
+    fn by(&self, ratio: f64) -> bool {
+        self.before as f64 > self.after as f64 * ratio
+    }
 }
 
 impl Codec {
