@@ -55,7 +55,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--many", type=int, default=1000, help="cost: tables where there are many (default 1,000)")
     p.add_argument("--quiet", type=int, default=10_000, help="quiet: tables to which nothing comes (default 10,000)")
     p.add_argument("--pairs", type=int, default=10, help="burden: rounds of each kind (default 10)")
-    p.add_argument("--only", choices=("full", "half", "replicas"), help="burden: one of its three")
+    p.add_argument("--only", choices=("full", "half", "replicas", "active", "idle"), help="one of burden's three, or of cost's two")
     p.add_argument("--round-seconds", type=float, default=10, help="burden: seconds of each round (default 10)")
     p.add_argument("--rows", type=int, default=20_000_000, help="catchup: rows (default 20,000,000)")
     p.add_argument("--runs", type=int, default=3, help="catchup: runs of each (default 3)")
