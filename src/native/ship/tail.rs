@@ -59,7 +59,10 @@ impl Tail {
         }
         if self.file.is_none() {
             match db.open(&self.path) {
-                Ok(file) => self.file = Some(file),
+                Ok(file) => {
+                    leave_atime(&file);
+                    self.file = Some(file);
+                }
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Look::Gone),
                 Err(error) => return Err(error),
             }
@@ -112,6 +115,16 @@ impl Tail {
         self.file = None;
     }
 }
+
+/// Spares a look at the time for each read, where the file is ours.
+#[cfg(target_os = "linux")]
+fn leave_atime(file: &File) {
+    // Others' files are read all the same.
+    let _ = rustix::fs::fcntl_setfl(file, rustix::fs::OFlags::NOATIME);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn leave_atime(_: &File) {}
 
 #[cfg(unix)]
 fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
