@@ -41,13 +41,14 @@ export class Replay {
     this.#engine = engine;
   }
 
-  static async open(source, options = {}) {
-    await load();
+  static async open(source, options = {}, other = null) {
+    if (other === null) await load();
+    const Opened = other ?? Engine;
     const { memory, onProgress } = options;
     const engine =
       source.kind === "url"
-        ? await Engine.openUrl(source.url, titleOf(source.url), memory, onProgress)
-        : await Engine.openFiles(source.files, source.name, memory, onProgress);
+        ? await Opened.openUrl(source.url, titleOf(source.url), memory, onProgress)
+        : await Opened.openFiles(source.files, source.name, memory, onProgress);
     return new Replay(engine);
   }
 
@@ -89,6 +90,13 @@ export class Replay {
 
   raw(path, offset, length) {
     return this.#queued((engine) => engine.raw(path, offset, length));
+  }
+
+  lab(dir, seqTxn, memory) {
+    return this.#queued((engine) => {
+      if (!("lab" in engine)) throw usage("storage policies take the engine of the module with Parquet");
+      return engine.lab(dir, seqTxn, memory);
+    });
   }
 
   fetched() {

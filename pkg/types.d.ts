@@ -307,6 +307,18 @@ export type JournalEntry = { at_us: number } & (
   | { what: "base"; table: string; seq_txn: number; why: string }
   | { what: "snapshot"; n: number }
   | { what: "partitions"; table: string; seq_txn: number; partitions: StoredPartition[] }
+  | {
+      what: "policies";
+      tables: Record<string, { policy: string; status: string; ttl?: string }>;
+    }
+  | {
+      what: "policy_step";
+      table: string;
+      partition?: string;
+      step: string;
+      task?: string;
+      text?: string;
+    }
   | { what: "error"; table?: string; text: string }
   | { what: "recovered"; table?: string }
   | { what: "not_replicated"; tables: Record<string, string> }
@@ -320,14 +332,15 @@ export interface StoredPartition {
   name: string;
   rows?: number;
   bytes?: number;
-  form?: "native" | "parquet" | "remote" | "dropped" | "unknown";
+  form?: "native" | "converting" | "parquet" | "remote" | "dropped" | "unknown";
   /** 32 hex digits. */
   digest?: string;
 }
 
 /** A database directory opened for replay. Runs in the worker; every call is answered in order. */
 export declare class Replay {
-  static open(source: Source, options?: OpenOptions): Promise<Replay>;
+  /** `other` is the engine of the module with Parquet, loaded by `loadParquet`. */
+  static open(source: Source, options?: OpenOptions, other?: EngineClass | null): Promise<Replay>;
   overview(): Overview;
   /** Reads the tables and their logs again, for what a server has written since. What was applied stays. */
   refresh(): Promise<Overview>;
@@ -346,7 +359,134 @@ export declare class Replay {
   bytes(dir: string, seqTxn: number): Promise<BytesView>;
   /** Raw bytes of a file of `BytesView.files`. */
   raw(path: string, offset: number, length: number): Promise<Uint8Array>;
+  /** Storage policies of one table, from after `seqTxn` on; of the engine with Parquet alone. */
+  lab(dir: string, seqTxn: number, memory: number): Promise<Lab>;
   fetched(): Fetched;
   readFiles(): ReadFile[];
   close(): void;
 }
+
+/** The engine of another module. */
+export interface EngineClass {
+  openUrl(
+    url: string,
+    title: string,
+    memory: number | undefined,
+    onProgress: OpenOptions["onProgress"],
+  ): Promise<unknown>;
+  openFiles(
+    files: Map<string, Blob>,
+    name: string,
+    memory: number | undefined,
+    onProgress: OpenOptions["onProgress"],
+  ): Promise<unknown>;
+}
+
+/** Instances of one table on a clock. What is not a number, a yes or rows is JSON: of the types below. */
+export interface Lab {
+  /** `LabSettings`. Goes back to the beginning. */
+  set(settings: string): void;
+  /** Lets time pass, or at most so many things happen; true once that time is reached. */
+  run(untilUs: number, steps: number): Promise<boolean>;
+  /** `LabTold`. */
+  told(): string;
+  /** `LabWhy`, or `null` if the instance never had the partition. */
+  why(instance: number, partition: string): string;
+  /** As the instance reads them: a Parquet file is decoded. */
+  rows(instance: number, partition: string, first: number, count: number): RowsText;
+  /** `LabChecked`. */
+  check(stages: string): string;
+  free(): void;
+}
+
+/** What happens in a lab. Times are on its clock, which runs in the table's timestamps. */
+export interface LabSettings {
+  policy: LabPolicyStep[];
+  instances: LabInstance[];
+}
+
+/** A statement about the policy; from the start on if `atUs` is before it. */
+export interface LabPolicyStep {
+  atUs: number;
+  change: { do: "set"; stages: string } | { do: "drop" } | { do: "enable" } | { do: "disable" };
+}
+
+export interface LabInstance {
+  name: string;
+  /** `storage.policy.check.interval` */
+  checkIntervalUs: number;
+  /** `storage.policy.worker.count` */
+  workers: number;
+  convertBytesPerS: number;
+  uploadBytesPerS: number;
+  /** How much its clock is ahead. */
+  skewUs: number;
+  /** From when to when it does nothing. */
+  pauses: [number, number][];
+}
+
+export type LabStatus = "none" | "active" | "disabled" | "suspended_by_ttl" | "off";
+export type LabForm = "native" | "parquet" | "remote" | "dropped";
+
+export interface LabTold {
+  nowUs: number;
+  startUs: number;
+  /** When something happens next, if only a check. */
+  nextUs: number | null;
+  seqTxn: number;
+  txnCount: number;
+  newestUs: number | null;
+  /** Why the log can't be read on. */
+  stopped: string | null;
+  /** The policy's stages. */
+  policy: string | null;
+  status: LabStatus;
+  /** Why the last statement was refused. */
+  refused: string | null;
+  partitions: { name: string; fromUs: number; endUs: number }[];
+  instances: LabLane[];
+  /** Names of partitions that are not the same everywhere. */
+  differing: string[];
+  bucket: { files: number; bytes: number; spared: number };
+  conversions: { files: number; rows: number; nativeBytes: number; fileBytes: number; ms: number };
+  /** Things that happened; `events` has the last of them. */
+  happened: number;
+  events: { atUs: number; instance: number | null; partition: string | null; text: string }[];
+}
+
+export interface LabLane {
+  name: string;
+  paused: boolean;
+  clockUs: number;
+  seqTxn: number;
+  status: LabStatus;
+  /** Tasks that workers have. */
+  working: number;
+  /** Partitions that end up to there are old enough for TO PARQUET, TO REMOTE, DROP LOCAL. */
+  lines: [number | null, number | null, number | null];
+  /** One for each of the partitions; null: it was never there. */
+  bricks: (LabBrick | null)[];
+  bytes: number;
+}
+
+export interface LabBrick {
+  form: LabForm | "converting" | "uploading" | "dropping";
+  stands: LabForm;
+  rows: number;
+  bytes: number;
+  remoteBytes: number;
+  digest: string | null;
+  /** Only late rows are here. */
+  late: boolean;
+  differs: boolean;
+}
+
+export interface LabWhy {
+  form: LabForm;
+  because: string;
+  next: { kind: string; atUs: number | null; newestNeededUs: number | null } | null;
+  version: number;
+  remote: number | null;
+}
+
+export type LabChecked = { stages: string } | { error: string; position: number };

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # The benchmarks natively and in node, side by side, and how much slower the module is:
-# benches/apply (transactions in memory) and benches/replay (a whole recording, from reading its
+# benches/apply (transactions in memory), benches/encode (a partition to Parquet and back) and benches/replay (a whole recording, from reading its
 # files on; `scripts/bench-wasm.sh DB...` takes others than the bundled one).
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 say "natively"
-(cd "$root" && cargo bench --quiet --no-default-features --bench apply) | tee "$logs_dir/bench-native.txt" >&2
+{
+  (cd "$root" && cargo bench --quiet --no-default-features --bench apply)
+  (cd "$root" && cargo bench --quiet --no-default-features --features parquet-form --bench encode)
+} | tee "$logs_dir/bench-native.txt" >&2
 say "in node"
 "$root/scripts/wasm.sh" bench 2>&1 | tee "$logs_dir/bench-node.log" | grep -a 'rows/s' >"$logs_dir/bench-node.txt" ||
   { tail -n 20 "$logs_dir/bench-node.log" >&2; die "the benchmark did not run in node"; }

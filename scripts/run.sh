@@ -12,4 +12,9 @@ say "building the command (profile fast)"
 (cd "$root" && cargo build --profile fast --bin understudy)
 say "ready"
 cd "$root"
+# The page asks for it only when storage policies are looked at.
+(
+  nice -n 10 scripts/page.sh parquet --profile fast >"$logs_dir/parquet.log" 2>&1 ||
+    say "the module for storage policies could not be built: see $logs_dir/parquet.log"
+) &
 exec "$target_dir/fast/understudy" serve --page dist "$@"

@@ -10,6 +10,7 @@
 #   node      checks that Node 20 or later is there, and installs the page's packages
 #   java      Java 17 and Maven, for the tests against a live QuestDB
 #   client    QuestDB's own client for Python, for the tests of a whole cluster
+#   readers   DuckDB and pyarrow, for the tests of Parquet files
 #   fuzz      cargo-fuzz
 #
 # With UNDERSTUDY_NO_SETUP=1 nothing is installed: what is missing ends the script with code 75.
@@ -20,7 +21,7 @@ bindgen_version=$(sed -n 's/^wasm-bindgen = .*version = "=\([0-9.]*\)".*/\1/p' "
 sysroot=$tools_dir/sysroot
 
 main() {
-  [ $# -gt 0 ] || die "name what to set up: wasm, chromium, node, java, client, fuzz"
+  [ $# -gt 0 ] || die "name what to set up: wasm, chromium, node, java, client, readers, fuzz"
   if [ "$*" = "--check java" ]; then
     java_is_17 && have mvn
     return
@@ -32,7 +33,8 @@ main() {
       chromium) setup_chromium ;;
       node) setup_node ;;
       java) setup_java ;;
-      client) setup_client ;;
+      client) setup_wheels questdb-client tests/cluster/client.txt "QuestDB's client for Python" ;;
+      readers) setup_wheels parquet-readers tests/parquet/readers.txt "DuckDB and pyarrow" ;;
       fuzz) setup_fuzz ;;
       *) die "nothing called '$part' to set up" ;;
     esac
@@ -172,16 +174,17 @@ java_is_17() {
 }
 
 # Into a folder of its own rather than a virtual environment, which Debian's Python can't make without another package.
-setup_client() {
-  local dir=$tools_dir/questdb-client version
-  version=$(hash_of "$root/tests/cluster/client.txt")
+# Python packages of a list with hashes: setup_wheels FOLDER LIST WHAT
+setup_wheels() {
+  local dir=$tools_dir/$1 list=$root/$2 what=$3 version
+  version=$(hash_of "$list")
   [ "$(cat "$dir/.installed" 2>/dev/null)" = "$version" ] && return 0
-  may_install "QuestDB's client for Python"
-  say "installing QuestDB's client for Python"
+  may_install "$what"
+  say "installing $what"
   rm -rf "$dir"
   python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
-    --target "$dir" -r "$root/tests/cluster/client.txt" >"$logs_dir/questdb-client.log" 2>&1 ||
-    { tail -n 5 "$logs_dir/questdb-client.log" >&2; die "QuestDB's client for Python did not install"; }
+    --target "$dir" -r "$list" >"$logs_dir/$1.log" 2>&1 ||
+    { tail -n 5 "$logs_dir/$1.log" >&2; die "$what did not install"; }
   printf '%s\n' "$version" >"$dir/.installed"
 }
 

@@ -6,13 +6,13 @@
 # Every part runs, whatever became of those before it; the exit code is 1 if one failed.
 # Each leaves its output in target/logs/PART.log.
 #
-# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `replica`, `stores` and `cluster` fail, rather than be skipped (`stores`: without HDFS),
+# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `parquet`, `replica`, `stores`, `cluster` and `policy` fail, rather than be skipped (`stores`: without HDFS),
 # where Java and Maven are missing. CLUSTER_STORES="fs gcs" names some of the stores that `cluster` takes in turn.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust wasm module size pkg page e2e live replica stores cluster)
+all_parts=(setup format lint docs rust wasm module size pkg page e2e live parquet replica stores cluster policy)
 
 main() {
   local parts=("$@")
@@ -36,6 +36,7 @@ part_lint() {
   cargo clippy --lib --no-default-features -- -D warnings
   cargo clippy --lib --no-default-features --features web -- -D warnings
   cargo clippy --lib --no-default-features --features web-ledger -- -D warnings
+  cargo clippy --lib --no-default-features --features web-parquet -- -D warnings
 }
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }
@@ -97,6 +98,18 @@ part_live() {
   cargo test --test live
 }
 
+# Our Parquet files in a real QuestDB's directory, and read by others.
+part_parquet() {
+  needs_java
+  scripts/setup.sh readers
+  local bench
+  bench=$(cargo build --bench parquet --message-format json | python3 -c '
+import json, sys
+built = [json.loads(line) for line in sys.stdin]
+print(next(b["executable"] for b in built if b.get("executable") and b["target"]["name"] == "parquet"))')
+  python3 tests/parquet/afterlife.py --bench "$bench" --dir "$target_dir/parquet" --readers "$tools_dir/parquet-readers"
+}
+
 # Directories that the command wrote, opened by the real server.
 part_replica() {
   needs_java
@@ -131,6 +144,14 @@ part_cluster() {
   cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-hdfs"
   python3 tests/cluster/drive.py --understudy "$target_dir/debug/understudy-hdfs" --tools "$tools_dir" --out "$target_dir/cluster" "${stores[@]}"
   python3 tests/cluster/policies.py --understudy "$target_dir/debug/understudy-hdfs" --out "$target_dir/policies"
+}
+
+# Storage policies enforced by three replicas, each on its own schedule, beside a real QuestDB.
+part_policy() {
+  needs_java
+  cargo build --bin understudy
+  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-policy"
+  python3 tests/cluster/storage.py --understudy "$target_dir/debug/understudy-policy" --out "$target_dir/storage"
 }
 
 needs_java() {

@@ -11,9 +11,10 @@
 //! | [`apply`] | applies transactions to a table: order, merge, dedup, replace, schema changes |
 //! | [`policy`] | storage policies: what they say, and when a partition enters which stage |
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
+//! | [`lab`] | storage policies on a clock that can be played at any speed (feature `parquet-form`) |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
-//! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`) |
+//! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`) |
 //!
 //! Everything but `native` and `web` is pure: it takes bytes, events and `now`, and
 //! returns state and actions. No clock, thread, file, socket or random source.
@@ -21,6 +22,8 @@
 pub mod apply;
 #[cfg(any(feature = "columnar", feature = "parquet-form"))]
 pub mod columnar;
+#[cfg(feature = "parquet-form")]
+pub mod lab;
 #[cfg(feature = "ledger")]
 pub mod ledger;
 #[cfg(feature = "native")]

@@ -54,6 +54,8 @@ function isMove(command: Command | Fact, from: State, to: State): boolean {
     case "pin":
     case "swap":
       return true;
+    case "lab":
+      return !["tick", "due", "jump", "select", "toggle"].includes(command.lab.do);
     default:
       return false;
   }

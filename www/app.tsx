@@ -6,6 +6,7 @@ import { Comparison } from "./compare.js";
 import { detailOf } from "./engine/client.js";
 import type { Start } from "./main.js";
 import { bindJournals } from "./journals.js";
+import { LabDriver } from "./lab.js";
 import { bindLive } from "./live.js";
 import { size } from "./model/format.js";
 import { parseLink } from "./model/link.js";
@@ -36,6 +37,7 @@ export function mount(start: Start): void {
   bindJournals(stage);
   bindKeys(stage);
   new Comparison(stage, start.another);
+  new LabDriver(stage, start.another);
   const catchAll = (error: unknown) => stage.lately.push(`fault of the page: ${detailOf(error).message}`);
   addEventListener("error", (event) => catchAll(event.error ?? event.message));
   addEventListener("unhandledrejection", (event) => catchAll(event.reason));

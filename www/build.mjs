@@ -17,6 +17,7 @@ import * as esbuild from "esbuild";
 
 const FIRST_PAINT_BYTES_MAX = 50 * 1024;
 const INDEX = "understudy-index.json";
+const PARQUET = "parquet.json";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const double = process.argv.includes("--double");
@@ -37,7 +38,8 @@ const common = {
   logLevel: "warning",
 };
 
-await build();
+if (process.argv.includes("--parquet")) await addParquet();
+else await build();
 if (process.argv.includes("--serve")) await serve();
 
 async function build() {
@@ -69,6 +71,7 @@ async function build() {
   await writeFile(join(out, "index.html"), html);
   if (existsSync(join(root, "www/public"))) await cp(join(root, "www/public"), out, { recursive: true });
   await indexRecordings();
+  await addParquet();
   const early = [first["%THEME%"], first["%SHELL_CSS%"], ...importsOf(main, first["%MAIN%"])];
   await report(["index.html", ...early.map((f) => `assets/${f}`)], started);
 }
@@ -108,9 +111,22 @@ async function buildWorker() {
       __WASM_BYTES__: String(engine.bytes),
       __LEDGER_FILE__: JSON.stringify(ledger.file),
       __LEDGER_BYTES__: String(ledger.bytes),
+      __PARQUET_LIST__: JSON.stringify(`../${PARQUET}`),
     },
   });
   return outputOf(made, "www/worker/worker.ts");
+}
+
+/**
+ * The module with Parquet, its glue, and a list of both: built behind the page, so nothing of the page can name them.
+ * Without it the page says so when it is wanted.
+ */
+async function addParquet() {
+  if (double || !existsSync(join(root, "pkg/understudy_parquet_bg.wasm"))) return;
+  const { file, bytes } = await copyModule("understudy_parquet");
+  const made = await esbuild.build({ ...common, entryPoints: ["pkg/parquet.js"] });
+  const listed = { script: outputOf(made, "pkg/parquet.js"), wasm: file, bytes };
+  await writeFile(join(out, PARQUET), JSON.stringify(listed));
 }
 
 async function copyModule(name) {

@@ -5,9 +5,10 @@
 import type { Overview, Progress, RowsText, TableInfo, Timeline } from "../pkg/types.js";
 import { detailOf, type Engine } from "./engine/client.js";
 import type { Comparison } from "./compare.js";
+import type { LabDriver } from "./lab.js";
 import type { Opening } from "./engine/source.js";
 import { memoryFor } from "./engine/source.js";
-import type { Command, Fact } from "./model/command.js";
+import { type Command, type Fact, isTick } from "./model/command.js";
 import { opsOf } from "./model/cluster/ops.js";
 import { historyOf } from "./model/history.js";
 import { type Condition, NOTHING, type RowsWindow, type Shown } from "./model/shown.js";
@@ -25,8 +26,9 @@ export class Stage {
   condition: Condition = { is: "ready" };
   opening: Opening;
   readonly engine: Engine;
-  /** What drives the other side of a comparison. */
+  /** What drives the other side of a comparison, and a lab of storage policies. */
   comparison: Comparison | null = null;
+  lab: LabDriver | null = null;
   /** The last commands, for a crash report. */
   readonly lately: string[] = [];
 
@@ -61,7 +63,7 @@ export class Stage {
   dispatch = (command: Command | Fact): void => {
     const from = this.state;
     this.state = reduce(from, command);
-    if (!("do" in command) || command.do !== "tick") {
+    if (!isTick(command)) {
       this.lately.push(JSON.stringify("do" in command ? command : { fact: command.fact }).slice(0, 120));
       if (this.lately.length > 20) this.lately.shift();
     }
@@ -113,7 +115,7 @@ export class Stage {
 
   /** Opens another source in place of this one. */
   async open(opening: Opening): Promise<boolean> {
-    if (opening.title !== this.opening.title) this.state = { ...this.state, with: null };
+    if (opening.title !== this.opening.title) this.state = { ...this.state, with: null, lab: null };
     this.opening = opening;
     this.#become({ is: "opening", title: opening.title, progress: null });
     const memory = memoryFor(opening);
@@ -153,7 +155,7 @@ export class Stage {
     const memory = memoryFor(this.opening);
     try {
       const overview = await this.engine.call("open", [this.opening.source, { memory }]);
-      this.shown = { ...NOTHING, other: this.shown.other };
+      this.shown = { ...NOTHING, other: this.shown.other, lab: this.shown.lab };
       this.state = reduce(this.state, { fact: "opened", overview });
       this.#become({ ...crashed, recovered: true });
     } catch {
@@ -291,9 +293,7 @@ export class Stage {
   }
 
   /** Takes what others have asked the engine for. */
-  tell(part: Partial<Pick<Shown, "cluster" | "other">>): void {
-    this.#show(part);
-  }
+  tell = (part: Partial<Pick<Shown, "cluster" | "other" | "lab">>): void => this.#show(part);
 
   /** Lets `job` move tables about while nothing else asks; what is on show is sought again behind it. */
   async borrow<T>(job: (engine: Engine) => Promise<T>): Promise<T> {

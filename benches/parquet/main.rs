@@ -2,7 +2,7 @@
 //! `cargo bench --bench parquet -- DB TABLE PARTITION OUT [--codec ZSTD] [--level 9] [--threads 2] [--runs 5]`.
 //!
 //! Prints a line of JSON: rows, bytes, seconds of every run of writing (columns read from their files, the Parquet
-//! file written and not synced), and of reading it back. `bench/parquet_vs_questdb` compares it with QuestDB.
+//! file written and not synced) and CPU seconds of the main thread meanwhile, and seconds of reading it back. `bench/parquet_vs_questdb` compares it with QuestDB.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -12,6 +12,11 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod convert;
+
+// The command's.
+#[cfg(not(target_arch = "wasm32"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() {

@@ -7,6 +7,7 @@ use super::ClusterId;
 use super::json::{Document, FORMAT};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Every so many journal objects one holds a summary of those before it.
 pub const JOURNAL_ROLLUP: u64 = 256;
@@ -163,6 +164,22 @@ pub enum Note {
         /// Transactions that it had and the history does not contain, by table: the first and the last one.
         lost: BTreeMap<String, (u64, u64)>,
     },
+    /// A storage policy on this instance: what becomes of it, or of a task that it wants.
+    PolicyStep {
+        /// The table's directory.
+        table: String,
+        /// The partition as QuestDB names it; none: of the whole table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        partition: Option<String>,
+        /// `defined`, `status`, `wished`, `queued`, `started`, `done`, `stale`, `cancelled`, `failed`, `given_up`.
+        step: String,
+        /// `PARQUET_CONVERSION`, `PARQUET_COMMIT`, `NATIVE_CONVERSION`, `REMOTE_UPLOAD`, `DROP_LOCAL`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<String>,
+        /// The policy, what becomes of it, or why a task failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
     /// The instance was retired by an operator.
     Removed,
     /// What a later version tells.
@@ -204,6 +221,8 @@ pub enum PartitionForm {
     /// QuestDB's column files.
     #[default]
     Native,
+    /// Column files, from which a Parquet file is being made.
+    Converting,
     /// A Parquet file in the table's folder.
     Parquet,
     /// A Parquet file in the object store alone.
@@ -218,6 +237,20 @@ pub enum PartitionForm {
 impl PartitionForm {
     fn is_native(&self) -> bool {
         *self == Self::Native
+    }
+}
+
+/// As the journal has it: `native`, `parquet`.
+impl fmt::Display for PartitionForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Converting => "converting",
+            Self::Parquet => "parquet",
+            Self::Remote => "remote",
+            Self::Dropped => "dropped",
+            Self::Unknown => "unknown",
+        })
     }
 }
 
@@ -246,6 +279,10 @@ impl JournalEntry {
             (Note::Stopped { .. }, Note::Stopped { .. }) => true,
             (Note::NotReplicated { .. }, Note::NotReplicated { .. }) => true,
             (Note::Policies { .. }, Note::Policies { .. }) => true,
+            (
+                Note::PolicyStep { table, partition: None, .. },
+                Note::PolicyStep { table: old, partition: None, .. },
+            ) => table == old,
             (Note::Error { table, .. } | Note::Recovered { table }, Note::Error { table: old, .. }) => {
                 table == old
             }
@@ -260,6 +297,7 @@ impl JournalEntry {
                 | Note::Role { .. }
                 | Note::NotReplicated { .. }
                 | Note::Policies { .. }
+                | Note::PolicyStep { partition: None, .. }
                 | Note::Error { .. }
                 | Note::Fenced { .. }
                 | Note::Removed

@@ -51,6 +51,8 @@ impl Summary {
                 self.since.push(entry);
                 self.limit();
             }
+            // What came of it is told with the partition.
+            Note::PolicyStep { partition: Some(_), .. } => return,
             _ if merge(&mut self.since, &entry) => return,
             _ => return self.since.push(entry),
         }

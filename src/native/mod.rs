@@ -11,6 +11,7 @@
 //! | [`metrics`] | what a node measures, and the server for it and for health checks |
 //! | [`outcome`] | exit codes, failures |
 //! | [`policies`] | storage policies in the log: the table that has them, and operators' wishes about them |
+//! | [`remote`] | partitions that storage policies have dropped from a directory, and that the bucket has |
 //! | [`replica`] | a directory that follows a cluster's bucket |
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
@@ -37,6 +38,7 @@ pub mod index;
 pub mod metrics;
 pub mod outcome;
 pub mod policies;
+pub mod remote;
 pub mod replica;
 pub mod serve;
 pub mod ship;

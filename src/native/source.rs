@@ -43,6 +43,14 @@ impl Source {
         }
     }
 
+    /// The directory, if it is one of this machine.
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Disk(files) => Some(files.root()),
+            Self::Http(_) => None,
+        }
+    }
+
     /// What was read over the network; `None` for a directory.
     pub fn fetched(&self) -> Option<Fetched> {
         match self {

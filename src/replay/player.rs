@@ -213,6 +213,23 @@ impl Player {
         self.effect.as_ref()
     }
 
+    /// The transaction behind the one at which the table stands, read and checked; `None` behind the last, and where nothing
+    /// later can be applied. The table stays where it is.
+    ///
+    /// # Errors
+    /// What reading a transaction answers.
+    pub fn peek(&mut self, files: &dyn Files) -> Result<Option<Transaction>> {
+        let next = self.table.seq_txn + 1;
+        if next > self.history.txn_count() || !self.moves() || !self.is_begun() {
+            return Ok(None);
+        }
+        let transaction = self.read(files, next);
+        if transaction.as_ref().is_err_and(Error::is_pending) {
+            self.ask_ahead(files, next + 1);
+        }
+        transaction.map(Some)
+    }
+
     /// The log that is played.
     pub fn history(&self) -> &History {
         &self.history

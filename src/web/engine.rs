@@ -15,6 +15,8 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 mod memory;
+#[cfg(feature = "web-parquet")]
+mod parts;
 mod refresh;
 
 /// Memory budget where none is asked for.
@@ -384,7 +386,7 @@ impl Engine {
             match attempt(&self.files) {
                 Ok(value) => return Ok(value),
                 Err(Error::Pending) => {}
-                Err(error) => return Err(self.failure(error)),
+                Err(error) => return Err(self.files.failure_of(error)),
             }
             let begun = js::now();
             if !self.files.fetch_wanted(self.progress()).await {
@@ -395,16 +397,6 @@ impl Engine {
             }
             fetching.set(fetching.get() + js::now() - begun);
         }
-    }
-
-    /// What the driver knows of a failure says more than what it told the engine.
-    fn failure(&self, error: Error) -> Failure {
-        if let Error::Io { file, .. } = &error
-            && let Some(failure) = self.files.failure(file)
-        {
-            return failure;
-        }
-        error.into()
     }
 
     fn progress(&self) -> Option<OnProgress> {

@@ -192,6 +192,16 @@ impl WebFiles {
         self.0.state.borrow_mut().failures.clear();
     }
 
+    /// What is known of a failure here says more than what the engine was told.
+    pub(super) fn failure_of(&self, error: Error) -> Failure {
+        if let Error::Io { file, .. } = &error
+            && let Some(failure) = self.failure(file)
+        {
+            return failure;
+        }
+        error.into()
+    }
+
     /// Why a file could not be read.
     pub fn failure(&self, path: &str) -> Option<Failure> {
         self.0.state.borrow().failures.get(path).cloned()

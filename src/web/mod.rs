@@ -9,7 +9,8 @@
 //! | `crc32` | the checksum of what was read |
 //! | `origin` | where bytes come from: an address, dropped files |
 //! | `http` | one request with retries |
-//! | `ledger` | the other module (feature `web-ledger`): a replicated log in a bucket, as the files that `Engine` reads |
+//! | `lab` | in the module with Parquet (feature `web-parquet`): storage policies on a clock that can be played at any speed |
+//! | `ledger` | a module of its own (feature `web-ledger`): a replicated log in a bucket, as the files that `Engine` reads |
 //!
 //! Nothing here waits inside the engine: a call answers [`Error::Pending`](crate::wal::Error::Pending),
 //! the driver fetches all that was asked for at once, and makes the same call again.
@@ -32,6 +33,8 @@ pub mod files;
 pub mod http;
 #[cfg(feature = "web")]
 mod js;
+#[cfg(feature = "web-parquet")]
+pub mod lab;
 #[cfg(feature = "web-ledger")]
 pub mod ledger;
 #[cfg(feature = "web")]

@@ -3,9 +3,14 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 mod check;
+#[cfg(feature = "parquet-form")]
+mod files_made;
 
 #[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use check::{csv, same_rows};
+#[cfg(feature = "parquet-form")]
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use files_made::{BY_CODEC, files_made, partition_by_codec, read_by_codec};
 
 use bytes::Bytes;
 use std::collections::BTreeMap;

@@ -33,6 +33,15 @@ for (const theme of ["light", "dark"] as const) {
       await settled(page);
       expect(await serious(page), tab).toEqual([]);
     }
+    await page.getByRole("tab", { name: "Storage" }).click();
+    expect(await serious(page), "before a lab").toEqual([]);
+    await page.getByRole("button", { name: /Begin after txn/ }).click();
+    await page.getByRole("button", { name: "TO PARQUET 1h, DROP LOCAL 4h" }).click();
+    await page.getByRole("button", { name: "+6 h" }).click();
+    await page.locator(".lab-brick[data-form=parquet]").first().click();
+    await page.getByText("The same as text").click();
+    await expect(page.locator(".lab-why")).toContainText("Next:");
+    expect(await serious(page), "a lab").toEqual([]);
     await page.getByRole("button", { name: "As a table" }).click();
     await page.getByRole("button", { name: /time$/i }).click();
     await page.keyboard.press("w");

@@ -78,7 +78,15 @@ test("a cell for each partition: how it is stored, and whether its content is th
       return part;
     });
     const what = { what: "partitions", table: end?.dir, seq_txn: end?.last, partitions };
-    const entries = [{ at_us: last["written_us"], ...what }];
+    const at_us = last["written_us"];
+    const policies = {
+      what: "policies",
+      tables: { [end?.dir ?? ""]: { policy: "TO PARQUET 1 HOUR", status: "A" } },
+    };
+    const entries = [
+      { at_us, ...policies },
+      { at_us, ...what },
+    ];
     writeFileSync(join(journals, "00000003.journal"), JSON.stringify({ ...last, k: 3, entries }));
   };
   tell(0, () => undefined);
@@ -107,6 +115,18 @@ test("a cell for each partition: how it is stored, and whether its content is th
   const first = page.locator(".stored tbody tr").first();
   await expect(first).toContainText(held[3]?.name ?? "");
   await expect(first).toContainText("00000000");
+  // The same lanes beside the policies that are tried out, whose table is read from the same bucket.
+  await page.getByRole("tab", { name: "Storage" }).click();
+  const real = page.getByRole("region", { name: "Instances of the cluster" });
+  await expect(real.locator(".lab-lane")).toHaveCount(3);
+  await expect(real.locator(".lab-lane").nth(1).locator(".lab-brick-parquet")).toContainText("Parquet");
+  await expect(real).toContainText("TO PARQUET 1 HOUR, active");
+  await page.getByRole("button", { name: /Begin after txn/ }).click();
+  await page.getByRole("button", { name: "TO PARQUET 1h, DROP LOCAL 4h" }).click();
+  await page.getByRole("button", { name: "+10 min" }).click();
+  await expect(page.locator("[data-verdict=converged]")).toBeVisible();
+  await expect(page.locator(".lab-brick[data-form=parquet]").first()).toBeVisible();
+  await page.getByRole("tab", { name: "Cluster" }).click();
   // Comparing two moments shows how it was stored at each.
   await page.evaluate((txn) => globalThis.understudy?.dispatch({ do: "compareWith", with: { txn } }), 700);
   await expect(page.locator(".pairs tbody tr").nth(1)).toContainText("primary native, near Parquet");

@@ -216,7 +216,7 @@ test("says what is real, and what the server answered", async ({ page, home }) =
   await open(page, `${home}#table=${quotes.dir}&t=txn:${quotes.seqTxn}`);
   await page.locator(".chip").click();
   const dialog = page.getByRole("dialog", { name: "What is real here" });
-  await expect(dialog.locator(".fact").filter({ hasText: "Modelled" })).toContainText("nothing");
+  await expect(dialog.locator(".fact").filter({ hasText: "Modelled" })).toContainText("Nothing else");
   await expect(dialog.locator(".fact").filter({ hasText: "Read" }).first()).toContainText(
     /\d+ files?, in .*\d+ requests?/,
   );

@@ -94,6 +94,7 @@ fn options(dir: &Path) -> ReplicaOptions {
         commit_mode: CommitMode::NoSync,
         pace: Pace::steady(Duration::from_millis(2)),
         digest: true,
+        policy: understudy::policy::Settings::default(),
         trusted: Vec::new(),
     }
 }

@@ -14,9 +14,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("apply", &["wal", "table", "columnar"]),
     ("policy", &["wal", "table", "apply"]),
     ("replay", &["wal", "table", "columnar", "apply"]),
+    ("lab", &["wal", "table", "columnar", "apply", "policy", "replay"]),
     ("ledger", &["wal", "table"]),
     ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ledger"]),
-    ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "ledger"]),
+    ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger"]),
 ];
 
 /// Rooms that drive the others, and may name what the pure ones may not.

@@ -13,6 +13,7 @@
 mod common;
 
 mod applied;
+mod away;
 mod blocks;
 #[cfg(feature = "native")]
 mod cli;
@@ -27,6 +28,8 @@ mod crashing;
 mod forms;
 mod house;
 mod indexes;
+#[cfg(feature = "parquet-form")]
+mod lab;
 #[cfg(feature = "signing")]
 mod ledger_formats;
 #[cfg(feature = "ledger")]

@@ -28,7 +28,7 @@ fn types() -> Vec<ColumnType> {
 fn chunk(ty: ColumnType, rows: usize, nulls: u64, seed: &mut u64) -> Chunk {
     let mut chunk = Chunk::new(ty);
     for _ in 0..rows {
-        let null = nulls > 0 && next(seed) % nulls == 0;
+        let null = nulls > 0 && next(seed).is_multiple_of(nulls);
         let word = next(seed) >> (next(seed) % 50);
         match &mut chunk {
             Chunk::Fixed { values, .. } if null => values.extend_from_slice(null_pattern(ty)),
@@ -117,7 +117,7 @@ fn made(blocks: &[usize], mut seed: u64) -> Made {
                     let times = (first..first + rows as i64).flat_map(|n| (n * 1000).to_le_bytes());
                     Some(Chunk::Fixed { width: 8, values: times.collect() })
                 }
-                _ if next(&mut seed) % 5 == 0 => None,
+                _ if next(&mut seed).is_multiple_of(5) => None,
                 _ => Some(chunk(*ty, rows, nulls, &mut seed)),
             };
             block.columns.push(chunk.map(Arc::new));

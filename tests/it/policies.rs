@@ -206,6 +206,7 @@ fn follow(place: &Place, name: &str) -> Replica {
         pace: Pace::steady(Duration::from_millis(5)),
         digest: true,
         trusted: Vec::new(),
+        policy: understudy::policy::Settings::default(),
     };
     let mut replica = Replica::start(place.bucket.clone(), options).unwrap();
     level(&mut replica);

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
+use understudy::columnar::parquet::ParquetForm;
 use understudy::table::files::{
     self, ColumnVersions, Finding, LogRecord, LogWriter, Patch, Severity, TabIndex, TxnFile, TxnState,
-    check_database, check_table, encode_meta,
+    check_table, encode_meta,
 };
 use understudy::wal::{
     Applied, Files, LogVersion, MemoryFiles, Registry, SegmentId, SequencerLog, SequencerMeta, TableKind,
@@ -49,6 +50,11 @@ fn load(root: &Path) -> MemoryFiles {
     files
 }
 
+/// With what reads Parquet files, as `understudy verify` does.
+fn checked(files: &MemoryFiles) -> Vec<Finding> {
+    files::check_database_with(files, &ParquetForm)
+}
+
 fn shown(findings: &[Finding]) -> String {
     findings.iter().map(|finding| format!("{finding}\n")).collect()
 }
@@ -60,7 +66,7 @@ fn given_directories_break_no_rule() {
     let given = std::env::var("UNDERSTUDY_DB").expect("UNDERSTUDY_DB names directories");
     let mut wrong = String::new();
     for dir in given.split(':') {
-        let findings = check_database(&load(Path::new(dir)));
+        let findings = checked(&load(Path::new(dir)));
         if !findings.is_empty() {
             wrong += &format!("{dir}\n{}", shown(&findings));
         }
@@ -71,7 +77,7 @@ fn given_directories_break_no_rule() {
 #[test]
 fn a_directory_of_questdb_breaks_no_rule() {
     let files = whole();
-    assert_eq!(shown(&check_database(&files)), "");
+    assert_eq!(shown(&checked(&files)), "");
     assert_eq!(shown(&check_table(&files, DIR)), "");
     // What is in it, so that silence means something.
     let applied = Applied::read(&files, DIR).unwrap();
@@ -245,7 +251,7 @@ fn what_a_crash_may_leave_breaks_no_rule() {
         let mut files = whole.clone();
         change(&mut files);
         assert!(files.iter().ne(whole.iter()), "{what} changed nothing");
-        assert_eq!(shown(&check_database(&files)), "", "{what}");
+        assert_eq!(shown(&checked(&files)), "", "{what}");
     }
 }
 
@@ -300,6 +306,14 @@ const BROKEN: &[(&str, Change)] = &[
                 .iter_mut()
                 .filter(|partition| partition.parquet)
                 .for_each(|p| p.parquet_len -= 1);
+        });
+    }),
+    ("parquet-file", |files| {
+        let path = files.iter().map(|(path, _)| path.to_owned()).find(|path| path.ends_with("data.parquet"));
+        // The footer's length.
+        edit(files, &path.unwrap(), |bytes| {
+            let at = bytes.len() - 8;
+            add(bytes, at, 1);
         });
     }),
     ("column-file", |files| drop(files.remove(&format!("{DAY}/n.d")))),
@@ -527,7 +541,7 @@ fn every_broken_rule_is_noticed() {
     for (number, (rule, change)) in BROKEN.iter().enumerate() {
         let mut files = whole.clone();
         change(&mut files);
-        let findings = check_database(&files);
+        let findings = checked(&files);
         if !findings.iter().any(|finding| finding.rule == *rule) {
             silent += &format!("{number} {rule}: {}\n", shown(&findings));
         }

@@ -273,6 +273,10 @@ def written_to(server: QuestDB, name: str) -> str | None:
                 # One alone has to become visible: nothing later pushes it.
                 server.wait_applied([name], timeout=60)
             if i == 1:
+                # Before a column comes: the server ends where one is asked for that a Parquet partition of its own or of ours lacks.
+                formed = [p["name"] for p in server.query(f"SELECT name, isParquet FROM table_partitions('{name}')") if p["isParquet"]]
+                if formed:
+                    server.query(f'ALTER TABLE "{name}" CONVERT PARTITION TO NATIVE LIST ' + ", ".join(f"'{p}'" for p in formed))
                 server.query(f'ALTER TABLE "{name}" ADD COLUMN after_the_crash INT')
     except (ServerError, RuntimeError) as e:
         return f"writing: {e}"

@@ -7,5 +7,7 @@ mod common;
 
 mod engine;
 mod extents;
+#[cfg(feature = "web-parquet")]
+mod lab;
 mod ledger;
 mod recordings;

@@ -4,6 +4,7 @@
  */
 import type { Overview, Problem } from "../../pkg/types.js";
 import type { History } from "./history.js";
+import type { LabCommand } from "./lab/lab.js";
 import type { AxisKind, Link, Tab, With } from "./link.js";
 import type { Dialog } from "./state.js";
 
@@ -52,6 +53,8 @@ export type Command =
   | { do: "stepOther"; by: number }
   /** Each side's moment becomes the other's. */
   | { do: "swap" }
+  /** Of the storage policies that are tried out. */
+  | { do: "lab"; lab: LabCommand }
   /** A link was opened: always paused. */
   | { do: "restore"; link: Link };
 
@@ -72,7 +75,7 @@ export const TXN_PER_SECOND = 10;
 const ZOOM_STEP = 2;
 const PAN_STEP = 0.25;
 
-export const GROUPS = ["Play", "Move", "Timeline", "Compare", "Page"] as const;
+export const GROUPS = ["Play", "Move", "Timeline", "Compare", "Storage", "Page"] as const;
 
 /** One entry of the command table: what help and palette list, and what keys do. */
 export interface Entry {
@@ -137,6 +140,29 @@ export const COMMANDS: readonly Entry[] = [
   entry("other-next", "Compare", "Other side a transaction on", [">"], { do: "stepOther", by: 1 }),
   entry("other-previous", "Compare", "Other side a transaction back", ["<"], { do: "stepOther", by: -1 }),
   entry("swap", "Compare", "Swap the two moments", ["b"], { do: "swap" }),
+  entry("lab-begin", "Storage", "Try storage policies from this transaction on", [], {
+    do: "lab",
+    lab: { do: "begin" },
+  }),
+  entry("lab-toggle", "Storage", "Play or pause the instances’ clock", ["p"], {
+    do: "lab",
+    lab: { do: "toggle" },
+  }),
+  entry("lab-due", "Storage", "To when something happens next", ["n"], { do: "lab", lab: { do: "due" } }),
+  entry("lab-start", "Storage", "Back to the beginning of the instances’ clock", [], {
+    do: "lab",
+    lab: { do: "jump", us: null },
+  }),
+  entry("lab-slower", "Storage", "The instances’ clock slower", [], {
+    do: "lab",
+    lab: { do: "speedBy", by: -1 },
+  }),
+  entry("lab-faster", "Storage", "The instances’ clock faster", [], {
+    do: "lab",
+    lab: { do: "speedBy", by: 1 },
+  }),
+  entry("lab-add", "Storage", "Another instance", [], { do: "lab", lab: { do: "add" } }),
+  entry("lab-end", "Storage", "Stop trying storage policies", [], { do: "lab", lab: { do: "end" } }),
   entry("search", "Page", "Search tables, transactions, times and commands", ["/"], {
     do: "dialog",
     dialog: "palette",
@@ -145,6 +171,7 @@ export const COMMANDS: readonly Entry[] = [
   entry("log", "Page", "Show the log", [], { do: "tab", tab: "log" }),
   entry("schema", "Page", "Show the schema", [], { do: "tab", tab: "schema" }),
   entry("bytes", "Page", "Show the transaction’s bytes", [], { do: "tab", tab: "bytes" }),
+  entry("storage", "Page", "Show storage policies", [], { do: "tab", tab: "storage" }),
   entry("cluster", "Page", "Show the cluster (of a bucket)", [], { do: "tab", tab: "cluster" }),
   entry("text", "Page", "Show everything as text", [], { do: "tab", tab: "text" }),
   entry("real", "Page", "What is real here", [], { do: "dialog", dialog: "real" }),
@@ -185,4 +212,10 @@ const KEY_WORDS: Record<string, string> = {
 /** "Mod+ArrowRight" -> ["Ctrl", "→"]. */
 export function keyWords(name: string): string[] {
   return name.split("+").map((part) => KEY_WORDS[part] ?? (part.length === 1 ? part.toUpperCase() : part));
+}
+
+/** Whether it only lets time pass. */
+export function isTick(command: Command | Fact): boolean {
+  if (!("do" in command)) return false;
+  return command.do === "tick" || (command.do === "lab" && command.lab.do === "tick");
 }

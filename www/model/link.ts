@@ -1,13 +1,15 @@
 /**
  * The link in the address bar: `#table=trades~7&t=txn:1234&sel=2026-08-01T14&speed=4&axis=time&tab=bytes`.
  * A moment is `txn:NUMBER` or `time:2026-08-01T12:03:04.120456Z`. `with` is what it is compared with: another
- * moment, or `same`, the same transaction of a second source; `off` with two sources is one of them alone.
+ * moment, or `same`, the same transaction of a second source; `off` with two sources is one of them alone. `lab` is in lab/link.ts.
  */
 import { isoUs, parseIso } from "./format.js";
+import type { LabWish } from "./lab/lab.js";
+import { formatLab, parseLab } from "./lab/link.js";
 
 export type AxisKind = "txn" | "time" | "op";
 export const AXES = ["txn", "time", "op"] as const;
-export const TABS = ["rows", "log", "schema", "bytes", "cluster", "text"] as const;
+export const TABS = ["rows", "log", "schema", "bytes", "storage", "cluster", "text"] as const;
 export type Tab = (typeof TABS)[number];
 export type Moment = { txn: number } | { us: number };
 
@@ -22,6 +24,7 @@ export interface Link {
   axis: AxisKind | null;
   tab: Tab | null;
   with: With | null;
+  lab: LabWish | null;
   /** The object of a cluster's log that brought the moment: whoever opens the link need not read what came before. */
   op: number | null;
 }
@@ -50,6 +53,7 @@ export function parseLink(fragment: string): Link {
     axis: AXES.find((a) => a === axis) ?? null,
     tab: TABS.find((t) => t === tab) ?? null,
     with: beside === "same" || beside === "off" ? beside : parseMoment(beside),
+    lab: parseLab(parts.get("lab")),
     op: op ? Number(op[0]) : null,
   };
 }
@@ -74,6 +78,7 @@ export function formatLink(link: Link): string {
   if (link.axis !== null && link.axis !== "txn") add("axis", link.axis);
   if (link.tab !== null && link.tab !== "rows") add("tab", link.tab);
   if (link.with !== null) add("with", typeof link.with === "string" ? link.with : formatMoment(link.with));
+  if (link.lab !== null) add("lab", formatLab(link.lab));
   if (link.op !== null) add("op", String(link.op));
   return `#${parts.join("&")}`;
 }

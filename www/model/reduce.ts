@@ -6,6 +6,7 @@ import { SPEEDS, TXN_PER_SECOND } from "./command.js";
 import type { History } from "./history.js";
 import { unitOf } from "./density.js";
 import { knownTimes, nextEvent, timeOf, txnAt } from "./history.js";
+import { reduceLab } from "./lab/lab.js";
 import type { Link, Moment } from "./link.js";
 import { SPEED_MAX, SPEED_MIN } from "./link.js";
 import { otherTxn, toggleCompare, withElsewhere } from "./sides.js";
@@ -99,9 +100,17 @@ export function reduce(before: State, command: Command | Fact): State {
       return { ...state, with: { txn: Math.max(0, otherTxn(state) + command.by) } };
     case "swap":
       return swap(state);
+    case "lab":
+      return toLab(state, reduceLab(state.lab, command.lab, state));
     case "restore":
       return restore(state, command.link);
   }
+}
+
+/** Whoever begins a lab wants to see it. */
+function toLab(state: State, lab: State["lab"]): State {
+  if (lab === state.lab) return state;
+  return { ...state, lab, tab: lab !== null && state.lab === null ? "storage" : state.tab };
 }
 
 function swap(state: State): State {
@@ -302,6 +311,7 @@ function restore(state: State, link: Link): State {
     part: 0,
     dialog: null,
     with: link.with,
+    lab: link.lab,
   };
   return moveTo(next, link.at ?? { txn: next.txn });
 }

@@ -2,6 +2,8 @@
 import type {
   Cluster,
   Fetched,
+  LabTold,
+  LabWhy,
   Overview,
   Progress,
   RowsText,
@@ -31,6 +33,17 @@ export interface Shown {
   failed: { dir: string; txn: number | null; error: EngineError } | null;
   /** What it is compared with, if it is. */
   other: OtherSide | null;
+  /** The storage policies that are tried out. */
+  lab: LabShown | null;
+}
+
+/** What a lab has answered. */
+export interface LabShown {
+  progress: Progress | null;
+  told: LabTold | null;
+  /** Of the chosen brick, at the moment of `told`. */
+  why: LabWhy | null;
+  error: EngineError | null;
 }
 
 /** The other side of a comparison. */
@@ -98,6 +111,7 @@ export const NOTHING: Shown = {
   busySince: null,
   failed: null,
   other: null,
+  lab: null,
 };
 
 /** The rows in sight; some more on both sides are fetched. */

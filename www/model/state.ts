@@ -4,6 +4,7 @@ import type { Axis } from "./axis.js";
 import { opAxis, timeAxis, txnAxis } from "./axis.js";
 import type { View } from "./density.js";
 import { type History, knownTimes } from "./history.js";
+import type { LabWish } from "./lab/lab.js";
 import type { AxisKind, Link, Moment, Tab, With } from "./link.js";
 
 export type Dialog = "help" | "palette" | "real" | "open";
@@ -37,6 +38,8 @@ export interface State {
   pair: boolean;
   /** What is compared; null is what is usual: two sources at the same transaction, one with nothing. */
   with: With | null;
+  /** Storage policies that are tried out. */
+  lab: LabWish | null;
 }
 
 export const WHOLE: View = { from: 0, to: 1 };
@@ -60,6 +63,7 @@ export const START: State = {
   dialog: null,
   pair: false,
   with: null,
+  lab: null,
 };
 
 /** What the moment on show is compared with. */
@@ -105,6 +109,7 @@ export function linkOf(state: State): Link {
     axis: state.axis,
     tab: state.tab,
     with: state.with,
+    lab: state.lab,
     op: opNow(state),
   };
 }

@@ -12,6 +12,7 @@ import type {
 import { costOf } from "../model/cluster/cost.js";
 import { momentOf } from "../model/cluster/moment.js";
 import { opsOf } from "../model/cluster/ops.js";
+import { policyAt, stepsAt } from "../model/cluster/policies.js";
 import { historyOf } from "../model/history.js";
 import { headUnit, reduce } from "../model/reduce.js";
 import { axisFor, START } from "../model/state.js";
@@ -252,4 +253,39 @@ test("a long log is begun behind a snapshot", () => {
   // Before all snapshots there is only the beginning of what may be read.
   assert.equal(choose(3, 0, sizes, [2], { near: { op: 1 } }).snapshot, null);
   assert.equal(choose(99, 90, [], [20], {}).snapshot, 20);
+});
+
+test("a table’s policy and what was done about it are those of the moment", () => {
+  const told = (at_us: number, policy: string | null) => ({
+    at_us,
+    what: "policies" as const,
+    tables: policy === null ? {} : { "t~1": { policy, status: "A" } },
+  });
+  const step = (at_us: number, step: string, partition: string) => ({
+    at_us,
+    what: "policy_step" as const,
+    table: "t~1",
+    partition,
+    step,
+    task: "DROP_LOCAL",
+  });
+  const instance = { node: 0, kind: "replica", since: null, trouble: null };
+  const cluster = {
+    instances: [
+      { ...instance, name: "p", entries: [told(10, "TO PARQUET 1 DAY"), told(30, null)] },
+      { ...instance, name: "r", entries: [step(15, "started", "d1"), step(25, "given_up", "d1")] },
+    ],
+  } as unknown as Cluster;
+  assert.equal(policyAt(cluster, "t~1", 9), null);
+  assert.deepEqual(policyAt(cluster, "t~1", 20), { policy: "TO PARQUET 1 DAY", status: "A", ttl: null });
+  assert.equal(policyAt(cluster, "t~1", 30), null);
+  assert.equal(policyAt(cluster, "t~2", 20), null);
+  assert.deepEqual(
+    stepsAt(cluster, "t~1", 25, 9).map(({ text }) => text),
+    ["DROP_LOCAL given up", "DROP_LOCAL started"],
+  );
+  assert.deepEqual(
+    stepsAt(cluster, "t~1", 20, 9).map(({ atUs, instance, partition }) => [atUs, instance, partition]),
+    [[15, "r", "d1"]],
+  );
 });

@@ -13,6 +13,7 @@ const LINK: Link = {
   axis: "txn",
   tab: "bytes",
   with: null,
+  lab: null,
   op: null,
 };
 
@@ -75,6 +76,7 @@ test("nonsense in a link is left out", () => {
     axis: null,
     tab: null,
     with: null,
+    lab: null,
     op: null,
   });
   assert.equal(parseLink("#t=time:2026-13-01").at, null);

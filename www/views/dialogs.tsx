@@ -121,8 +121,8 @@ function Real() {
     <Modal title="What is real here">
       <p>
         Everything. The bytes were written by a real QuestDB; the engine that applies them runs in this tab
-        and is the one that the <code>understudy</code> command runs. Nothing was computed beforehand, and
-        nothing is made up.
+        and is the one that the <code>understudy</code> command runs. Nothing was computed beforehand. What is
+        only modelled is said below.
       </p>
       <dl class="facts facts-wide">
         <Fact name="Source">
@@ -163,8 +163,10 @@ function Real() {
         {bundled ? <Recorded /> : null}
         <Fact name="Modelled">
           {isBucket
-            ? "nothing but cost and lag in the Cluster tab, which say so; lags of instances are by their own clocks"
-            : "nothing"}
+            ? "cost and lag in the Cluster tab, which say so (lags of instances are by their own clocks); "
+            : ""}
+          in the Storage tab the instances that you add: their clocks, how long work takes them, and their
+          bucket. What decides, and the Parquet files, are real. Nothing else
         </Fact>
         <Fact name="Digest">
           computed from the rows that the engine holds at this moment, never read from a file

@@ -7,6 +7,7 @@ import { useDispatch, useSnapshot } from "./hooks.js";
 import { Log } from "./log.js";
 import { Rows } from "./rows.js";
 import { Schema } from "./schema.js";
+import { StorageTab } from "./storage/storage.js";
 import { AsText } from "./text.js";
 
 const NAMES: Record<Tab, string> = {
@@ -14,6 +15,7 @@ const NAMES: Record<Tab, string> = {
   log: "Log",
   schema: "Schema",
   bytes: "Bytes",
+  storage: "Storage",
   cluster: "Cluster",
   text: "As text",
 };
@@ -22,6 +24,7 @@ const VIEWS: Record<Tab, () => preact.JSX.Element> = {
   log: Log,
   schema: Schema,
   bytes: Bytes,
+  storage: StorageTab,
   cluster: ClusterTab,
   text: AsText,
 };

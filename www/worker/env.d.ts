@@ -3,3 +3,5 @@ declare const __WASM_FILE__: string;
 declare const __WASM_BYTES__: number;
 declare const __LEDGER_FILE__: string;
 declare const __LEDGER_BYTES__: number;
+/** Where the third module is listed, from the worker's script on. */
+declare const __PARQUET_LIST__: string;

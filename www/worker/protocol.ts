@@ -5,6 +5,7 @@
  * `id`. Between request and answer it may send any number of `Advance`. Nothing else is ever sent.
  */
 import type { Cluster, Overview, Progress, Replay, Source } from "../../pkg/types.js";
+import type { LabCalls } from "./lab.js";
 
 /** The calls that the worker answers: those of `Replay`, and `open`, which must come first, and `cluster`. */
 export type Calls = Pick<
@@ -23,13 +24,15 @@ export type Calls = Pick<
   | "readFiles"
   | "close"
 > & {
-  /** Loads the module if need be, closes what was open, opens `source` and tells what is there. */
-  open(source: Source, options: { memory?: number }): Promise<Overview>;
+  /** Loads the module if need be (with `parquet` the one that knows it, in place of the usual one), closes what was open, opens `source` and tells what is there. */
+  open(source: Source, options: { memory?: number; parquet?: boolean }): Promise<Overview>;
   /** The cluster, where the source is its bucket. */
   cluster(): Cluster | null;
   /** The same with what its instances did at this time, where that was not read before; else null. */
   journals(us: number): Promise<Cluster | null>;
-};
+  /** Begins a lab with a table after a transaction; the source must be open with `parquet`. */
+  labOpen(dir: string, seqTxn: number): Promise<void>;
+} & Pick<LabCalls, "labSet" | "labRun" | "labWhy" | "labRows" | "labCheck">;
 
 export type Method = keyof Calls;
 export type Args<M extends Method> = Parameters<Calls[M]>;

@@ -6,9 +6,12 @@
  */
 import { load, Replay, titleOf } from "../../pkg/index.js";
 import { loadLedger } from "../../pkg/ledger.js";
-import type { OpenOptions, Overview, Progress, Source } from "../../pkg/types.js";
+import type { EngineClass, OpenOptions, Overview, Progress, Source, TableState } from "../../pkg/types.js";
 import { BucketReplay } from "./bucket/bucket.js";
 import { findCluster } from "./bucket/find.js";
+import { failure } from "./failure.js";
+import { LabCalls } from "./lab.js";
+import { loadParquetEngine } from "./parquet.js";
 import type { Args, EngineError, Method, Reply, Request } from "./protocol.js";
 
 /** The module says here what it panicked with, before it traps. */
@@ -16,9 +19,15 @@ declare global {
   var understudyPanic: string | undefined;
 }
 
+const MEMORY_DEFAULT = 512 * 1024 * 1024;
+
 let replay: Replay | BucketReplay | null = null;
 let module: Promise<unknown> | null = null;
 let ledger: Promise<unknown> | null = null;
+let parquet: Promise<EngineClass> | null = null;
+let opened: Args<"open"> | null = null;
+let memory = 0;
+const lab = new LabCalls();
 let dead: EngineError | null = null;
 let last: Promise<void> = Promise.resolve();
 const waiting = new Set<number>();
@@ -55,24 +64,59 @@ async function perform(request: Request): Promise<unknown> {
   if (!replay) throw failure("usage", "nothing is open");
   if (request.method === "cluster") return replay instanceof BucketReplay ? replay.cluster() : null;
   if (request.method === "journals" && !(replay instanceof BucketReplay)) return null;
-  const calls = replay as unknown as Record<Method, (...args: unknown[]) => unknown>;
-  return calls[request.method](...request.args);
+  if (request.method === "labOpen") return lab.labOpen(replay, ...request.args, memory);
+  if (request.method in lab) return callLab(request);
+  const answer = await call(replay, request);
+  if (request.method !== "seek" && request.method !== "step") return answer;
+  if (!opened || !stopsAtParquet(replay, answer as TableState)) return answer;
+  const [source, options] = opened;
+  await open(request.id, source, { ...options, parquet: true });
+  return call(replay, request);
+}
+
+function call(engine: Replay | BucketReplay, { method, args }: Request): unknown {
+  const calls = engine as unknown as Record<Method, (...args: unknown[]) => unknown>;
+  return calls[method](...args);
+}
+
+/** Whether the table's first state has partitions in Parquet form, which the engine at hand can't read. */
+function stopsAtParquet(engine: Replay | BucketReplay, state: TableState): boolean {
+  if (opened?.[1].parquet === true || state.rows > 0) return false;
+  const { problems } = engine.overview();
+  return problems.some(({ table, message }) => table === state.dir && message.includes("in Parquet form"));
+}
+
+function callLab({ method, args }: Request): unknown {
+  const calls = lab as unknown as Record<Method, (...args: unknown[]) => unknown>;
+  return calls[method](...args);
 }
 
 async function open(id: number, ...[source, options]: Args<"open">): Promise<Overview> {
   const onProgress = (progress: Progress) => post({ id, progress });
+  let other: EngineClass | null = null;
+  if (options.parquet === true) {
+    parquet ??= loading(loadParquetEngine(loadModule, onProgress), () => (parquet = null));
+    other = await parquet;
+  } else {
+    module ??= loading(loadModule(__WASM_FILE__, __WASM_BYTES__, load, onProgress), () => (module = null));
+    await module;
+  }
   close();
-  module ??= loading(loadModule(__WASM_FILE__, __WASM_BYTES__, load, onProgress), () => (module = null));
-  await module;
-  replay = await openSource(source, { ...options, onProgress });
+  opened = [source, options];
+  memory = (options.memory ?? MEMORY_DEFAULT) / 2;
+  replay = await openSource(source, { ...options, onProgress }, other);
   return replay.overview();
 }
 
-async function openSource(source: Source, options: OpenOptions): Promise<Replay | BucketReplay> {
-  if (source.kind !== "url") return Replay.open(source, options);
+async function openSource(
+  source: Source,
+  options: OpenOptions,
+  other: EngineClass | null,
+): Promise<Replay | BucketReplay> {
+  if (source.kind !== "url") return Replay.open(source, options, other);
   const found = await findCluster(source.url);
   if (found.is === "other") {
-    return Replay.open(source, options).catch((error: unknown) => {
+    return Replay.open(source, options, other).catch((error: unknown) => {
       // A private bucket says no more of itself than this.
       throw found.refused && "status" in found.refused ? found.refused : error;
     });
@@ -82,19 +126,20 @@ async function openSource(source: Source, options: OpenOptions): Promise<Replay 
     () => (ledger = null),
   );
   await ledger;
-  return BucketReplay.open(source.url, source, found.cluster, options, titleOf(source.url));
+  return BucketReplay.open(source.url, source, found.cluster, options, titleOf(source.url), other);
 }
 
 /** A module that could not be loaded is tried again the next time. */
-function loading(loaded: Promise<void>, forget: () => void): Promise<void> {
+function loading<T>(loaded: Promise<T>, forget: () => void): Promise<T> {
   return loaded.catch((error: unknown) => {
     forget();
-    if (isTrap(error)) throw error;
+    if (isTrap(error) || plain(error).kind === "module") throw error;
     throw failure("module", `the module could not be loaded: ${plain(error).message}`);
   });
 }
 
 function close(): void {
+  lab.close();
   replay?.close();
   replay = null;
 }
@@ -153,10 +198,6 @@ function plain(error: unknown): EngineError {
   if (fields.offset !== undefined) known.offset = fields.offset;
   if (error.stack !== undefined) known.stack = error.stack;
   return known;
-}
-
-function failure(kind: EngineError["kind"], message: string): EngineError & Error {
-  return Object.assign(new Error(message), { kind });
 }
 
 function post(reply: Reply, transfer: Transferable[] = []): void {

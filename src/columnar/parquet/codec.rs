@@ -1,8 +1,10 @@
 //! Compresses pages and unpacks them.
 
 use super::Codec;
+#[cfg(any(feature = "parquet-codecs", feature = "web-parquet"))]
+use std::io::Read;
 #[cfg(feature = "parquet-codecs")]
-use std::io::{Read, Write};
+use std::io::Write;
 
 /// Longest page that is unpacked.
 pub(super) const PAGE_MAX: usize = 1 << 30;
@@ -81,6 +83,13 @@ pub(super) fn decompress(codec: Codec, bytes: &[u8], len: usize) -> Result<Vec<u
         Codec::Gzip => streamed(flate2::read::MultiGzDecoder::new(bytes), len)?,
         #[cfg(feature = "parquet-codecs")]
         Codec::Brotli => streamed(brotli::Decompressor::new(bytes, 1 << 16), len)?,
+        // Read without C.
+        #[cfg(all(feature = "web-parquet", not(feature = "parquet-codecs")))]
+        Codec::Zstd => {
+            streamed(ruzstd::decoding::StreamingDecoder::new(bytes).map_err(|error| error.to_string())?, len)?
+        }
+        #[cfg(all(feature = "web-parquet", not(feature = "parquet-codecs")))]
+        Codec::Gzip => streamed(flate2::read::MultiGzDecoder::new(bytes), len)?,
         #[cfg(not(feature = "parquet-codecs"))]
         _ => return Err(unknown(codec, 0)),
     };
@@ -90,7 +99,7 @@ pub(super) fn decompress(codec: Codec, bytes: &[u8], len: usize) -> Result<Vec<u
     Ok(unpacked)
 }
 
-#[cfg(feature = "parquet-codecs")]
+#[cfg(any(feature = "parquet-codecs", feature = "web-parquet"))]
 fn streamed(reader: impl Read, len: usize) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
     reader.take(len as u64 + 1).read_to_end(&mut out).map_err(|error| error.to_string())?;

@@ -156,6 +156,7 @@ fn options(verb: &'static str, dir: &Path, config: &Config) -> ReplicaOptions {
         },
         digest: config.digest,
         trusted: config.trusted_keys.clone(),
+        policy: config.policy,
     }
 }
 
@@ -188,13 +189,13 @@ pub(super) fn follow(
     listen(stop.clone(), move || waker.stop());
     let mut shown = Shown::new(*out);
     let (mut saved, mut told) = (Instant::now(), Instant::now());
-    let (mut done, mut measured) = (0, None);
+    let (mut done, mut measured) = ((0, 0), None);
     while !stop.load(Ordering::Relaxed) {
         replica.step(TELL_EVERY)?;
         replica.said().iter().for_each(|text| out.warn(text));
         replica.noted().iter().for_each(|text| out.note(text));
         shown.show(&replica);
-        let now = (replica.progress(), replica.is_level());
+        let now = (replica.progress(), replica.is_level(), replica.policy_steps());
         if measured.is_none_or(|measured| measured != now) && told.elapsed() >= TELL_EVERY {
             (told, measured) = (Instant::now(), Some(now));
             replica.measure(&metrics);
@@ -205,8 +206,9 @@ pub(super) fn follow(
         if until_caught_up && replica.is_level() {
             break;
         }
-        if saved.elapsed() >= STATUS_EVERY && replica.progress().0 != done {
-            (saved, done) = (Instant::now(), replica.progress().0);
+        let far = (replica.progress().0, replica.policy_steps());
+        if saved.elapsed() >= STATUS_EVERY && far != done {
+            (saved, done) = (Instant::now(), far);
             save_status(&db, &replica.report());
         }
     }

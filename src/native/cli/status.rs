@@ -9,9 +9,12 @@ use super::progress::grouped;
 use crate::ledger::PolicyNote;
 use crate::native::outcome::{Exit, Failure, Result, exit_of};
 use crate::native::policies::{definitions, stored};
+use crate::native::remote::AwayReader;
 use crate::native::store::lock::DirectoryLock;
 use crate::native::store::{CommitMode, Database, Disk, DiskReader, FileTable, RealDisk, STUCK};
-use crate::table::{Standing, ttl_text};
+use crate::table::files::read::AppliedTable;
+use crate::table::text::write_text;
+use crate::table::{Standing, Value as Datum, ttl_text};
 use crate::wal::{TableKind, TableMeta, TableToken};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -54,6 +57,11 @@ fn of_directory(out: &Out, named: &Path) -> Result<Exit> {
             text.push_str(&format!("  {}\n", policy_text(&policy)));
             told["policy"] = json!(policy);
         }
+        let lines = kept_here(last_of(&last, &token.dir), &disk, token);
+        if let Some((lines, away)) = lines {
+            text.push_str(&lines);
+            told["stored"] = away;
+        }
         out.text(text)?;
         tables.push(told);
     }
@@ -66,6 +74,64 @@ fn of_directory(out: &Out, named: &Path) -> Result<Exit> {
     ))?;
     out.json(&json!({ "dir": named, "result": exit, "running": running, "tables": tables }))?;
     Ok(exit)
+}
+
+/// How far a policy has come here: what the replica told last, and what was dropped.
+fn kept_here(last: Option<&Value>, disk: &Arc<dyn Disk>, token: &TableToken) -> Option<(String, Value)> {
+    let files = DiskReader(&**disk);
+    let table = AppliedTable::read(&files, token).ok()?;
+    let away = AwayReader::of(&files, &table).ok()?;
+    let (remote, rows) = (away.remote().count(), away.rows());
+    let lost: Vec<(i64, u64)> = away.lost().collect();
+    let parquet = table.applied.partitions.iter().filter(|part| part.parquet).count();
+    let told = last.and_then(|last| last.get("storagePolicy"));
+    if told.is_none() && remote == 0 && lost.is_empty() && parquet == 0 {
+        return None;
+    }
+    let here = table.partitions().len();
+    let mut text =
+        format!("  {here} partitions here, {parquet} of them Parquet files; {remote} in the bucket alone");
+    if remote > 0 {
+        text.push_str(&format!(", with {} rows", grouped(rows)));
+    }
+    if !lost.is_empty() {
+        let rows: u64 = lost.iter().map(|(_, rows)| rows).sum();
+        text.push_str(&format!("; {} dropped here, with {} rows", lost.len(), grouped(rows)));
+    }
+    let missed: Vec<(i64, u64)> = away.missed().collect();
+    if let Some(last) = missed.iter().map(|(_, seq_txn)| *seq_txn).max() {
+        text.push_str(&format!(
+            "; {} of those in the bucket were not reached by statements up to transaction {}",
+            missed.len(),
+            grouped(last)
+        ));
+    }
+    text.push('\n');
+    let said = |key: &str| told.and_then(|told| told[key].as_str()).map(str::to_owned);
+    let due = told.and_then(|told| told["nextDueUs"].as_i64());
+    if let Some(standing) = said("standing") {
+        let due = due.map_or(String::new(), |due| format!("; next due at {}", time_text(due)));
+        text.push_str(&format!("  on this instance: {standing}{due}\n"));
+    }
+    if let Some(error) = said("lastError") {
+        text.push_str(&format!("  failed last: {error}\n"));
+    }
+    let away = json!({
+        "here": here, "parquet": parquet, "remote": remote, "remoteRows": rows, "dropped": lost.len(), "missed": missed.len(),
+        "standing": said("standing"), "nextDueUs": due, "lastError": said("lastError"),
+    });
+    Some((text, away))
+}
+
+fn time_text(us: i64) -> String {
+    let mut text = Vec::new();
+    write_text(&mut text, Datum::Timestamp(us));
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// What the last run said of a table.
+fn last_of<'a>(last: &'a Value, dir: &str) -> Option<&'a Value> {
+    last["tables"].as_array()?.iter().find(|table| table["directory"].as_str() == Some(dir))
 }
 
 /// A table's TTL, which wins over its policy.
@@ -81,9 +147,7 @@ fn last_run(dir: &Path) -> Value {
 }
 
 fn of(disk: &Arc<dyn Disk>, token: &TableToken, last: &Value, dir: &Path) -> (Value, Exit, String) {
-    let before = last["tables"]
-        .as_array()
-        .and_then(|tables| tables.iter().find(|table| table["directory"].as_str() == Some(&token.dir)));
+    let before = last_of(last, &token.dir);
     let known = before.and_then(|table| table["transactions"].as_u64());
     let error = before.and_then(|table| table["error"].as_str());
     let at = dir.display();

@@ -4,7 +4,7 @@ use super::blobs::get_document;
 use super::end::{LogEnd, head_at, log_end, size_of};
 use super::nodes::{journal_end, nodes};
 use super::now_us;
-use crate::ledger::{Cluster, Journal, JournalEntry, Key, Note, PolicyNote};
+use crate::ledger::{Cluster, Journal, JournalEntry, Key, Note, PartitionForm, PolicyNote};
 use crate::native::bucket::Bucket;
 use crate::native::outcome::Failure;
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub struct NodeState {
     pub tables: BTreeMap<String, u64>,
     /// The newest digest, by the table's directory: `seqTxn` and digest.
     pub digests: BTreeMap<String, (u64, String)>,
+    /// How it stores partitions, by the table's directory and their names; without those that it has dropped.
+    pub forms: BTreeMap<String, BTreeMap<String, PartitionForm>>,
     /// What was told and still holds: roles, errors, what is not replicated.
     pub holds: Vec<JournalEntry>,
     /// The first object of its journal that was not there.
@@ -91,6 +93,16 @@ impl NodeState {
         tables.flatten().map(|(table, policy)| (table.as_str(), policy))
     }
 
+    /// What becomes of tables' storage policies there: by directory.
+    pub fn standings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.holds.iter().filter_map(|entry| match &entry.what {
+            Note::PolicyStep { table, partition: None, text: Some(text), .. } => {
+                Some((table.as_str(), text.as_str()))
+            }
+            _ => None,
+        })
+    }
+
     /// Tables that it does not replicate, with the reason.
     pub fn not_replicated(&self) -> impl Iterator<Item = (&str, &str)> {
         let tables = self.holds.iter().filter_map(|entry| match &entry.what {
@@ -116,6 +128,11 @@ impl NodeState {
                 }
                 Note::Base { table, seq_txn, .. } => {
                     self.tables.insert(table.clone(), *seq_txn);
+                }
+                Note::Partitions { table, partitions, .. } => {
+                    let forms = self.forms.entry(table.clone()).or_default();
+                    forms.extend(partitions.iter().map(|stored| (stored.name.clone(), stored.form)));
+                    forms.retain(|_, form| *form != PartitionForm::Dropped);
                 }
                 Note::Reached { n, .. } => (self.reached, self.has_reached) = (*n, true),
                 Note::Digests { tables } => {

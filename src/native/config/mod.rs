@@ -38,6 +38,7 @@ pub mod value;
 use super::bucket::{Connection, RequestLimits, connection::Secret};
 use super::outcome::{Exit, Failure};
 use super::store::CommitMode;
+use crate::policy::Settings as PolicySettings;
 use given::{Origin, Settings};
 use std::fmt;
 use std::net::SocketAddr;
@@ -75,6 +76,8 @@ pub struct Config {
     pub failover: bool,
     /// `metrics.enabled`, `http.min.*`, `replication.metrics.per.table`.
     pub metrics: Metrics,
+    /// `storage.policy.*`, and `cairo.ttl.use.wall.clock`.
+    pub policy: PolicySettings,
     /// `cairo.commit.mode`.
     pub commit_mode: CommitMode,
     /// `cairo.wal.purge.interval` of the QuestDB that this directory belongs to.

@@ -13,7 +13,7 @@ pub fn server_conf() -> String {
     );
     for setting in SETTINGS {
         // Nobody should set these.
-        if matches!(setting.support, Support::NotYet(_) | Support::NoEffect(_)) {
+        if matches!(setting.support, Support::NoEffect(_)) {
             continue;
         }
         one(&mut text, setting);

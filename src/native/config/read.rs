@@ -10,6 +10,7 @@ use super::{
 use crate::native::bucket::connection::Secret;
 use crate::native::bucket::{Connection, RequestLimits};
 use crate::native::store::CommitMode;
+use crate::policy::Settings as PolicySettings;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -76,6 +77,7 @@ impl Reader {
             on_fence: self.text("understudy.on.fence"),
             failover: self.word("understudy.failover") == "on",
             metrics: self.metrics(),
+            policy: self.policy(),
             commit_mode: match self.word("cairo.commit.mode") {
                 "sync" => CommitMode::Sync,
                 "async" => CommitMode::Async,
@@ -83,6 +85,19 @@ impl Reader {
             },
             wal_purge_interval: self.time("cairo.wal.purge.interval"),
             warnings: Vec::new(),
+        }
+    }
+
+    fn policy(&mut self) -> PolicySettings {
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let count = |number: Option<u64>| u32::try_from(number.unwrap_or(0)).unwrap_or(u32::MAX);
+        PolicySettings {
+            check_interval_us: micros(self.time("storage.policy.check.interval")),
+            retry_interval_us: micros(self.time("storage.policy.retry.interval")),
+            max_reschedule_count: count(self.number("storage.policy.max.reschedule.count")),
+            worker_count: count(self.number("storage.policy.worker.count")),
+            use_wall_clock: self.word("cairo.ttl.use.wall.clock") == "true",
+            ..PolicySettings::default()
         }
     }
 
@@ -101,10 +116,6 @@ impl Reader {
                     self.problems.push(Problem { origin, what });
                 }
                 Support::Only(..) => {}
-                Support::NotYet(why) => {
-                    let what = format!("{} is not supported: {why}; remove it", setting.key);
-                    self.problems.push(Problem { origin, what });
-                }
             }
         }
     }

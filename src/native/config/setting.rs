@@ -76,8 +76,6 @@ pub enum Support {
     NoEffect(&'static str),
     /// Only this value is taken; any other promises what is not done.
     Only(&'static str, &'static str),
-    /// It is refused: what it is about is not done yet.
-    NotYet(&'static str),
 }
 
 impl Setting {
@@ -170,7 +168,7 @@ mod tests {
     #[test]
     fn what_is_refused_is_ours_to_refuse() {
         for setting in SETTINGS {
-            if matches!(setting.support, Support::Only(..) | Support::NotYet(_)) {
+            if matches!(setting.support, Support::Only(..)) {
                 assert!(is_ours(setting.key), "{} belongs to the QuestDB beside us", setting.key);
             }
         }

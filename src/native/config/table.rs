@@ -3,7 +3,7 @@
 
 use super::setting::Origin::{QuestDb, QuestDbWith, Understudy};
 use super::setting::Preset::{Computed, None, Value};
-use super::setting::Support::{Honoured, NoEffect, NotYet, Only};
+use super::setting::Support::{Honoured, NoEffect, Only};
 use super::setting::Takes::{
     Address, Command, Name, Number, OneOf, PublicKeys, SecretKey, Size, Store, Time,
 };
@@ -195,41 +195,46 @@ pub const SETTINGS: &[Setting] = &[
     questdb("checkpoint.history.long.retry.interval", Time, Value("1m"), "pause after failures")
         .idle(NO_CHECKPOINTS),
     // Storage policies.
-    questdb("storage.policy.check.interval", Time, Value("5m"), "how often partitions are looked at")
-        .refused(NO_POLICIES),
-    questdb("storage.policy.max.reschedule.count", Number(0, u64::MAX), Value("20"), "repetitions of a task")
-        .refused(NO_POLICIES),
-    questdb("storage.policy.retry.interval", Time, Value("1m"), "pause between repetitions")
-        .refused(NO_POLICIES),
-    questdb("storage.policy.worker.affinity", Name, Value("-1"), "cores of the threads").refused(NO_POLICIES),
-    questdb("storage.policy.worker.count", Number(0, 1024), Value("0"), "threads; 0 is no policies")
-        .theirs("4")
-        .only("0", NO_POLICIES),
+    questdb("storage.policy.check.interval", Time, Value("5m"), "how often partitions are looked at"),
+    questdb(
+        "storage.policy.max.reschedule.count",
+        Number(0, 1_000_000),
+        Value("20"),
+        "how often a task that failed is tried again",
+    ),
+    questdb("storage.policy.retry.interval", Time, Value("1m"), "pause before a task is tried again"),
+    questdb("storage.policy.worker.affinity", Name, Value("-1"), "cores of the threads")
+        .idle("the threads run on any core"),
+    questdb(
+        "storage.policy.worker.count",
+        Number(0, 1024),
+        Value("4"),
+        "threads, beside those that apply; 0 is no policies on this node",
+    ),
     questdb("storage.policy.worker.haltOnError", OneOf(SWITCH), Value("false"), "a thread stops at an error")
-        .refused(NO_POLICIES),
+        .idle("a thread whose task failed takes the next one"),
     questdb(
         "storage.policy.worker.nap.threshold",
         Number(0, u64::MAX),
         Value("100"),
         "idle rounds before a short pause",
     )
-    .refused(NO_POLICIES),
+    .idle(NO_ROUNDS),
     questdb(
         "storage.policy.worker.sleep.threshold",
         Number(0, u64::MAX),
         Value("500"),
         "idle rounds before a long pause",
     )
-    .refused(NO_POLICIES),
-    questdb("storage.policy.worker.sleep.timeout", Time, Value("100ms"), "the long pause")
-        .refused(NO_POLICIES),
+    .idle(NO_ROUNDS),
+    questdb("storage.policy.worker.sleep.timeout", Time, Value("100ms"), "the long pause").idle(NO_ROUNDS),
     questdb(
         "storage.policy.worker.yield.threshold",
         Number(0, u64::MAX),
         Value("10"),
         "idle rounds before others are let go first",
     )
-    .refused(NO_POLICIES),
+    .idle(NO_ROUNDS),
     // Ours.
     ours(
         "understudy.node.name",
@@ -305,16 +310,15 @@ pub const SETTINGS: &[Setting] = &[
         "cairo.ttl.use.wall.clock",
         OneOf(SWITCH),
         Value("true"),
-        "rows dated in the future make no others old",
-    )
-    .idle("a replica takes the commit's time for the wall clock, whatever is set"),
+        "for storage policies, rows dated in the future make no others old; for a TTL that is always so here",
+    ),
 ];
 
 const ROLES: &[&str] = &["none", "primary", "replica", "primary-catchup-uploads"];
 const SWITCH: &[&str] = &["true", "false"];
 const ON_OFF: &[&str] = &["on", "off"];
 const NO_CHECKPOINTS: &str = "the cleaner counts the snapshots of the bucket";
-const NO_POLICIES: &str = "storage policies are not carried out yet";
+const NO_ROUNDS: &str = "a thread without a task sleeps until there is one";
 
 /// A setting that QuestDB documents, with the same default.
 const fn questdb(key: &'static str, takes: Takes, default: Preset, what: &'static str) -> Setting {
@@ -338,9 +342,5 @@ impl Setting {
 
     const fn only(self, value: &'static str, why: &'static str) -> Self {
         Self { support: Only(value, why), ..self }
-    }
-
-    const fn refused(self, why: &'static str) -> Self {
-        Self { support: NotYet(why), ..self }
     }
 }

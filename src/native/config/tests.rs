@@ -195,14 +195,8 @@ fn what_is_not_known_is_named_with_its_line_and_the_nearest() {
 
 #[test]
 fn what_is_not_done_is_refused_and_what_does_nothing_is_told() {
-    for (line, said) in [
-        ("storage.policy.worker.count=4", "can only be 0: storage policies are not carried out"),
-        ("storage.policy.check.interval=5m", "is not supported: storage policies"),
-        ("understudy.failover=on", "can only be off"),
-    ] {
-        let told = problems(line, &[]);
-        assert!(told.len() == 1 && told[0].contains(said) && told[0].contains("line 1"), "{told:?}");
-    }
+    let told = problems("understudy.failover=on", &[]);
+    assert!(told.len() == 1 && told[0].contains("can only be off") && told[0].contains("line 1"), "{told:?}");
     let config = read(
         "replication.primary.upload.truncated=true\nreplication.role=none\nreplication.role=replica",
         &[],
@@ -285,7 +279,6 @@ fn documented(setting: &setting::Setting) -> [String; 3] {
         Support::Honoured => setting.what.to_owned(),
         Support::NoEffect(why) => format!("{}. No effect: {why}", setting.what),
         Support::Only(value, why) => format!("{}. Only `{value}`: {why}", setting.what),
-        Support::NotYet(why) => format!("{}. Refused: {why}", setting.what),
     };
     [default, origin, what]
 }

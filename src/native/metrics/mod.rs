@@ -3,6 +3,7 @@
 //! | file | what happens there |
 //! |---|---|
 //! | `mod.rs` | the metrics: one value for each, cheap to clone, set by those who know |
+//! | [`policy`] | what storage policies do |
 //! | [`tables`] | what is known of each table; how many are shown is bounded |
 //! | [`server`] | `/metrics` and health checks, on QuestDB's paths and port |
 //!
@@ -23,6 +24,7 @@
 //! assert!(text.contains("understudy_replica_lag_seconds 1.5"), "{text}");
 //! ```
 
+pub mod policy;
 pub mod server;
 pub mod tables;
 
@@ -68,6 +70,8 @@ pub struct Metrics {
     pub digest_mismatches: Counter,
     /// `understudy_ship_disk_bytes`: bytes of QuestDB's log that are kept on disk until the bucket has them.
     pub ship_disk_bytes: Gauge,
+    /// What storage policies do.
+    pub policy: policy::Policy,
     /// What is known of each table: how far behind it is.
     pub tables: Tables,
     snapshot: Gauge,
@@ -128,6 +132,7 @@ impl Metrics {
                 "ship_disk_bytes",
                 "Bytes of QuestDB's log kept on disk until the bucket has them",
             ),
+            policy: policy::Policy::default(),
             tables: Tables::new(per_table),
             snapshot: gauge(
                 ours,
@@ -150,6 +155,7 @@ impl Metrics {
     fn register(&self, ours: &mut Registry) {
         let help = "From sending an object to knowing that it is in the bucket";
         ours.register("upload_duration_seconds", help, self.upload_seconds.clone());
+        self.policy.register(ours);
         ours.register("role", "1 for this node's role, 0 for the others", self.role.clone());
         ours.register(
             "object_requests",

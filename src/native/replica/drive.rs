@@ -1,18 +1,23 @@
 //! The replica as a whole: what comes from the log is taken, applied and written down.
 
+mod snapshot;
+
+use self::snapshot::Snapshot;
 use super::bases::{Done, Job, Jobs, Means};
 use super::home::Home;
 use super::partitions::Partitions;
+use super::policy::Enforcer;
 use super::report::{Report, told};
 use super::start::{Start, start};
 use super::stream::{Event, Ready, Stream};
 use super::tables::{Outcome, Tables};
-use crate::ledger::{Cluster, Loaded, Manifest, Note, Point, Reader};
+use crate::ledger::{Cluster, Note};
 use crate::native::bucket::Bucket;
-use crate::native::cluster::{FollowOptions, JournalWriter, Pace, newest_snapshot, now_us};
+use crate::native::cluster::{JournalWriter, Pace, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies;
-use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
+use crate::native::store::{CommitMode, RealDisk, ReplicationOptions, encoder_options};
+use crate::policy::Settings;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,6 +58,8 @@ pub struct ReplicaOptions {
     pub digest: bool,
     /// Public keys of which one must have signed each pack; none: any pack is taken.
     pub trusted: Vec<[u8; 32]>,
+    /// How storage policies are enforced here.
+    pub policy: Settings,
 }
 
 /// A directory that follows a bucket. Dropped without [`finish`](Self::finish), it is as if it had been killed.
@@ -61,10 +68,12 @@ pub struct Replica {
     jobs: Jobs,
     stream: Option<Stream>,
     pub(super) tables: Tables,
+    /// Enforces storage policies.
+    pub(super) enforcer: Enforcer,
     home: Home,
     cluster: Cluster,
     bucket: Bucket,
-    journal: JournalWriter,
+    pub(super) journal: JournalWriter,
     events: Receiver<Event>,
     sender: Sender<Event>,
     /// Packs for which there was no room yet.
@@ -74,7 +83,7 @@ pub struct Replica {
     snapshot: Option<Snapshot>,
     /// All that is in the log has come.
     caught_up: bool,
-    partitions: Partitions,
+    pub(super) partitions: Partitions,
     /// Tables being compared.
     comparing: usize,
     /// Tables that were found to differ from the primary's.
@@ -85,22 +94,17 @@ pub struct Replica {
     unsaved: bool,
     /// The last round did something.
     more: bool,
-    said: Vec<String>,
+    pub(super) said: Vec<String>,
     /// The same of what is in order.
-    noted: Vec<String>,
+    pub(super) noted: Vec<String>,
+    /// Steps that storage policies have taken since the process began.
+    pub(super) policy_steps: u64,
     /// The storage policies may be others than they were.
     pub(super) policies: bool,
+    /// The same, for those who enforce them.
+    pub(super) unenforced: bool,
     stop: Arc<AtomicBool>,
     runtime: Option<Runtime>,
-}
-
-/// A snapshot on its way.
-#[derive(Debug)]
-struct Snapshot {
-    manifest: Manifest,
-    missing: bool,
-    /// The stream waits for it; else it begins behind it.
-    asked: bool,
 }
 
 /// Has a waiting [`Replica::step`] return.
@@ -153,7 +157,7 @@ impl Replica {
             commit_mode: options.commit_mode,
         };
         let done = sender.clone();
-        let jobs = Jobs::new(means, move |what| {
+        let jobs = Jobs::new(means.clone(), move |what| {
             // A replica that is gone wants to know nothing.
             let _ = done.send(Event::Done(what));
         });
@@ -168,12 +172,16 @@ impl Replica {
         for worker in tables.workers() {
             journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
         }
+        let encoder = encoder_options(&options.dir).map_err(|what| Failure::new(Exit::Usage, what))?;
+        let mut enforcer = Enforcer::new(options.policy, means, encoder, sender.clone());
+        tables.workers().iter().for_each(|worker| enforcer.found(&worker.token().dir));
         let begun_with = tables.workers().iter().map(|worker| tables.applied(&worker.token().dir)).sum();
         let mut replica = Self {
             options,
             jobs,
             stream: None,
             tables,
+            enforcer,
             home,
             cluster,
             bucket,
@@ -193,7 +201,9 @@ impl Replica {
             more: true,
             said: notices,
             noted: Vec::new(),
+            policy_steps: 0,
             policies: true,
+            unenforced: true,
             stop: Arc::default(),
             runtime: Some(runtime),
         };
@@ -222,6 +232,7 @@ impl Replica {
         }
         self.tell()?;
         self.end_snapshot()?;
+        self.enforce();
         let changed = self.partitions.look(&**self.tables.disk());
         changed.into_iter().for_each(|note| self.journal.note(note));
         if self.saved.elapsed() >= SAVE_EVERY {
@@ -258,7 +269,8 @@ impl Replica {
 
     /// How it stands.
     pub fn report(&self) -> Report {
-        let tables = self.tables.report();
+        let mut tables = self.tables.report();
+        tables.iter_mut().for_each(|table| table.policy = self.enforcer.report(&table.directory));
         let going = tables.iter().filter(|table| table.error.is_none());
         let lag_txns = going.map(|table| table.transactions.saturating_sub(table.applied)).sum();
         let waiting: u64 = self.waiting.iter().map(|ready| ready.bytes).sum();
@@ -277,6 +289,11 @@ impl Replica {
     pub fn lag(&self) -> Duration {
         let Some((_, committed_us)) = self.ages.front() else { return Duration::ZERO };
         Duration::from_micros(u64::try_from(now_us().saturating_sub(*committed_us)).unwrap_or(0))
+    }
+
+    /// Whether tables are being made anew.
+    pub(super) fn is_loading(&self) -> bool {
+        self.snapshot.is_some()
     }
 
     /// Where its requests run.
@@ -301,67 +318,6 @@ impl Replica {
         Ok(())
     }
 
-    /// Begins to follow the log: from the newest snapshot in a new directory, else where it stopped.
-    fn begin(&mut self, point: Point) -> Result<()> {
-        self.save(true)?;
-        let new = point.next.n == 0;
-        let Some(runtime) = &self.runtime else { return Ok(()) };
-        let hinted = if new { runtime.block_on(newest_snapshot(&self.bucket, &self.cluster)) } else { None };
-        match hinted {
-            Some(manifest) => self.load(manifest, false),
-            None => {
-                self.follow(Reader::new(point));
-                Ok(())
-            }
-        }
-    }
-
-    fn follow(&mut self, reader: Reader) {
-        let Some(runtime) = &self.runtime else { return };
-        let options = FollowOptions {
-            pace: self.options.pace,
-            ahead_bytes: AHEAD_BYTES.min(self.options.memory),
-            trusted: self.options.trusted.clone(),
-        };
-        let stream =
-            Stream::start(runtime.handle(), self.bucket.clone(), reader, options, self.sender.clone());
-        self.stream = Some(stream);
-    }
-
-    fn load(&mut self, manifest: Manifest, asked: bool) -> Result<()> {
-        let ahead = "has what the log no longer has";
-        self.noted.push(format!(
-            "taking {} tables from snapshot {}{}",
-            manifest.parts.len(),
-            manifest.n,
-            if asked { format!(", which {ahead}") } else { String::new() }
-        ));
-        self.waiting.clear();
-        self.ages.clear();
-        self.tables.load(&manifest)?;
-        self.snapshot = Some(Snapshot { manifest, missing: false, asked });
-        self.tell()
-    }
-
-    /// Goes on behind a snapshot whose tables have all come, or don't come.
-    fn end_snapshot(&mut self) -> Result<()> {
-        if self.tables.is_loading() {
-            return Ok(());
-        }
-        let Some(Snapshot { manifest, missing, asked }) = self.snapshot.take() else { return Ok(()) };
-        if missing {
-            self.said.push(format!("a part of snapshot {} is missing", manifest.n));
-        }
-        match (&self.stream, missing) {
-            (Some(stream), true) if asked => stream.loaded(Loaded::Missing),
-            (Some(stream), false) if asked => stream.loaded(Loaded::Done),
-            // A hint that led nowhere: all of the log is there, or its boundary names another snapshot.
-            (_, true) => self.follow(Reader::of(&self.cluster)),
-            (_, false) => self.follow(Reader::new(Point::behind(&manifest))),
-        }
-        self.save(true)
-    }
-
     /// How long there is nothing to do.
     fn patience(&self, wait: Duration) -> Duration {
         let now = Instant::now();
@@ -376,7 +332,7 @@ impl Replica {
             true => wait.min(GLANCE),
             false => wait,
         };
-        wait.min(due).min(save).min(settled)
+        self.policy_patience(wait.min(due).min(save).min(settled))
     }
 
     /// Takes in what was told, waiting for it if nothing is there.
@@ -428,6 +384,7 @@ impl Replica {
                 self.mismatches += u64::from(equal == Some(false));
                 self.tables.compared(&job, equal);
             }
+            Event::Worked(worked) => self.policy_worked(worked),
             Event::Wake => {}
         }
         Ok(())
@@ -458,20 +415,26 @@ impl Replica {
             self.save(true)?;
         }
         for outcome in outcomes {
-            self.policies |= outcome.is_of(policies::DIR);
+            let policies = outcome.is_of(policies::DIR);
+            self.policies |= policies;
+            self.unenforced |= policies;
             match outcome {
                 Outcome::Note(note) => {
                     let heard =
                         if matches!(note, Note::Error { .. }) { &mut self.said } else { &mut self.noted };
                     heard.extend(told(&note));
+                    if let Note::Base { table, .. } = &note {
+                        self.enforcer.moved(table);
+                    }
                     self.journal.note(note);
                 }
                 Outcome::Applied(token, seq_txn) => {
                     self.journal.applied(&token.dir, seq_txn);
                     self.partitions.moved(&token);
+                    self.enforcer.moved(&token.dir);
                 }
                 Outcome::Load(job) => self.jobs.push(Job::Copy(job)),
-                Outcome::Compare(job) if self.options.digest => {
+                Outcome::Compare(job) if self.options.digest && self.is_comparable(&job) => {
                     self.comparing += 1;
                     self.jobs.push(Job::Compare(job));
                 }

@@ -11,6 +11,7 @@
 //! | `bases` | copies of whole tables, on threads of their own |
 //! | `digests` | comparing with the primary's digests |
 //! | `partitions` | how partitions are stored, told as they change |
+//! | `policy`, `enforce` | storage policies, enforced on this instance's partitions |
 //! | `drive` | all of it together |
 //! | `policies` | the storage policies that its tables have |
 //! | `observe` | metrics and health checks |
@@ -22,12 +23,14 @@
 mod bases;
 mod digests;
 mod drive;
+mod enforce;
 mod fit;
 mod home;
 mod kept;
 mod observe;
 mod partitions;
 mod policies;
+mod policy;
 mod report;
 mod start;
 mod stream;
@@ -35,6 +38,7 @@ mod tables;
 
 pub use drive::{Replica, ReplicaOptions, Waker};
 pub use kept::Stopped;
+pub use policy::{PolicyCounts, PolicyReport};
 pub use report::{Report, TableReport};
 
 use super::outcome::{Exit, Failure};

@@ -32,6 +32,15 @@ impl Replica {
         let applied = applied.saturating_sub(self.begun_with);
         metrics.applied_txns.inc_by(applied.saturating_sub(metrics.applied_txns.get()));
         metrics.digest_mismatches.inc_by(self.mismatches.saturating_sub(metrics.digest_mismatches.get()));
+        let (counts, running) = self.enforcer.counts();
+        metrics.policy.set(counts.iter().map(|(kind, counts)| (*kind, *counts)), running);
+        let policies = report.tables.iter().filter_map(|table| table.policy.as_ref());
+        let mut forms = [0; 4];
+        for policy in policies {
+            let all = [policy.native, policy.parquet, policy.remote, policy.dropped];
+            forms.iter_mut().zip(all).for_each(|(sum, count)| *sum += count);
+        }
+        metrics.policy.forms(forms);
         for table in &report.tables {
             let (dir, lag) = (&table.directory, table.transactions.saturating_sub(table.applied));
             metrics.tables.lag(dir, &table.table, lag, report.lag);

@@ -1,6 +1,7 @@
 //! How a replica stands.
 
 use super::kept::Stopped;
+use super::policy::PolicyReport;
 use super::tables::Tables;
 use crate::ledger::Note;
 use crate::native::outcome::Exit;
@@ -50,6 +51,9 @@ pub struct TableReport {
     /// How long after its commit the newest transaction was applied.
     #[serde(rename = "lagMs")]
     pub lag_ms: Option<u64>,
+    /// Its storage policy on this instance.
+    #[serde(rename = "storagePolicy", skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyReport>,
 }
 
 /// What people are told of a note.
@@ -89,6 +93,7 @@ impl Tables {
                 rows: 0,
                 error: Some(text),
                 lag_ms: None,
+                policy: None,
             });
         }
         tables.sort_by(|a, b| a.directory.cmp(&b.directory));
@@ -108,6 +113,7 @@ impl Tables {
             rows: worker.rows(),
             error: trouble.map(|trouble| trouble.text),
             lag_ms: worker.delay().map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
+            policy: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The log on its way to the tables: followed and unpacked beside them, as far as there is room.
 
 use super::bases::Done;
+use super::policy::Worked;
 use crate::ledger::{
     BLOCK_RAW_MAX, Block, Codec, FilePiece, Held, Key, Loaded, Manifest, Pack, Point, Reader, Run, Sum, What,
 };
@@ -32,6 +33,8 @@ pub(super) enum Event {
     Stopped(Failure),
     /// Work on a table is done.
     Done(Done),
+    /// A task of a storage policy is done.
+    Worked(Worked),
     /// Look around.
     Wake,
 }

@@ -5,7 +5,7 @@ use super::files::BesideFiles;
 use super::hints::Tell;
 use super::learned::{Known, Learned};
 use super::links::Links;
-use super::poll::Poll;
+use super::poll::{BEGINNING, CALM, Poll};
 use super::requests::{self, Requests, policies_folder};
 use super::send::{Ended, Sender};
 use super::tables::{State, Tables, Tracked};
@@ -20,13 +20,13 @@ use crate::native::cluster::{
 use crate::native::outcome::{Exit, Failure};
 use crate::native::policies::{self, PolicyTable};
 use crate::native::store::lock::DirectoryLock;
-use crate::wal::{Registry, SequencerLog};
+use crate::wal::{Error, Registry, SequencerLog};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
@@ -82,6 +82,7 @@ pub async fn ship(
     let log = std::mem::take(&mut learned.policies);
     let table = PolicyTable::load(&policies_folder(&own), &bucket, log).await?;
     let files = BesideFiles::open(&options.db, &own)?;
+    wait_for_registry(&files).await;
     let requests = Requests::new(cluster.cluster, table, learned.requests, &files)?;
     let shared = Arc::new(share(options, listen, journal.clone(), &learned, requests, hints)?);
     let policies = shared.requests().acknowledged;
@@ -384,6 +385,15 @@ pub(super) fn rewritten(dir: &str, seq_txn: u64, how: &str) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Waits while a server that has just begun writes its registry; one that stays unreadable is told by whoever needs it.
+async fn wait_for_registry(files: &BesideFiles) {
+    let begun = Instant::now();
+    let unreadable = || Registry::read(files).is_err_and(|error| !matches!(error, Error::Absent { .. }));
+    while begun.elapsed() < BEGINNING && unreadable() {
+        tokio::time::sleep(CALM).await;
+    }
 }
 
 /// Refuses a bucket that holds the history of another database.

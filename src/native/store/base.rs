@@ -125,6 +125,7 @@ impl FileTable {
             commit_mode,
             parquet: BTreeSet::new(),
             structural: false,
+            away: Arc::default(),
             portion: super::update::ROWS,
             nulls: BTreeSet::new(),
             garbage: Vec::new(),

@@ -2,6 +2,7 @@
 //! cost nothing.
 
 use super::run::Replication;
+use super::table::FileTable;
 use super::worker::Worker;
 use crate::wal::{Error, Files, Result, TableKind, TableToken};
 
@@ -101,6 +102,16 @@ impl Replication {
     pub(super) fn let_rest(&mut self) {
         let (Some(awake), workers) = (&mut self.awake, &self.workers) else { return };
         awake.retain(|place| workers.get(*place).is_some_and(|worker| worker.idle_since.is_none()));
+    }
+
+    /// Works on a table's files between two blocks of its log; `None` where there is no such table, or it can't go on.
+    pub fn with_table<T>(
+        &mut self,
+        dir: &str,
+        source: &dyn Files,
+        work: impl FnOnce(&mut FileTable) -> Result<T>,
+    ) -> Option<Result<T>> {
+        self.worker_mut(dir)?.with_table(source, work)
     }
 
     fn forget(&mut self, dir: &str) {

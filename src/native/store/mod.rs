@@ -3,6 +3,7 @@
 //! [`Worker`] brings one table forward, block after block; [`FileTable`] is the table in its directory; [`Database`]
 //! is what lies beside the tables. All writing goes through [`Disk`].
 
+mod away;
 mod base;
 mod block;
 mod change;
@@ -28,6 +29,7 @@ mod update;
 mod views;
 mod worker;
 
+pub use away::{Away, Blob, Forms, Whole, away_of, stamp};
 pub use database::Database;
 pub use disk::{Disk, DiskFile, DiskReader, Open, RealDisk};
 pub use parquet::{Committed, Conversion, Converted, Dropped, encoder_options};

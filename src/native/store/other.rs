@@ -57,6 +57,9 @@ impl FileTable {
             self.table.partitions.range(calendar.floor(lo)..=hi).map(|(&floor, _)| floor).collect();
         self.topped_to_native(&floors)?;
         self.bring(&floors)?;
+        if commit.replace.is_some() {
+            self.miss(record.seq_txn, commit.replace);
+        }
         let effect = apply_commits(&mut self.table, std::slice::from_ref(commit));
         self.nulls.extend(commit.symbols.iter().filter(|diff| diff.has_null).map(|diff| diff.column));
         self.extend_dictionaries()?;
@@ -67,6 +70,7 @@ impl FileTable {
 
     fn apply_statement(&mut self, sql: &SqlEvent, record: &TxnRecord) -> Result<()> {
         if sql.command == UPDATE {
+            self.miss(record.seq_txn, None);
             self.update(sql, record)?;
             if matches!(self.table.standing, Standing::Suspended { .. }) {
                 self.keep()?;
@@ -82,6 +86,7 @@ impl FileTable {
         }
         let before = self.table.schema.clone();
         let transaction = Transaction::Event(Event::Sql(sql.clone()));
+        let shown = self.show_away();
         let rewrite = apply_other(&mut self.table, &transaction, record);
         if matches!(self.table.standing, Standing::Suspended { .. }) {
             self.stub_partitions();
@@ -90,6 +95,7 @@ impl FileTable {
         let partitions = self.table.partitions.iter();
         self.parquet =
             partitions.filter(|(_, partition)| partition.parquet).map(|(&floor, _)| floor).collect();
+        self.hide_away(shown);
         if self.table.schema.ttl != before.ttl {
             self.meta.ttl = match self.table.schema.ttl {
                 0 => Ttl::None,
@@ -139,6 +145,7 @@ impl FileTable {
         }
         self.newest.clear();
         self.parquet.clear();
+        self.away = Arc::default();
         self.versions.truncate();
         self.versions_changed = true;
         (self.txn.min_ts, self.txn.max_ts) = (i64::MAX, i64::MIN);

@@ -211,7 +211,9 @@ impl FileTable {
             return Ok(());
         }
         if let Some(last) = records.last() {
+            let shown = self.show_away();
             evict(&mut self.table, last.commit_ts);
+            self.hide_away(shown);
             self.drop_missing()?;
         }
         Ok(())
@@ -235,6 +237,7 @@ impl FileTable {
             let folder = self.folder(part.ts, part.name_txn);
             self.garbage.push(Garbage::Folder(folder));
             self.parquet.remove(&calendar.floor(part.ts));
+            self.forget_away(calendar.floor(part.ts));
             self.versions.remove_partition(part.ts);
             self.versions_changed = true;
             self.txn.partition_table_version += 1;

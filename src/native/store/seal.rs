@@ -1,13 +1,15 @@
 //! What we last wrote, beside the table: whether another program has written since, and how far the rows can be
 //! trusted.
 
-use super::disk::{Disk, Open};
+use super::away::Away;
+use super::disk::{Disk, DiskReader, Open};
 use super::log::replace_file;
 use crate::table::Standing;
 use crate::table::files::{TxnFile, TxnState};
-use crate::wal::{Error, Result};
+use crate::wal::{Error, Files, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// File of the two slots: one for the state before a publication, one for that after it.
 const SLOTS: &str = "_understudy";
@@ -15,6 +17,8 @@ const SLOTS: &str = "_understudy";
 const STANDING: &str = "_understudy.json";
 const MAGIC: u64 = u64::from_le_bytes(*b"UNDSTDY1");
 const SLOT: u64 = 32;
+/// The longest file of what is kept.
+const KEPT_MAX: u64 = 64 << 20;
 
 /// Our mark on a table's directory.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +40,8 @@ pub(super) struct Kept {
     pub(super) parquet: BTreeSet<i64>,
     /// Suspended by a change of structure, behind which nothing can be applied.
     pub(super) structural: bool,
+    /// What storage policies have dropped here, by first timestamp.
+    pub(super) away: Arc<BTreeMap<i64, Away>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +51,8 @@ struct SavedKept {
     parquet: BTreeSet<i64>,
     #[serde(default)]
     structural: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    away: BTreeMap<i64, Away>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,24 +72,7 @@ impl Seal {
 
     /// Reads the mark and compares it with the state that `_txn` has.
     pub(super) fn read(disk: &dyn Disk, dir: &str, txn: &TxnState, file: &TxnFile) -> Result<Self> {
-        let path = format!("{dir}/{STANDING}");
-        let kept = match disk.open(&path, Open::Read) {
-            Ok(file) => {
-                let len = file.len()?.min(1 << 20) as usize;
-                let mut bytes = vec![0; len];
-                let got = file.read_at(0, &mut bytes)?;
-                bytes.truncate(got);
-                serde_json::from_slice::<SavedKept>(&bytes)
-                    .map(|saved| Kept {
-                        standing: saved.standing.into(),
-                        parquet: saved.parquet,
-                        structural: saved.structural,
-                    })
-                    .map_err(|error| Error::damaged(&path, 0, "a table's standing", error))?
-            }
-            Err(Error::Absent { .. }) => Kept::default(),
-            Err(error) => return Err(error),
-        };
+        let kept = read_kept(&DiskReader(disk), dir)?;
         let slots = format!("{dir}/{SLOTS}");
         let mut slot = [0; SLOT as usize];
         let (known, ours) = match disk.open(&slots, Open::Read) {
@@ -141,12 +132,31 @@ impl Seal {
                 standing: Saved::from(&kept.standing),
                 parquet: kept.parquet.clone(),
                 structural: kept.structural,
+                away: (*kept.away).clone(),
             };
             replace_file(disk, &path, &serde_json::to_vec(&saved).unwrap_or_default(), true)?;
         }
         self.kept = kept;
         Ok(())
     }
+}
+
+/// What is kept of a table in its directory.
+pub(super) fn read_kept(files: &dyn Files, dir: &str) -> Result<Kept> {
+    let path = format!("{dir}/{STANDING}");
+    let bytes = match files.read_all(&path, KEPT_MAX) {
+        Ok(bytes) => bytes,
+        Err(Error::Absent { .. }) => return Ok(Kept::default()),
+        Err(error) => return Err(error),
+    };
+    let saved: SavedKept = serde_json::from_slice(&bytes)
+        .map_err(|error| Error::damaged(&path, 0, "a table's standing", error))?;
+    Ok(Kept {
+        standing: saved.standing.into(),
+        parquet: saved.parquet,
+        structural: saved.structural,
+        away: Arc::new(saved.away),
+    })
 }
 
 /// The record of `_txn` that counts, as it is.

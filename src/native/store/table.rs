@@ -1,5 +1,6 @@
 //! A table in its directory, open to be changed by one writer.
 
+use super::away::{Away, settled};
 use super::disk::{Disk, DiskReader, Open};
 use super::log::Log;
 use super::parts::{ColumnPlace, PartFiles};
@@ -55,6 +56,8 @@ pub struct FileTable {
     pub(super) parquet: BTreeSet<i64>,
     /// Suspended by a change of structure.
     pub(super) structural: bool,
+    /// What storage policies have dropped here, by first timestamp.
+    pub(super) away: Arc<BTreeMap<i64, Away>>,
     /// SYMBOL columns that have nulls, as far as their dictionaries don't say so yet.
     pub(super) nulls: BTreeSet<usize>,
     /// Folders and files that no state names any more.
@@ -105,6 +108,7 @@ impl FileTable {
             commit_mode,
             parquet: BTreeSet::new(),
             structural: false,
+            away: Arc::default(),
             portion: ROWS,
             nulls: BTreeSet::new(),
             garbage: Vec::new(),
@@ -113,6 +117,7 @@ impl FileTable {
         opened.table.standing = opened.seal.kept().standing.clone();
         opened.parquet = opened.seal.kept().parquet.clone();
         opened.structural = opened.seal.kept().structural;
+        opened.away = Arc::new(settled(&opened.seal.kept().away, opened.txn.txn));
         opened.read_dictionaries(&files)?;
         opened.stub_partitions();
         Ok(opened)
@@ -319,6 +324,7 @@ impl FileTable {
             standing: self.table.standing.clone(),
             parquet: self.parquet.clone(),
             structural: self.structural,
+            away: self.away.clone(),
         };
         self.seal.keep(&*self.disk, kept)
     }

@@ -142,6 +142,11 @@ impl Worker {
         self.failure = None;
     }
 
+    /// Whether it is in the registry.
+    pub fn entered(&self) -> bool {
+        self.entered.is_some() || self.table.is_some()
+    }
+
     /// Whether the table's directory has been made.
     pub(super) fn is_made(&self) -> bool {
         self.made
@@ -185,6 +190,35 @@ impl Worker {
     /// Whether the table is open, and nothing has come for it for so long.
     pub(super) fn is_open_and_idle(&self, long: Duration) -> bool {
         self.is_open() && !self.behind() && self.idle_since.is_some_and(|since| since.elapsed() >= long)
+    }
+
+    /// Works on the table's files, opened if need be; `None` where there are none, or it can't go on. After an error it is opened
+    /// anew.
+    pub(super) fn with_table<T>(
+        &mut self,
+        source: &dyn Files,
+        work: impl FnOnce(&mut FileTable) -> Result<T>,
+    ) -> Option<Result<T>> {
+        let stopped = matches!(self.standing, Standing::Suspended { .. } | Standing::Dropped { .. });
+        if self.failure.is_some() || stopped {
+            return None;
+        }
+        if self.table.is_none() {
+            let there = self.disk.len(&format!("{}/_txn", self.token.dir));
+            if !there.is_ok_and(|len| len.is_some()) {
+                return None;
+            }
+            if let Err(error) = self.open(source) {
+                return Some(Err(error));
+            }
+        }
+        let table = self.table.as_mut()?;
+        let done = work(table);
+        self.rows = table.rows();
+        if done.is_err() {
+            self.table = None;
+        }
+        Some(done)
     }
 
     /// Applies the next block of transactions.

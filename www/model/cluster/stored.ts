@@ -2,7 +2,7 @@
 import type { PartitionInfo, StoredPartition } from "../../../pkg/types.js";
 import { Track } from "./track.js";
 
-export type Form = "native" | "parquet" | "remote" | "dropped" | "unknown";
+export type Form = "native" | "converting" | "parquet" | "remote" | "dropped" | "unknown";
 
 /** A partition as an instance told of it last. */
 export interface Stored {
@@ -23,6 +23,7 @@ export interface Part extends Stored {
 
 export const FORM_WORDS: Record<Form, string> = {
   native: "native",
+  converting: "converting to Parquet",
   parquet: "Parquet",
   remote: "remote",
   dropped: "dropped",

@@ -10,8 +10,9 @@ const CELLS_MAX = 60;
 const LINES_MAX = 200;
 
 /** Letters, so that colour is never needed to tell forms apart. */
-const FORM_SIGNS: Record<Form, string> = {
+export const FORM_SIGNS: Record<Form, string> = {
   native: "N",
+  converting: "C",
   parquet: "P",
   remote: "R",
   dropped: "×",

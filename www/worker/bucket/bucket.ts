@@ -8,6 +8,7 @@ import type {
   Cluster,
   Fetched,
   LogObject,
+  EngineClass,
   OpenOptions,
   Overview,
   Problem,
@@ -62,16 +63,17 @@ export class BucketReplay {
     cluster: Uint8Array,
     options: OpenOptions,
     title: string,
+    other: EngineClass | null = null,
   ): Promise<BucketReplay> {
     const memory = options.memory ?? MEMORY_DEFAULT;
     const store = new Store(url);
     // A quarter for objects at hand; the engine has the rest.
     const bucket = new BucketReplay(store, new Ledger(cluster, memory / 4), memory);
-    await bucket.#open(wish, options, title);
+    await bucket.#open(wish, options, title, other);
     return bucket;
   }
 
-  async #open(wish: Wish, options: OpenOptions, title: string): Promise<void> {
+  async #open(wish: Wish, options: OpenOptions, title: string, other: EngineClass | null): Promise<void> {
     const begin = await beginning(this.#ledger, this.#store, wish);
     if (begin.snapshot !== null) {
       const key = `snapshots/${String(begin.snapshot).padStart(16, "0")}.json`;
@@ -92,6 +94,7 @@ export class BucketReplay {
     this.#replay = await Replay.open(
       { kind: "files", name: title, files: this.#files },
       { ...options, memory: (this.#memory * 3) / 4 },
+      other,
     );
   }
 
@@ -225,6 +228,7 @@ export class BucketReplay {
     if (isInCopy(this.#info(dir), seqTxn)) throw failure("missing", IN_THE_COPY);
     return this.#open_().bytes(dir, seqTxn);
   };
+  lab: Replay["lab"] = (dir, seqTxn, memory) => this.#open_().lab(dir, seqTxn, memory);
   readFiles: Replay["readFiles"] = () => this.#open_().readFiles();
 
   close(): void {

@@ -140,8 +140,11 @@ impl ParquetFile {
             return Err(damaged(expected, format!("{kind:?}")));
         }
         let described = self.footer.questdb.as_ref().and_then(|schema| schema.get(place));
+        // A SYMBOL's text stands in the file, whatever its keys are.
+        let as_text = ty == ColumnType::VARCHAR;
         if let Some(described) = described
             && described.column_type & i32::MAX & !designated(ty) != ty.code()
+            && !(as_text && described.column_type & i32::MAX == ColumnType::SYMBOL.code())
         {
             let expected = format!("column {} of {ty}, code {}", column.name, ty.code());
             return Err(damaged(expected, format!("code {}", described.column_type)));

@@ -7,6 +7,7 @@ use crate::table::Chunk;
 use crate::table::chunk::{array_span, varchar};
 use crate::wal::{ColumnType, Tag};
 use foldhash::fast::FixedState;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Values that are looked at to tell whether they repeat.
@@ -47,9 +48,9 @@ impl<'a> Values<'a> {
     }
 
     /// One by one.
-    pub(super) fn slices(&self) -> Vec<&[u8]> {
+    pub(super) fn slices(&self) -> Cow<'_, [&[u8]]> {
         match &self.slices {
-            Slices::Borrowed(slices) => slices.clone(),
+            Slices::Borrowed(slices) => Cow::Borrowed(slices),
             Slices::Owned(bytes, ends) => {
                 let starts = std::iter::once(&0).chain(ends);
                 starts.zip(ends).map(|(from, to)| bytes.get(*from..*to).unwrap_or_default()).collect()
@@ -85,8 +86,10 @@ fn for_each<'a>(
                 Chunk::Fixed { .. } => None,
             };
             levels.push(value.is_some());
-            if let Some(value) = value {
-                each(value).ok_or(EncodeError::NotText)?;
+            if let Some(value) = value
+                && each(value).is_none()
+            {
+                return Err(EncodeError::NotText);
             }
         }
     }
@@ -119,6 +122,7 @@ fn narrow(units: &[u8], out: &mut Vec<u8>) -> Option<()> {
 
 /// Lengths of 4 bytes before the values.
 pub(super) fn plain(values: &[&[u8]], out: &mut Vec<u8>) {
+    out.reserve(values.iter().map(|value| value.len() + 4).sum());
     for value in values {
         out.extend_from_slice(&(value.len() as u32).to_le_bytes());
         out.extend_from_slice(value);
@@ -129,6 +133,7 @@ pub(super) fn plain(values: &[&[u8]], out: &mut Vec<u8>) {
 pub(super) fn delta_length(values: &[&[u8]], out: &mut Vec<u8>) {
     let lengths: Vec<i64> = values.iter().map(|value| value.len() as i64).collect();
     delta::encode(&lengths, true, out);
+    out.reserve(values.iter().map(|value| value.len()).sum());
     values.iter().for_each(|value| out.extend_from_slice(value));
 }
 

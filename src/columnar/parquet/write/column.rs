@@ -12,6 +12,7 @@ use crate::table::{Chunk, SymbolTable};
 use crate::wal::{Symbol, Tag};
 use parquet::basic::Encoding;
 use parquet::file::statistics::Statistics;
+use std::borrow::Cow;
 
 /// Bytes of values of any length in a page, at most, unless a single one is longer.
 const PAGE_BYTES_MAX: usize = 64 << 20;
@@ -131,10 +132,11 @@ impl Writer<'_> {
             (self.begin)(Some(levels), rows)
         };
         let mut pages: Vec<Page> = values.iter_mut().map(page).collect();
-        let slices: Vec<Vec<&[u8]>> = values.iter().map(Values::slices).collect();
-        let all: usize = slices.iter().map(Vec::len).sum();
+        let slices: Vec<Cow<'_, [&[u8]]>> = values.iter().map(Values::slices).collect();
+        let all: usize = slices.iter().map(|slices| slices.len()).sum();
         let text = matches!(ty.tag(), Tag::String | Tag::Varchar);
-        let ascii = ty.tag() != Tag::Varchar || slices.iter().flatten().all(|value| value.is_ascii());
+        let ascii = ty.tag() != Tag::Varchar
+            || slices.iter().flat_map(|slices| slices.iter()).all(|value| value.is_ascii());
         let encoding = match (encoding, ty.tag()) {
             (ColumnEncoding::Plain, _) | (_, Tag::Array) => Encoding::PLAIN,
             // QuestDB 9.3.4 reads others wrongly from the middle of a row group on, its own included.
@@ -238,10 +240,10 @@ fn symbol_dictionary(used: &[bool], symbols: Option<&SymbolTable>) -> Result<(Ve
 }
 
 /// Appends keys to pages; answers the different values.
-fn dictionary<'v>(pages: &mut [Page], values: &[Vec<&'v [u8]>]) -> Vec<&'v [u8]> {
+fn dictionary<'v>(pages: &mut [Page], values: &[impl AsRef<[&'v [u8]]>]) -> Vec<&'v [u8]> {
     let mut dictionary = Dictionary::default();
     let keys: Vec<Vec<u32>> =
-        values.iter().map(|page| page.iter().map(|value| dictionary.key(value)).collect()).collect();
+        values.iter().map(|page| page.as_ref().iter().map(|value| dictionary.key(value)).collect()).collect();
     for (page, keys) in pages.iter_mut().zip(&keys) {
         hybrid::encode_keys(keys, dictionary.values.len(), &mut page.bytes);
     }

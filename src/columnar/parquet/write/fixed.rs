@@ -8,6 +8,14 @@ use crate::wal::{ColumnType, Tag};
 /// What to do with a type: `is_null` and `put` tell nulls, and a value's bytes in the file.
 trait Visit {
     type Out;
+    /// A value is in the file as it is in memory.
+    fn visit_same<const W: usize>(self, is_null: impl Fn(&[u8; W]) -> bool + Copy) -> Self::Out
+    where
+        Self: Sized,
+    {
+        self.visit(is_null, |bytes: &[u8; W]| *bytes)
+    }
+
     fn visit<const W: usize, const O: usize>(
         self,
         is_null: impl Fn(&[u8; W]) -> bool + Copy,
@@ -50,17 +58,15 @@ fn dispatch<V: Visit>(ty: ColumnType, visit: V) -> Option<V::Out> {
         bytes[7] = 0x80;
         bytes
     };
-    let same = |bytes: &[u8; 4]| *bytes;
-    let long = |bytes: &[u8; 8]| *bytes;
     Some(match ty.tag() {
         Tag::Byte => visit.visit(|_| false, |[a]: &[u8; 1]| i32::from(*a as i8).to_le_bytes()),
         Tag::Short => {
             visit.visit(|_| false, |bytes: &[u8; 2]| i32::from(i16::from_le_bytes(*bytes)).to_le_bytes())
         }
         Tag::Char => visit.visit(|_| false, |[a, b]: &[u8; 2]| [*a, *b, 0, 0]),
-        Tag::Int => visit.visit(|bytes| *bytes == MIN4, same),
-        Tag::Float => visit.visit(|bytes| f32::from_le_bytes(*bytes).is_nan(), same),
-        Tag::Ipv4 => visit.visit(|bytes| *bytes == [0; 4], same),
+        Tag::Int => visit.visit_same(|bytes| *bytes == MIN4),
+        Tag::Float => visit.visit_same(|bytes| f32::from_le_bytes(*bytes).is_nan()),
+        Tag::Ipv4 => visit.visit_same(|bytes| *bytes == [0; 4]),
         Tag::GeoByte => {
             visit.visit(|bytes| *bytes == [0xff], |[a]: &[u8; 1]| i32::from(*a as i8).to_le_bytes())
         }
@@ -68,13 +74,13 @@ fn dispatch<V: Visit>(ty: ColumnType, visit: V) -> Option<V::Out> {
             |bytes| *bytes == [0xff; 2],
             |bytes: &[u8; 2]| i32::from(i16::from_le_bytes(*bytes)).to_le_bytes(),
         ),
-        Tag::GeoInt => visit.visit(|bytes| *bytes == [0xff; 4], same),
-        Tag::Long | Tag::Date | Tag::Timestamp => visit.visit(|bytes| *bytes == MIN8, long),
-        Tag::Double => visit.visit(|bytes| f64::from_le_bytes(*bytes).is_nan(), long),
-        Tag::GeoLong => visit.visit(|bytes| *bytes == [0xff; 8], long),
+        Tag::GeoInt => visit.visit_same(|bytes| *bytes == [0xff; 4]),
+        Tag::Long | Tag::Date | Tag::Timestamp => visit.visit_same(|bytes| *bytes == MIN8),
+        Tag::Double => visit.visit_same(|bytes| f64::from_le_bytes(*bytes).is_nan()),
+        Tag::GeoLong => visit.visit_same(|bytes| *bytes == [0xff; 8]),
         Tag::Uuid => visit.visit(no_wide, reversed::<16>),
-        Tag::Long128 => visit.visit(no_wide, |bytes: &[u8; 16]| *bytes),
-        Tag::Long256 => visit.visit(no_wide, |bytes: &[u8; 32]| *bytes),
+        Tag::Long128 => visit.visit_same(no_wide::<16>),
+        Tag::Long256 => visit.visit_same(no_wide::<32>),
         Tag::Decimal8 => visit.visit(|bytes| *bytes == [0x80], reversed::<1>),
         Tag::Decimal16 => visit.visit(|bytes| *bytes == [0, 0x80], reversed::<2>),
         Tag::Decimal32 => visit.visit(|bytes| *bytes == MIN4, reversed::<4>),
@@ -153,6 +159,15 @@ struct ValuesOf<'a> {
 
 impl Visit for ValuesOf<'_> {
     type Out = ();
+
+    fn visit_same<const W: usize>(self, is_null: impl Fn(&[u8; W]) -> bool + Copy) {
+        if !self.all || self.runs.iter().any(|run| matches!(run, Run::Absent(_))) {
+            return self.visit(is_null, |bytes: &[u8; W]| *bytes);
+        }
+        for run in self.runs {
+            self.out.extend_from_slice(words::<W>(run).as_flattened());
+        }
+    }
 
     fn visit<const W: usize, const O: usize>(
         self,

@@ -59,13 +59,13 @@ impl Job {
     fn encode(&self) -> Result<Encoded, EncodeError> {
         let options = &self.options;
         let (encoding, codec, level) = options::of_column(self.field.config, options);
-        let column = column::lay_out(&self.field, options, encoding, &self.runs, self.symbols.as_ref())?;
+        let mut column = column::lay_out(&self.field, options, encoding, &self.runs, self.symbols.as_ref())?;
         let longest = column.pages.iter().map(|page| page.bytes.len()).max().unwrap_or(0);
         let dictionary = column.dictionary.as_ref().map_or(0, |(bytes, _)| bytes.len());
         if longest.max(dictionary) >= i32::MAX as usize {
             return Err(EncodeError::PageTooLong(longest.max(dictionary)));
         }
-        let packed = Packed::of(&column, codec, level, options)?;
+        let packed = Packed::of(&mut column, codec, level, options)?;
         self.write(column, packed)
     }
 
@@ -73,7 +73,9 @@ impl Job {
         let mut sink = TrackedWrite::new(Vec::with_capacity(packed.len() + 256));
         let mut writer = SerializedPageWriter::new(&mut sink);
         let (mut uncompressed, mut written, mut dictionary_at, mut data_at) = (0, 0, None, None);
+        let plain = packed.codec == Codec::Uncompressed;
         let mut add = |page: Page, len: usize| -> Result<u64, EncodeError> {
+            let len = if plain { page.buffer().len() } else { len };
             let spec = writer.write_page(CompressedPage::new(page, len))?;
             uncompressed += spec.uncompressed_size as i64;
             written += spec.compressed_size as i64;
@@ -145,7 +147,7 @@ struct Packed {
 
 impl Packed {
     /// Compressed, or as they are where that gains too little.
-    fn of(column: &Column, codec: Codec, level: i32, options: &Options) -> Result<Self, EncodeError> {
+    fn of(column: &mut Column, codec: Codec, level: i32, options: &Options) -> Result<Self, EncodeError> {
         if codec == Codec::Uncompressed || !worth_it(column, codec, level, options)? {
             return Ok(Self::plain(column));
         }
@@ -170,12 +172,13 @@ impl Packed {
         Ok(packed)
     }
 
-    fn plain(column: &Column) -> Self {
-        let copy = |bytes: &Vec<u8>| Bytes::copy_from_slice(bytes);
+    /// The column's bytes themselves.
+    fn plain(column: &mut Column) -> Self {
+        let take = |bytes: &mut Vec<u8>| Bytes::from(std::mem::take(bytes));
         Self {
             codec: Codec::Uncompressed,
-            dictionary: column.dictionary.as_ref().map(|(bytes, _)| copy(bytes)),
-            pages: column.pages.iter().map(|page| copy(&page.bytes)).collect(),
+            dictionary: column.dictionary.as_mut().map(|(bytes, _)| take(bytes)),
+            pages: column.pages.iter_mut().map(|page| take(&mut page.bytes)).collect(),
         }
     }
 
@@ -198,14 +201,19 @@ fn worth_it(column: &Column, codec: Codec, level: i32, options: &Options) -> Res
     let parts = column.pages.iter().map(|page| &page.bytes).chain(dictionary);
     let Some(longest) = parts.max_by_key(|bytes| bytes.len()) else { return Ok(true) };
     let (mut before, mut after) = (0, 0);
+    // Less than what is asked for: a longer text finds more repetition.
+    let least = 1.0 + (options.min_ratio - 1.0) / 4.0;
     for sixth in [1, 3, 5] {
         let from = longest.len() / 6 * sixth;
         let part = longest.get(from..(from + TRIAL).min(longest.len())).unwrap_or_default();
         before += part.len();
         after += codec::compress(codec, level.min(3), part).map_err(EncodeError::Codec)?.len();
+        // Beyond doubt: the others needn't be tried.
+        if before as f64 > after as f64 * options.min_ratio {
+            return Ok(true);
+        }
     }
-    // Less than what is asked for: a longer text finds more repetition.
-    Ok(before as f64 > after as f64 * (1.0 + (options.min_ratio - 1.0) / 4.0))
+    Ok(before as f64 > after as f64 * least)
 }
 
 impl Codec {

@@ -117,12 +117,22 @@ pub(super) fn fixed(ty: ColumnType, sorted: bool, values: &[u8], bounds: &mut Bo
             }
         }
         Tag::Double => {
-            let words = values.as_chunks().0;
-            let (low, high) = words.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), word| {
-                let x = f64::from_le_bytes(*word);
-                (if x < low { x } else { low }, if x > high { x } else { high })
-            });
-            if !words.is_empty() {
+            let (eights, _) = values.as_chunks::<64>();
+            let tail = values.get(eights.len() * 64..).unwrap_or_default();
+            // Side by side, so that none waits for the one before.
+            let (mut lows, mut highs) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
+            for eight in eights {
+                let words = eight.as_chunks::<8>().0;
+                for ((low, high), word) in lows.iter_mut().zip(&mut highs).zip(words) {
+                    let x = f64::from_le_bytes(*word);
+                    *low = if x < *low { x } else { *low };
+                    *high = if x > *high { x } else { *high };
+                }
+            }
+            let rest = tail.as_chunks().0.iter().map(|word| f64::from_le_bytes(*word));
+            let low = rest.clone().chain(lows).fold(f64::INFINITY, f64::min);
+            let high = rest.chain(highs).fold(f64::NEG_INFINITY, f64::max);
+            if !values.is_empty() {
                 bounds.real(low, high);
             }
         }

@@ -8,7 +8,7 @@ use crate::native::cli::tables::clean;
 use crate::native::cluster::{NodeState, Survey, now_us};
 use crate::native::outcome::{Exit, Result};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How often `--watch` looks.
@@ -82,6 +82,20 @@ struct ToldTable {
     digests: BTreeMap<String, bool>,
     /// Its storage policy.
     policy: Option<PolicyNote>,
+    /// By instance, of a table with a storage policy: what becomes of it there, and the forms of its partitions.
+    stored: BTreeMap<String, Stored>,
+    /// Partitions that replicas store in different forms, of a table with a storage policy.
+    forms_differ: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stored {
+    standing: Option<String>,
+    /// Partitions by form.
+    forms: BTreeMap<String, usize>,
+    /// Tasks that were given up, by partition.
+    given_up: BTreeMap<String, String>,
 }
 
 async fn tell(survey: &Survey, gone_after: Duration) -> Result<Told> {
@@ -185,7 +199,13 @@ fn tables(survey: &Survey, newest: &BTreeMap<String, u64>, now: i64, gone_after:
             applied: BTreeMap::new(),
             digests: BTreeMap::new(),
             policy: policies.get(dir.as_str()).map(|policy| (*policy).clone()),
+            stored: BTreeMap::new(),
+            forms_differ: 0,
         };
+        if told.policy.is_some() {
+            told.stored = replicas.iter().map(|node| (node.name.clone(), stored(node, dir))).collect();
+            told.forms_differ = forms_differ(&replicas, dir);
+        }
         for node in &replicas {
             if let Some(applied) = node.tables.get(dir) {
                 told.applied.insert(node.name.clone(), *applied);
@@ -201,6 +221,30 @@ fn tables(survey: &Survey, newest: &BTreeMap<String, u64>, now: i64, gone_after:
     newest.iter().map(table).collect()
 }
 
+/// How an instance stores a table.
+fn stored(node: &NodeState, dir: &str) -> Stored {
+    let mut forms: BTreeMap<String, usize> = BTreeMap::new();
+    for form in node.forms.get(dir).into_iter().flat_map(BTreeMap::values) {
+        *forms.entry(form.to_string()).or_default() += 1;
+    }
+    let standing = node.standings().find(|(table, _)| *table == dir).map(|(_, text)| text.to_owned());
+    let of_partition = |table: &str| Some(table.strip_prefix(dir)?.strip_prefix('/')?.to_owned());
+    let errors = node.errors().filter_map(|(table, text)| Some((of_partition(table?)?, text.to_owned())));
+    Stored { standing, forms, given_up: errors.collect() }
+}
+
+/// Partitions that not all of these store in the same form, as far as they have told.
+fn forms_differ(nodes: &[&NodeState], dir: &str) -> usize {
+    let tables: Vec<_> = nodes.iter().filter_map(|node| node.forms.get(dir)).collect();
+    let names: BTreeSet<&String> = tables.iter().flat_map(|table| table.keys()).collect();
+    let differs = |name: &&&String| {
+        let forms: BTreeSet<_> =
+            tables.iter().map(|table| table.get(**name).map(ToString::to_string)).collect();
+        forms.len() > 1
+    };
+    names.iter().filter(differs).count()
+}
+
 fn sum_up(nodes: &[ToldNode], tables: &[ToldTable]) -> (bool, String) {
     let replicas = nodes.iter().filter(|node| node.state == "up" && node.kind == "replica").count();
     let differ = tables.iter().filter(|table| table.digests.values().any(|equal| !equal)).count();
@@ -210,12 +254,16 @@ fn sum_up(nodes: &[ToldNode], tables: &[ToldTable]) -> (bool, String) {
     if replicas == 0 {
         return (false, "no replica is up".to_owned());
     }
-    if differ + behind + stopped == 0 {
+    let forms: usize = tables.iter().map(|table| table.forms_differ).sum();
+    if differ + behind + stopped + forms == 0 {
         return (true, format!("converged: {replicas} replicas are level with {} tables", tables.len()));
     }
     let mut parts = Vec::new();
     if differ > 0 {
         parts.push(format!("{differ} tables differ"));
+    }
+    if forms > 0 {
+        parts.push(format!("{forms} partitions are stored in different forms"));
     }
     if behind > 0 {
         parts.push(format!("{behind} of {} tables are behind", tables.len()));
@@ -284,6 +332,18 @@ fn text(told: &Told) -> String {
     for table in &told.tables {
         if let Some(policy) = &table.policy {
             text.push_str(&format!("{}: {}\n", table.directory, policy_text(policy)));
+            for (node, stored) in &table.stored {
+                let forms: Vec<String> = stored
+                    .forms
+                    .iter()
+                    .map(|(form, count)| format!("{} {form}", grouped(*count as u64)))
+                    .collect();
+                let standing = stored.standing.as_deref().unwrap_or("nothing told of the policy");
+                text.push_str(&format!("  {node}: {}; {}\n", clean(standing), forms.join(", ")));
+                for (partition, why) in &stored.given_up {
+                    text.push_str(&format!("    partition {}: {}\n", clean(partition), clean(why)));
+                }
+            }
         }
     }
     text.push_str(&told.summary);

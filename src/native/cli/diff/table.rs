@@ -45,9 +45,9 @@ fn try_compare(
     limit: usize,
     again: bool,
 ) -> Result<Option<Report>> {
-    let (left, right) = (Half::open(a.0, a.1)?, Half::open(b.0, b.1)?);
+    let (mut left, mut right) = (Half::open(a.0, a.1)?, Half::open(b.0, b.1)?);
     let mut report = Report::of_one(left.table.name.clone(), Some(a.1), Some(b.1));
-    let compared = Comparison { left: &left, right: &right, limit }.run(out, &mut report);
+    let compared = Comparison { left: &mut left, right: &mut right, limit }.run(out, &mut report);
     match compared {
         Ok(()) => Ok(Some(report)),
         Err(_) if again && (left.moved()? || right.moved()?) => Ok(None),
@@ -55,31 +55,31 @@ fn try_compare(
     }
 }
 
-struct Comparison<'a> {
-    left: &'a Half<'a>,
-    right: &'a Half<'a>,
+struct Comparison<'a, 's> {
+    left: &'a mut Half<'s>,
+    right: &'a mut Half<'s>,
     limit: usize,
 }
 
-impl Comparison<'_> {
-    fn run(&self, out: Out, report: &mut Report) -> Result<()> {
+impl Comparison<'_, '_> {
+    fn run(&mut self, out: Out, report: &mut Report) -> Result<()> {
         let (a, b) = (&self.left.applied.applied, &self.right.applied.applied);
         report.txns = [Some(a.seq_txn), Some(b.seq_txn)];
-        report.rows = [a.rows, b.rows];
+        report.rows = [self.left.rows(), self.right.rows()];
         let schemas = (&*self.left.table.schema, &*self.right.table.schema);
         report.schema = schema::differences(schemas.0, schemas.1);
         if !schema::comparable(schemas.0, schemas.1) {
             return Ok(());
         }
         let mut floors: BTreeMap<i64, (Parts, Parts)> = BTreeMap::new();
-        for (floor, parts) in self.left.applied.partitions() {
-            floors.entry(floor).or_default().0 = Some(parts);
+        for (floor, parts) in self.left.partitions() {
+            floors.entry(floor).or_default().0 = parts;
         }
-        for (floor, parts) in self.right.applied.partitions() {
-            floors.entry(floor).or_default().1 = Some(parts);
+        for (floor, parts) in self.right.partitions() {
+            floors.entry(floor).or_default().1 = parts;
         }
         let mut progress =
-            Progress::new(out, format!("comparing {}", report.name), "rows", a.rows.saturating_add(b.rows));
+            Progress::new(out, format!("comparing {}", report.name), "rows", report.rows.iter().sum());
         let mut done = 0;
         for (floor, parts) in floors {
             done += self.partition(floor, parts, report)?;
@@ -89,7 +89,7 @@ impl Comparison<'_> {
     }
 
     /// Answers the rows read.
-    fn partition(&self, floor: i64, parts: (Parts, Parts), report: &mut Report) -> Result<u64> {
+    fn partition(&mut self, floor: i64, parts: (Parts, Parts), report: &mut Report) -> Result<u64> {
         let (left, right) = (self.left.read(floor, parts.0)?, self.right.read(floor, parts.1)?);
         let rows = (left.rows + right.rows) as u64;
         // The server makes a partition without rows while rows wait for it.

@@ -10,6 +10,7 @@ use super::verify::severity;
 use super::when::{self, Moment};
 use crate::native::export::Format;
 use crate::native::outcome::{Exit, Failure, Result};
+use crate::native::remote::complete;
 use crate::native::source::Source;
 use crate::replay::{History, Player, PlayerOptions, UNLOGGED_CAUSES, compare};
 use crate::table::{Standing, Table};
@@ -90,7 +91,8 @@ fn replay_one(
     let mut player = Player::with_options(history, options)?;
     play(out, source, &mut player, target)?;
     let replayed = started.elapsed();
-    let path = outlet.write(out, token, player.table(), format)?;
+    let whole = complete(source, token, player.table())?;
+    let path = outlet.write(out, token, whole.as_ref().unwrap_or(player.table()), format)?;
 
     let (exit, mut notes) = standing(player.table());
     notes.extend(begins);
@@ -116,7 +118,7 @@ fn replay_one(
                 .to_owned(),
         );
     }
-    let table = player.table();
+    let table = whole.as_ref().unwrap_or(player.table());
     let without_text =
         |(_, column): &(usize, &crate::table::Column)| !crate::table::text::is_printable(column.ty);
     if matches!(format, Format::Csv | Format::Json) && table.schema.live().any(|c| without_text(&c)) {

@@ -4,8 +4,9 @@ use super::Tables;
 use crate::ledger::Point;
 use crate::native::outcome::Exit;
 use crate::native::replica::kept::Stopped;
-use crate::native::store::{Disk, Worker};
+use crate::native::store::{Disk, FileTable, Worker};
 use crate::table::Standing;
+use crate::wal::{self, TableToken};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -103,6 +104,20 @@ impl Tables {
     /// The disk, for those who make a table anew.
     pub(in crate::native::replica) fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
+    }
+
+    /// The table in this directory, unless a copy of it is on its way.
+    pub(in crate::native::replica) fn token(&self, dir: &str) -> Option<TableToken> {
+        self.replication.worker(dir).filter(|worker| worker.entered()).map(|worker| worker.token().clone())
+    }
+
+    /// Works on a table's files between two blocks of its log; `None` where there is no such table, or it can't go on.
+    pub(in crate::native::replica) fn with_table<T>(
+        &mut self,
+        dir: &str,
+        work: impl FnOnce(&mut FileTable) -> wal::Result<T>,
+    ) -> Option<wal::Result<T>> {
+        self.replication.with_table(dir, self.mirror.files(), work)
     }
 
     /// Whether this is a table without a WAL, or the system's, which is none of the cluster's.

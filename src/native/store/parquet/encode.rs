@@ -5,19 +5,23 @@ use super::convert::Conversion;
 use crate::columnar::parquet::{EncodeError, Encoded, Field, PartitionWriter, Plan, Run};
 use crate::wal::{Error, Result};
 use rayon::prelude::*;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Row groups that are in memory at a time: enough to keep threads busy where there are few columns.
 const GROUPS: usize = 4;
+/// Bytes that are hashed and written at a time.
+const BUFFER: usize = 1 << 20;
 
 impl Conversion {
     /// Writes the file; answers its length and BLAKE3.
     pub(super) fn encode(&self, path: &str, progress: &(dyn Fn(u64) + Sync)) -> Result<(u64, [u8; 32])> {
         let file = self.disk.open(path, Open::New)?;
         let mut sink = Sink { file, at: 0, hash: blake3::Hasher::new(), failed: None };
-        if let Err(error) = self.write(&mut sink, progress) {
+        // Buffered here, as the writer comes with 8 KiB at a time.
+        let buffered = BufWriter::with_capacity(BUFFER, &mut sink);
+        if let Err(error) = self.write(buffered, progress) {
             // Of a sink that failed, its own error says more.
             return Err(sink.failed.unwrap_or_else(|| not_encoded(path, error)));
         }
@@ -27,7 +31,7 @@ impl Conversion {
 
     fn write(
         &self,
-        sink: &mut Sink,
+        sink: BufWriter<&mut Sink>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> std::result::Result<(), EncodeError> {
         let mut fields = Field::of_table(&self.schema);

@@ -64,6 +64,26 @@ impl Values {
         Ok(Self { ty, fixed, data, start })
     }
 
+    /// All values; those that are as long as each other, and those of any length, are not copied.
+    pub(super) fn into_chunk(mut self) -> Chunk {
+        if let Some(width) = self.ty.fixed_size() {
+            return Chunk::Fixed { width, values: self.fixed.into() };
+        }
+        let rows = match self.ty.tag() {
+            Tag::String | Tag::Binary => (self.fixed.len() / 8).saturating_sub(1),
+            _ => self.fixed.len() / 16,
+        };
+        let whole = std::mem::take(&mut self.data);
+        let mut chunk = self.chunk(0..rows);
+        match &mut chunk {
+            Chunk::Prefixed { data, .. } | Chunk::Varchar { data, .. } | Chunk::Array { data, .. } => {
+                *data = whole.into()
+            }
+            Chunk::Fixed { .. } => {}
+        }
+        chunk
+    }
+
     /// The values of these rows.
     pub(super) fn chunk(&self, rows: Range<usize>) -> Chunk {
         if let Some(width) = self.ty.fixed_size() {

@@ -100,9 +100,8 @@ pub(super) fn read_rows(
     let paths = paths(table, part, column);
     let from = rows.start.max(top);
     let values = from - top..rows.end - top;
-    let count = (rows.end - from) as usize;
     let read = Values::read(files, &paths, definition.ty, values, table.symbol_count(column))?;
-    Ok((from - rows.start, Some(read.chunk(0..count))))
+    Ok((from - rows.start, Some(read.into_chunk())))
 }
 
 /// The files of a column of a native part.
