@@ -18,8 +18,9 @@ import catchup  # noqa: E402
 import cost  # noqa: E402
 import figures  # noqa: E402
 import latency  # noqa: E402
+import quiet  # noqa: E402
 
-PARTS = {"latency": latency, "cost": cost, "burden": burden, "catchup": catchup}
+PARTS = {"latency": latency, "cost": cost, "burden": burden, "catchup": catchup, "quiet": quiet}
 
 
 def main() -> int:
@@ -49,11 +50,12 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--questdb", default="9.3.4", help="version (default 9.3.4)")
     p.add_argument("--seconds", type=float, default=60, help="latency: measured time of each case (default 60)")
     p.add_argument("--warm-seconds", type=float, default=10, help="latency: time before that (default 10)")
-    p.add_argument("--idle-seconds", type=float, default=240, help="cost: measured time at rest (default 240)")
-    p.add_argument("--settle-seconds", type=float, default=75, help="cost: time before that (default 75)")
+    p.add_argument("--idle-seconds", type=float, default=240, help="cost, quiet: measured time at rest (default 240)")
+    p.add_argument("--settle-seconds", type=float, default=75, help="cost, quiet: time before that (default 75)")
     p.add_argument("--many", type=int, default=1000, help="cost: tables where there are many (default 1,000)")
+    p.add_argument("--quiet", type=int, default=10_000, help="quiet: tables to which nothing comes (default 10,000)")
     p.add_argument("--pairs", type=int, default=10, help="burden: rounds of each kind (default 10)")
-    p.add_argument("--only", choices=("full", "half", "replicas"), help="burden: one of its three")
+    p.add_argument("--only", choices=("full", "half", "replicas", "active", "idle"), help="one of burden's three, or of cost's two")
     p.add_argument("--round-seconds", type=float, default=10, help="burden: seconds of each round (default 10)")
     p.add_argument("--rows", type=int, default=20_000_000, help="catchup: rows (default 20,000,000)")
     p.add_argument("--runs", type=int, default=3, help="catchup: runs of each (default 3)")

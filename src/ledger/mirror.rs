@@ -371,6 +371,9 @@ impl Mirrored {
                 files.add(piece.clone());
             }
         }
+        if self.held.is_empty() {
+            self.held = VecDeque::new();
+        }
         self.lay_log(files);
     }
 

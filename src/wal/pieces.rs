@@ -128,7 +128,8 @@ impl Files for Noted<'_> {
 /// Files of which only pieces are there. What isn't is [`Error::Short`]: nobody has sent it.
 #[derive(Debug, Clone, Default)]
 pub struct PieceFiles {
-    files: BTreeMap<String, BTreeMap<u64, Bytes>>,
+    /// Of each file where its pieces begin, in order; most have one.
+    files: BTreeMap<String, Vec<(u64, Bytes)>>,
     held: u64,
 }
 
@@ -138,30 +139,26 @@ impl PieceFiles {
         let extents = self.files.entry(piece.path).or_default();
         let (start, end) = (piece.offset, piece.offset.saturating_add(piece.bytes.len() as u64));
         self.held += piece.bytes.len() as u64;
-        let overlapping: Vec<u64> = extents
-            .range(..end)
-            .rev()
-            .take_while(|(at, bytes)| **at >= start || *at + bytes.len() as u64 > start)
-            .map(|(at, _)| *at)
-            .collect();
-        for at in overlapping {
-            let Some(old) = extents.remove(&at) else { continue };
+        let from = extents.partition_point(|(at, bytes)| *at < start && at + bytes.len() as u64 <= start);
+        let to = extents.partition_point(|(at, _)| *at < end).max(from);
+        let (mut left, mut right) = (None, None);
+        for (at, old) in extents.drain(from..to) {
             self.held -= old.len() as u64;
-            let old_end = at + old.len() as u64;
             if at < start {
-                let left = old.slice(..(start - at) as usize);
-                self.held += left.len() as u64;
-                extents.insert(at, left);
+                left = Some((at, old.slice(..(start - at) as usize)));
             }
-            if old_end > end {
-                let right = old.slice((end - at) as usize..);
-                self.held += right.len() as u64;
-                extents.insert(end, right);
+            if at + old.len() as u64 > end {
+                right = Some((end, old.slice((end - at) as usize..)));
             }
         }
-        if !piece.bytes.is_empty() || extents.is_empty() {
-            extents.insert(start, piece.bytes);
+        let rest = [&left, &right].into_iter().flatten().map(|(_, bytes)| bytes.len() as u64);
+        self.held += rest.sum::<u64>();
+        let there = !extents.is_empty() || left.is_some() || right.is_some();
+        let new = (!piece.bytes.is_empty() || !there).then_some((start, piece.bytes));
+        if !there {
+            extents.reserve_exact(1);
         }
+        extents.splice(from..from, [left, new, right].into_iter().flatten());
     }
 
     /// Lets go of all files below this directory.
@@ -181,7 +178,7 @@ impl PieceFiles {
     /// Lets go of a file.
     pub fn remove(&mut self, path: &str) {
         let gone = self.files.remove(path).unwrap_or_default();
-        self.held -= gone.values().map(|bytes| bytes.len() as u64).sum::<u64>();
+        self.held -= gone.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
     }
 
     /// Bytes held.
@@ -197,9 +194,9 @@ impl Files for PieceFiles {
         let mut parts = Vec::new();
         let mut at = offset;
         while at < end {
-            let found = extents.range(..=at).next_back();
-            let Some((start, bytes)) = found.filter(|(start, bytes)| **start + bytes.len() as u64 > at)
-            else {
+            let behind = extents.partition_point(|(start, _)| *start <= at);
+            let found = behind.checked_sub(1).and_then(|place| extents.get(place));
+            let Some((start, bytes)) = found.filter(|(start, bytes)| start + bytes.len() as u64 > at) else {
                 return Err(Error::Short { file: path.into(), len: at, wanted: end });
             };
             let to = end.min(start + bytes.len() as u64);
@@ -211,7 +208,7 @@ impl Files for PieceFiles {
 
     fn len(&self, path: &str) -> Result<u64> {
         let extents = self.files.get(path).ok_or_else(|| Error::Absent { file: path.into() })?;
-        Ok(extents.iter().next_back().map_or(0, |(start, bytes)| start + bytes.len() as u64))
+        Ok(extents.last().map_or(0, |(start, bytes)| start + bytes.len() as u64))
     }
 
     fn list(&self, dir: &str) -> Result<Option<Vec<String>>> {

@@ -20,58 +20,83 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Digests of a table's partitions, by floor.
 type Known = BTreeMap<i64, (PartState, Digest)>;
 
+/// What is remembered of a table.
+#[derive(Default)]
+struct Remembered {
+    /// Where it was when it was last looked at, if it was quiet.
+    seen: Option<u64>,
+    /// Where it was when its digest was told.
+    told: Option<u64>,
+    known: Known,
+    /// Partitions that changed and were not told of, by name.
+    untold: BTreeMap<String, StoredPartition>,
+}
+
 /// Reads digests for as long as the shipper runs.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-    let mut told: BTreeMap<String, u64> = BTreeMap::new();
-    let mut known: BTreeMap<String, Known> = BTreeMap::new();
-    let mut untold: BTreeMap<String, BTreeMap<String, StoredPartition>> = BTreeMap::new();
+    let mut remembered: BTreeMap<String, Remembered> = BTreeMap::new();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let quiet = quiet(&shared);
-        known.retain(|dir, _| quiet.contains_key(dir) || seen.contains_key(dir));
-        for (dir, (token, seq_txn)) in &quiet {
-            let is_quiet = seen.get(dir) == Some(seq_txn) && told.get(dir) != Some(seq_txn);
-            if !is_quiet || shared.stop.load(Ordering::Relaxed) {
-                continue;
+        for (token, seq_txn) in turns(&shared, &mut remembered) {
+            let Some(table) = remembered.get_mut(&token.dir) else { continue };
+            if shared.stop.load(Ordering::Relaxed) {
+                break;
             }
-            let (of, beside, seq_txn) = (token.clone(), shared.clone(), *seq_txn);
-            let mut partitions = known.remove(dir).unwrap_or_default();
+            let (of, beside) = (token.clone(), shared.clone());
+            let mut partitions = std::mem::take(&mut table.known);
             let reading = tokio::task::spawn_blocking(move || {
                 let mut changed = Vec::new();
                 let digest = read(&beside, &of, seq_txn, &mut partitions, &mut changed);
                 (digest, partitions, changed)
             });
             let Ok((digest, partitions, changed)) = reading.await else { return };
-            known.insert(dir.clone(), partitions);
-            let waiting = untold.entry(dir.clone()).or_default();
-            waiting.extend(changed.into_iter().map(|stored| (stored.name.clone(), stored)));
+            table.known = partitions;
+            table.untold.extend(changed.into_iter().map(|stored| (stored.name.clone(), stored)));
             // A table that moved meanwhile has its turn when it is quiet again.
-            let still = shared.tables.lock().get(dir).is_some_and(|table| table.shipped == Some(seq_txn));
+            let still =
+                shared.tables.lock().get(&token.dir).is_some_and(|table| table.shipped == Some(seq_txn));
             if let (Ok(Some(digest)), true) = (digest, still) {
-                told.insert(dir.clone(), seq_txn);
-                shared.digest(token, seq_txn, digest);
-                let partitions: Vec<_> = std::mem::take(waiting).into_values().collect();
+                table.told = Some(seq_txn);
+                shared.digest(&token, seq_txn, digest);
+                let partitions: Vec<_> = std::mem::take(&mut table.untold).into_values().collect();
                 if !partitions.is_empty() {
-                    shared.journal(Note::Partitions { table: dir.clone(), seq_txn, partitions });
+                    shared.journal(Note::Partitions { table: token.dir, seq_txn, partitions });
                 }
             }
         }
-        seen = quiet.into_iter().map(|(dir, (_, seq_txn))| (dir, seq_txn)).collect();
-        told.retain(|dir, _| seen.contains_key(dir));
-        untold.retain(|dir, waiting| known.contains_key(dir) && !waiting.is_empty());
     }
 }
 
-/// Tables of which all that there is has been sent.
-fn quiet(shared: &Shared) -> BTreeMap<String, (Token, u64)> {
+/// Tables of which all that there is has been sent, that were there already at the last look, and whose digest was not told. One
+/// that is busy for long is forgotten.
+fn turns(shared: &Shared, remembered: &mut BTreeMap<String, Remembered>) -> Vec<(Token, u64)> {
     let tables = shared.tables.lock();
-    let quiet = tables.values().filter_map(|table| {
+    let mut turns = Vec::new();
+    for (dir, table) in tables.iter() {
         let following = matches!(table.state, State::Following) && !table.dropped && !table.is_view();
-        let shipped = table.shipped.filter(|shipped| following && *shipped == table.max_txn)?;
-        Some((table.token.dir.clone(), (table.token.clone(), shipped)))
-    });
-    quiet.collect()
+        let quiet = table.shipped.filter(|shipped| following && *shipped == table.max_txn);
+        match (remembered.get_mut(dir), quiet) {
+            (Some(of), Some(seq_txn)) => {
+                if of.seen == quiet && of.told != quiet {
+                    turns.push((table.token.clone(), seq_txn));
+                }
+                of.seen = quiet;
+            }
+            (Some(of), None) => {
+                if of.seen.take().is_none() {
+                    remembered.remove(dir);
+                }
+            }
+            (None, Some(_)) => {
+                remembered.insert(dir.clone(), Remembered { seen: quiet, ..Remembered::default() });
+            }
+            (None, None) => {}
+        }
+    }
+    if remembered.len() > tables.len() {
+        remembered.retain(|dir, _| tables.contains_key(dir));
+    }
+    turns
 }
 
 /// The digest of a table as of a transaction; `None` if the server is not there, or is further. `changed`: partitions whose

@@ -9,6 +9,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 /// The folder of the links, in the shipper's own.
@@ -22,6 +23,10 @@ pub(super) struct Links {
     db: Dir,
     own: Dir,
     segments: BTreeMap<String, BTreeMap<SegmentId, Linked>>,
+    /// The last transaction of a table that is in the bucket.
+    acknowledged: BTreeMap<String, u64>,
+    /// The table behind which the next ones are looked at whose links nobody needs.
+    looked_at: String,
     /// Bytes that nobody but us keeps, when that was last looked at.
     held: u64,
 }
@@ -31,8 +36,10 @@ pub(super) struct Links {
 struct Linked {
     /// The structure version when its files were last listed.
     version: i64,
-    /// The last transaction known to be in it.
-    last: u64,
+    /// The last transaction known to be in it; `None` of one that an earlier run linked.
+    last: Option<u64>,
+    /// The server had nothing of it any more when its table had its turn.
+    gone: bool,
 }
 
 impl Links {
@@ -48,7 +55,14 @@ impl Links {
             Dir::open_ambient_dir(path, ambient_authority())
                 .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
         };
-        let mut links = Self { db: dir(db)?, own: dir(&folder)?, segments: BTreeMap::new(), held: 0 };
+        let mut links = Self {
+            db: dir(db)?,
+            own: dir(&folder)?,
+            segments: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            looked_at: String::new(),
+            held: 0,
+        };
         links.take_up().map_err(failed)?;
         Ok(links)
     }
@@ -59,7 +73,7 @@ impl Links {
                 let Some(id) = wal.strip_prefix("wal").and_then(|id| id.parse().ok()) else { continue };
                 for segment in names(&self.own, &format!("{table}/{wal}"))? {
                     let Ok(segment) = segment.parse() else { continue };
-                    let linked = Linked { version: -1, last: 0 };
+                    let linked = Linked { version: -1, last: None, gone: false };
                     let of_table = self.segments.entry(table.clone()).or_default();
                     of_table.insert(SegmentId { wal: id, segment }, linked);
                 }
@@ -81,7 +95,7 @@ impl Links {
     ) -> io::Result<bool> {
         let known = self.segments.entry(dir.to_owned()).or_default().get_mut(&segment);
         if let Some(linked) = known.filter(|linked| linked.version >= version) {
-            linked.last = linked.last.max(seq_txn);
+            *linked = Linked { last: linked.last.max(Some(seq_txn)), gone: false, ..*linked };
             return Ok(true);
         }
         let path = segment.dir(dir);
@@ -93,9 +107,11 @@ impl Links {
         let of_table = self.segments.entry(dir.to_owned()).or_default();
         match of_table.get_mut(&segment) {
             // What we have of it from before stays.
-            Some(linked) => *linked = Linked { version, last: linked.last.max(seq_txn) },
+            Some(linked) => {
+                *linked = Linked { version, last: linked.last.max(Some(seq_txn)), gone: false };
+            }
             None if there => {
-                of_table.insert(segment, Linked { version, last: seq_txn });
+                of_table.insert(segment, Linked { version, last: Some(seq_txn), gone: false });
             }
             None => return Ok(false),
         }
@@ -141,16 +157,34 @@ impl Links {
         }
     }
 
+    /// All transactions of a table that are not in the bucket are linked: what an earlier run linked beside has none of them.
+    pub(super) fn linked_all(&mut self, dir: &str, acknowledged: u64) {
+        let Some(of_table) = self.segments.get_mut(dir) else { return };
+        for linked in of_table.values_mut() {
+            linked.last.get_or_insert(0);
+        }
+        self.acknowledged.entry(dir.to_owned()).or_insert(acknowledged);
+    }
+
+    /// The log of a table is not what it was: it is not known what of it is in the bucket until more is.
+    pub(super) fn went_back(&mut self, dir: &str) {
+        self.acknowledged.remove(dir);
+    }
+
     /// Lets go of segments of a table whose transactions are all at or below `acknowledged`. The newest segment of each WAL
     /// stays while the server has it: more may come in it.
     pub(super) fn release(&mut self, dir: &str, acknowledged: u64) -> io::Result<()> {
         let Some(of_table) = self.segments.get_mut(dir) else { return Ok(()) };
+        match self.acknowledged.get_mut(dir) {
+            Some(known) => *known = acknowledged,
+            None => drop(self.acknowledged.insert(dir.to_owned(), acknowledged)),
+        }
         let mut newest: BTreeMap<u32, u32> = BTreeMap::new();
         of_table.keys().for_each(|id| *newest.entry(id.wal).or_default() = id.segment);
         let mut gone = Vec::new();
         for (id, linked) in of_table.iter() {
             let open = newest.get(&id.wal) == Some(&id.segment) && self.db.exists(id.dir(dir));
-            if linked.last <= acknowledged && !open {
+            if linked.last.is_some_and(|last| last <= acknowledged) && !open {
                 gone.push(*id);
             }
         }
@@ -161,19 +195,51 @@ impl Links {
         Ok(())
     }
 
+    /// Lets go of links that nobody needs, of some tables: what is in the bucket, once the server has deleted it. Tables have
+    /// their turns, and are to be looked at for transactions between two of them: one that came last may be in such a segment.
+    pub(super) fn release_some(&mut self, tables: usize) -> io::Result<()> {
+        let behind = (Bound::Excluded(self.looked_at.clone()), Bound::Unbounded);
+        let some = self.acknowledged.range(behind).take(tables).map(|(dir, last)| (dir.clone(), *last));
+        let some: Vec<(String, u64)> = some.collect();
+        let last = some.last().filter(|_| some.len() == tables);
+        self.looked_at = last.map(|(dir, _)| dir.clone()).unwrap_or_default();
+        for (dir, acknowledged) in some {
+            let Some(of_table) = self.segments.get_mut(&dir) else { continue };
+            let mut needless = Vec::new();
+            for (id, linked) in of_table.iter_mut() {
+                let sent = linked.last.is_some_and(|last| last <= acknowledged);
+                let gone = sent && !self.db.exists(id.dir(&dir));
+                if std::mem::replace(&mut linked.gone, gone) && gone {
+                    needless.push(*id);
+                }
+            }
+            for id in needless {
+                of_table.remove(&id);
+                remove(&self.own, &id.dir(&dir))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Lets go of all links of a table.
     pub(super) fn forget(&mut self, dir: &str) -> io::Result<()> {
         self.segments.remove(dir);
+        self.acknowledged.remove(dir);
         remove(&self.own, dir)
     }
 
     /// Lets go of segments that nobody but us keeps, while they hold more than `limit` bytes: of the table that has most, the
     /// oldest first. Answers the tables, which need a copy then.
     pub(super) fn let_go(&mut self, limit: u64) -> io::Result<Vec<String>> {
-        let mut held: Vec<(u64, u64, String, SegmentId)> = Vec::new();
+        let mut held: Vec<(Option<u64>, u64, String, SegmentId)> = Vec::new();
         let mut of_tables: BTreeMap<String, u64> = BTreeMap::new();
         for (dir, segments) in &self.segments {
+            let acknowledged = self.acknowledged.get(dir).copied();
             for (id, linked) in segments {
+                // Of a segment in the bucket the links go when the server's do.
+                if linked.last.is_some_and(|last| Some(last) <= acknowledged) {
+                    continue;
+                }
                 let bytes = only_ours(&self.own, &id.dir(dir))?;
                 *of_tables.entry(dir.clone()).or_default() += bytes;
                 held.push((linked.last, bytes, dir.clone(), *id));
@@ -319,6 +385,42 @@ mod tests {
         links.link("t~1", SegmentId { wal: 1, segment: 1 }, 1, 4).unwrap();
         links.release("t~1", 3).unwrap();
         assert!(!ours.exists());
+    }
+
+    #[test]
+    fn what_is_in_the_bucket_goes_when_the_server_deletes_it() {
+        let (root, mut links) = sample();
+        for table in ["t~1", "u~2", "v~3"] {
+            let dir = root.path().join(format!("db/{table}/wal1/0"));
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(dir.join("x.d"), vec![1; 100_000]).unwrap();
+            links.link(table, SEGMENT, 0, 1).unwrap();
+        }
+        let ours = |table: &str| root.path().join(format!("own/links/{table}/wal1/0")).exists();
+        // One is not in the bucket; what is, counts no more.
+        ["t~1", "u~2"].iter().for_each(|table| links.release(table, 1).unwrap());
+        links.release_some(9).unwrap();
+        fs::remove_dir_all(root.path().join("db")).unwrap();
+        links.let_go(1 << 20).unwrap();
+        assert!(links.held() >= 100_000 && links.held() < 200_000, "{}", links.held());
+        assert!(ours("t~1") && ours("u~2") && ours("v~3"));
+        links.release_some(2).unwrap();
+        assert!(ours("t~1") && ours("u~2"));
+        // A transaction came in between.
+        links.link("u~2", SEGMENT, 0, 2).unwrap();
+        links.release_some(1).unwrap();
+        links.release_some(2).unwrap();
+        assert!(!ours("t~1") && ours("u~2") && ours("v~3"));
+        // A new process does not know what is in the bucket until all that isn't has been linked.
+        fs::create_dir_all(root.path().join("db")).unwrap();
+        let mut links = Links::open(&root.path().join("db"), &root.path().join("own")).unwrap();
+        links.release_some(9).unwrap();
+        links.let_go(1 << 20).unwrap();
+        assert!(ours("v~3") && links.held() >= 200_000);
+        links.linked_all("v~3", 1);
+        links.release_some(9).unwrap();
+        links.release_some(9).unwrap();
+        assert!(!ours("v~3"));
     }
 
     #[test]

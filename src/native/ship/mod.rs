@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `learned` | what the log in the bucket says of each table: all that a restart needs |
 //! | `tables` | the tables, and how far each of them is on its way |
-//! | `poll`, `tail` | looking for news: the registry, the heads of the sequencers' logs |
+//! | `poll`, `tails`, `tail`, `open_files` | looking for news: the registry, the heads of the sequencers' logs |
 //! | `links` | hard links of segments that the server is about to delete |
 //! | `files` | reading beside the server: our links, else its files |
 //! | `run`, `correct` | transactions as they are read, and statements that no replica can execute |
@@ -29,6 +29,7 @@ mod gather;
 mod hints;
 mod learned;
 mod links;
+mod open_files;
 mod poll;
 mod requests;
 mod run;
@@ -37,6 +38,7 @@ mod snapshot;
 mod start;
 mod tables;
 mod tail;
+mod tails;
 
 pub use divergent::divergent;
 pub use start::ship;

@@ -3,13 +3,15 @@
 
 use super::Shared;
 use super::files::BesideFiles;
+use super::open_files::open_max;
 use super::tables::{State, Tables, Tracked, not_replicated};
-use super::tail::{Look, Tail};
+use super::tail::Look;
+use super::tails::Tails;
 use crate::ledger::Note;
 use crate::native::outcome::Failure;
 use crate::wal::{LogVersion, Registry, Result, SequencerLog, TableKind, TableToken};
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, Metadata};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,16 +20,15 @@ use std::time::{Duration, Instant};
 /// How often the registry is looked at, and how often it is read whether or not it says that it has changed.
 const REGISTRY_EVERY: Duration = Duration::from_millis(500);
 const REGISTRY_WHOLE_EVERY: Duration = Duration::from_secs(30);
-/// The shortest pause between two rounds, with and without tables that something came for lately.
-const QUICK: Duration = Duration::from_millis(5);
+/// The longest pause between two rounds.
 pub(super) const CALM: Duration = Duration::from_millis(100);
+/// The shortest, where a round took longer than it should.
+const SHORTEST: Duration = Duration::from_millis(1);
 /// How long a registry that can't be read is waited for at the start.
 pub(super) const BEGINNING: Duration = Duration::from_secs(10);
-/// How often it is measured what only our links hold.
+/// How often it is measured what only our links hold, and of how many tables it is seen whether their links are needed.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
-/// Logs that are kept open where the system's limit is not known, and otherwise at most.
-const OPEN_MIN: usize = 512;
-const OPEN_MAX: usize = 32 * 1024;
+const TABLES_AT_ONCE: usize = 500;
 /// Records that are looked at in one go.
 const RECORDS: u64 = 64 * 1024;
 
@@ -35,12 +36,11 @@ const RECORDS: u64 = 64 * 1024;
 pub(super) struct Poll {
     shared: Arc<Shared>,
     db: Dir,
-    tails: BTreeMap<String, (Tail, Instant)>,
+    tails: Tails,
     linked: BTreeMap<String, Reach>,
     registry: Option<RegistryHead>,
     registry_seen: Option<(Instant, Instant)>,
     measured: Instant,
-    open_max: usize,
     /// By directory, and whether it was told. A new table's directory is there before its log is.
     not_replicated: BTreeMap<String, (String, bool)>,
 }
@@ -52,13 +52,24 @@ struct Reach {
     seq_txn: u64,
     /// Files of the sequencer's log.
     parts: u64,
+    /// Behind which transaction linking began, and whether all that there was then is linked.
+    begun: u64,
+    complete: bool,
 }
 
 /// What tells that the registry has changed: the file, and where its records end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct RegistryHead {
-    names: Vec<String>,
-    end: Vec<u8>,
+    file: RegistryFile,
+    end: [u8; 8],
+}
+
+/// A server that starts writes the registry anew; a restored backup brings its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct RegistryFile {
+    name: String,
+    /// Device and inode, where there are such.
+    id: (u64, u64),
 }
 
 impl Poll {
@@ -74,17 +85,19 @@ impl Poll {
             .tables
             .lock()
             .iter()
-            .map(|(dir, table)| (dir.clone(), Reach { seq_txn: table.acknowledged, parts: 0 }))
+            .map(|(dir, table)| {
+                let seq_txn = table.acknowledged;
+                (dir.clone(), Reach { seq_txn, begun: seq_txn, ..Reach::default() })
+            })
             .collect();
         let mut poll = Self {
             shared,
             db,
-            tails: BTreeMap::new(),
+            tails: Tails::new(open_max()),
             linked,
             registry: None,
             registry_seen: None,
             measured: Instant::now(),
-            open_max: open_max(),
             not_replicated: BTreeMap::new(),
         };
         // A server that has just begun has not written its registry yet.
@@ -106,9 +119,9 @@ impl Poll {
             if let Err(failure) = self.registry(begun) {
                 self.shared.warn(failure.message);
             }
-            let pause = self.look(begun, false);
+            let next = self.look(begun, false);
             self.keep_limit(begun);
-            std::thread::sleep(pause);
+            std::thread::sleep(next.saturating_duration_since(Instant::now()).max(SHORTEST));
         }
         let now = Instant::now();
         self.registry_seen = None;
@@ -124,7 +137,10 @@ impl Poll {
             return;
         }
         self.measured = now;
-        let gone = self.shared.links().let_go(self.shared.options.disk_limit);
+        let gone = {
+            let mut links = self.shared.links();
+            links.release_some(TABLES_AT_ONCE).and_then(|()| links.let_go(self.shared.options.disk_limit))
+        };
         match gone {
             Ok(tables) => {
                 for dir in tables {
@@ -137,39 +153,24 @@ impl Poll {
         }
     }
 
-    /// Looks at the logs whose turn it is; answers how long to wait until the next round.
-    fn look(&mut self, now: Instant, all: bool) -> Duration {
-        let mut pause = CALM;
+    /// Looks at the logs whose turn it is; answers when the next round is.
+    fn look(&mut self, now: Instant, all: bool) -> Instant {
         let mut news = Vec::new();
-        let mut open = self.tails.len();
-        for (dir, (tail, due)) in &mut self.tails {
-            if *due <= now || all {
-                match tail.look(&self.db, now) {
-                    Ok(Look::Same | Look::Gone) => {}
-                    Ok(look) => news.push((dir.clone(), look)),
-                    Err(error) => {
-                        self.shared.trouble(dir, &format!("its log can't be read: {error}"));
-                        tail.close();
-                    }
-                }
-                if open > self.open_max {
-                    tail.close();
-                    open -= 1;
-                }
-                *due = now + tail.pause(now);
-            }
-            if !tail.is_quiet(now) {
-                pause = pause.min(due.saturating_duration_since(now)).max(QUICK);
-            }
-        }
-        let any = !news.is_empty();
+        let next = self.tails.look(&self.db, now, all, |dir, look| news.push((dir.to_owned(), look)));
+        let mut any = false;
         for (dir, look) in news {
-            self.take(&dir, look);
+            match look {
+                Ok(look) => {
+                    self.take(&dir, look);
+                    any = true;
+                }
+                Err(error) => self.shared.trouble(&dir, &format!("its log can't be read: {error}")),
+            }
         }
         if any {
             self.shared.news.notify_one();
         }
-        pause
+        next.map_or(now + CALM, |next| next.min(now + CALM))
     }
 
     fn take(&mut self, dir: &str, look: Look) {
@@ -182,7 +183,10 @@ impl Poll {
                     self.shared.tables.change(dir, |table| table.max_txn = max_txn);
                 }
             },
-            Look::Back(max_txn) => self.shared.went_back(dir, max_txn),
+            Look::Back(max_txn) => {
+                self.shared.links().went_back(dir);
+                self.shared.went_back(dir, max_txn);
+            }
             Look::Same | Look::Gone => {}
         }
     }
@@ -220,6 +224,10 @@ impl Poll {
             first += records.len() as u64;
             linked.seq_txn = first - 1;
         }
+        if first > max_txn && !linked.complete {
+            links.linked_all(dir, linked.begun);
+            linked.complete = true;
+        }
         Ok(())
     }
 
@@ -239,6 +247,10 @@ impl Poll {
         let options = &self.shared.options;
         let files = BesideFiles::open(&options.db, &options.own)?;
         let registry = Registry::read(&files)?;
+        let file = |head: &Option<RegistryHead>| head.as_ref().map(|head| head.file.clone());
+        if file(&head) != file(&self.registry) {
+            self.tails.distrust();
+        }
         self.registry = head;
         self.enter(&registry, now, &files);
         self.registry_seen = Some((now, now));
@@ -246,9 +258,9 @@ impl Poll {
     }
 
     fn registry_head(&self) -> Option<RegistryHead> {
-        let path = self.registry.as_ref().and_then(|head| head.names.last()).cloned();
-        let newest = match path.filter(|path| self.db.exists(path)) {
-            Some(path) => path,
+        let name = self.registry.as_ref().map(|head| head.file.name.clone());
+        let name = match name.filter(|name| self.db.exists(name)) {
+            Some(name) => name,
             None => {
                 let names =
                     self.db.entries().ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -256,10 +268,11 @@ impl Poll {
                 names.filter(|name| number(name).is_some()).max_by_key(number)?
             }
         };
-        let file = self.db.open(&newest).ok()?;
-        let mut end = vec![0; 8];
+        let file = self.db.open(&name).ok()?;
+        let id = identity(&file.metadata().ok()?);
+        let mut end = [0; 8];
         std::io::Read::read_exact(&mut &file, &mut end).ok()?;
-        Some(RegistryHead { names: vec![newest], end })
+        Some(RegistryHead { file: RegistryFile { name, id }, end })
     }
 
     fn enter(&mut self, registry: &Registry, now: Instant, files: &BesideFiles) {
@@ -290,19 +303,20 @@ impl Poll {
             news |= enter_one(&self.shared.tables, &token);
             if token.kind == TableKind::View {
                 news |= self.look_at_view(&token, files);
-            } else if !self.tails.contains_key(&dir) {
-                self.tails.insert(dir.clone(), (Tail::new(&dir, now), now));
+            } else {
+                self.tails.add(&dir, now);
             }
         }
         if news {
             self.shared.news.notify_one();
         }
-        let ended =
-            |dir: &String| self.shared.tables.lock().get(dir).is_none_or(|t| matches!(t.state, State::Ended));
-        let ended: Vec<String> = self.tails.keys().filter(|dir| ended(dir)).cloned().collect();
-        for dir in ended {
-            self.tails.remove(&dir);
-        }
+        let ended: Vec<String> = {
+            let tables = self.shared.tables.lock();
+            let ended =
+                |dir: &&String| tables.get(*dir).is_none_or(|table| matches!(table.state, State::Ended));
+            self.tails.dirs().filter(ended).cloned().collect()
+        };
+        self.tails.remove(&ended);
     }
 
     /// A view is sent whole when the server has applied a change of it.
@@ -350,12 +364,15 @@ impl Poll {
     }
 }
 
-/// Half of the files that this process may open.
-fn open_max() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    let soft = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
-    soft.map_or(OPEN_MIN, |soft| soft / 2).min(OPEN_MAX)
+#[cfg(unix)]
+fn identity(file: &Metadata) -> (u64, u64) {
+    use cap_std::fs::MetadataExt;
+    (file.dev(), file.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> (u64, u64) {
+    (0, 0)
 }
 
 fn link_failed(dir: &str, error: &std::io::Error) -> String {

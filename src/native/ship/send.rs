@@ -22,8 +22,10 @@ const BLOBS_AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The pause after a refusal.
 const REFUSED: Duration = Duration::from_secs(5);
-/// How often it is looked whether something is due that nobody has told of.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often it is looked whether something is due that nobody has told of: at all tables.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same of a shipper that is to end soon.
+const LOOK_ONCE_EVERY: Duration = Duration::from_millis(500);
 
 /// A pack that was handed in.
 #[derive(Debug)]
@@ -142,10 +144,11 @@ impl Sender {
                 return Ok(());
             }
             last = None;
+            let rest = if self.shared.options.once { LOOK_ONCE_EVERY } else { LOOK_EVERY };
             tokio::select! {
                 () = self.shared.news.notified() => {}
                 () = self.shared.stopping.notified() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(rest) => {}
                 _ = state.changed() => {}
             }
         }

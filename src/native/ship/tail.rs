@@ -9,22 +9,24 @@ use std::time::{Duration, Instant};
 /// Where the number of transactions is, behind the format.
 const AT: u64 = 4;
 /// How often it is made sure that the file is still the one at its path.
-const CHECK_EVERY: Duration = Duration::from_secs(5);
-/// How often a log is looked at to which nothing has come for long.
-const QUIET: Duration = Duration::from_millis(950);
+const CHECK_EVERY: Duration = Duration::from_secs(30);
+/// How often a log is looked at to which nothing has come for long: within a second, with what a round takes.
+const QUIET: Duration = Duration::from_millis(960);
 /// How often a log is looked at, by how long ago something came.
-const RHYTHM: [(Duration, Duration); 3] = [
+const RHYTHM: [(Duration, Duration); RHYTHMS] = [
     (Duration::from_secs(1), Duration::from_millis(5)),
     (Duration::from_secs(60), Duration::from_millis(50)),
     (Duration::MAX, QUIET),
 ];
+/// How many there are; the last one is that of quiet logs.
+pub(super) const RHYTHMS: usize = 3;
 
 /// A log that is followed.
 #[derive(Debug)]
 pub(super) struct Tail {
     path: String,
     file: Option<File>,
-    checked: Instant,
+    checked: Option<Instant>,
     changed: Option<Instant>,
     max_txn: u64,
 }
@@ -46,18 +48,21 @@ impl Tail {
     /// Of a table's directory; nothing is opened yet.
     pub(super) fn new(dir: &str, now: Instant) -> Self {
         let path = format!("{dir}/txn_seq/_txnlog");
-        Self { path, file: None, checked: now, changed: None, max_txn: 0 }
+        Self { path, file: None, checked: Some(now), changed: None, max_txn: 0 }
     }
 
     /// Reads the number of transactions.
     pub(super) fn look(&mut self, db: &Dir, now: Instant) -> io::Result<Look> {
-        if now.duration_since(self.checked) >= CHECK_EVERY {
-            self.checked = now;
+        if self.checked.is_none_or(|checked| now.duration_since(checked) >= CHECK_EVERY) {
+            self.checked = Some(now);
             self.drop_deleted();
         }
         if self.file.is_none() {
             match db.open(&self.path) {
-                Ok(file) => self.file = Some(file),
+                Ok(file) => {
+                    leave_atime(&file);
+                    self.file = Some(file);
+                }
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Look::Gone),
                 Err(error) => return Err(error),
             }
@@ -74,15 +79,21 @@ impl Tail {
         Ok(if max_txn < before { Look::Back(max_txn) } else { Look::Moved(max_txn) })
     }
 
-    /// How long until the next look.
-    pub(super) fn pause(&self, now: Instant) -> Duration {
+    /// Which rhythm it has, and how long it is until the next look.
+    pub(super) fn rhythm(&self, now: Instant) -> (usize, Duration) {
         let since = self.changed.map_or(Duration::MAX, |changed| now.duration_since(changed));
-        RHYTHM.iter().find(|(until, _)| since <= *until).map_or(QUIET, |(_, pause)| *pause)
+        let rhythm = RHYTHM.iter().position(|(until, _)| since <= *until).unwrap_or(RHYTHMS - 1);
+        (rhythm, RHYTHM.get(rhythm).map_or(QUIET, |(_, pause)| *pause))
     }
 
-    /// Whether nothing has come for long.
-    pub(super) fn is_quiet(&self, now: Instant) -> bool {
-        self.pause(now) >= QUIET
+    /// Whether its file is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Has the next look make sure that the file is still the one at its path.
+    pub(super) fn distrust(&mut self) {
+        self.checked = None;
     }
 
     /// Closes the file; the next look opens it again.
@@ -104,6 +115,16 @@ impl Tail {
         self.file = None;
     }
 }
+
+/// Spares a look at the time for each read, where the file is ours.
+#[cfg(target_os = "linux")]
+fn leave_atime(file: &File) {
+    // Others' files are read all the same.
+    let _ = rustix::fs::fcntl_setfl(file, rustix::fs::OFlags::NOATIME);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn leave_atime(_: &File) {}
 
 #[cfg(unix)]
 fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
@@ -138,19 +159,25 @@ mod tests {
         assert_eq!(look(0), Look::Moved(4));
         fs::write(root.path().join("new"), log(2)).unwrap();
         fs::rename(root.path().join("new"), &path).unwrap();
-        assert_eq!(look(5), Look::Back(2));
+        assert_eq!(look(30), Look::Back(2));
         fs::remove_file(&path).unwrap();
-        assert_eq!(look(10), Look::Gone);
+        assert_eq!(look(60), Look::Gone);
+        fs::write(&path, log(4)).unwrap();
+        assert_eq!(look(60), Look::Moved(4));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(look(61), Look::Same);
+        tail.distrust();
+        assert_eq!(tail.look(&db, begun + Duration::from_secs(61)).unwrap(), Look::Gone);
     }
 
     #[test]
     fn a_quiet_log_is_looked_at_less_often() {
         let begun = Instant::now();
         let mut tail = Tail::new("t~1", begun);
-        assert_eq!(tail.pause(begun), Duration::from_millis(950));
+        assert_eq!(tail.rhythm(begun), (2, QUIET));
         tail.changed = Some(begun);
-        assert_eq!(tail.pause(begun), Duration::from_millis(5));
-        assert_eq!(tail.pause(begun + Duration::from_secs(30)), Duration::from_millis(50));
-        assert_eq!(tail.pause(begun + Duration::from_secs(300)), Duration::from_millis(950));
+        assert_eq!(tail.rhythm(begun), (0, Duration::from_millis(5)));
+        assert_eq!(tail.rhythm(begun + Duration::from_secs(30)), (1, Duration::from_millis(50)));
+        assert_eq!(tail.rhythm(begun + Duration::from_secs(300)), (2, QUIET));
     }
 }

@@ -47,6 +47,7 @@ pub struct Replication {
     /// The source's registry as last seen.
     known: Vec<TableToken>,
     looked: Option<Instant>,
+    closed: Instant,
     /// Whose turn it is.
     next: usize,
 }
@@ -65,6 +66,9 @@ const PLANNED_ROW: u64 = 48;
 const COMMITS: usize = 256 * 1024;
 /// Tables that are kept open.
 const OPEN_TABLES: usize = 512;
+/// How long a table is kept open to which nothing comes, and how often that is looked at.
+const OPEN_LONG: Duration = Duration::from_secs(60);
+const CLOSE_EVERY: Duration = Duration::from_secs(10);
 
 impl Replication {
     /// For the log of `source`, into the directory of `disk`.
@@ -89,6 +93,7 @@ impl Replication {
             options,
             known: Vec::new(),
             looked: None,
+            closed: Instant::now(),
             next: 0,
         };
         replication.look(source)?;
@@ -144,6 +149,7 @@ impl Replication {
         let any = turns.any.into_inner() || !turns.quiet.into_inner();
         self.enter()?;
         self.let_rest();
+        self.close_idle();
         self.close_some();
         Ok(any)
     }
@@ -256,6 +262,19 @@ impl Replication {
             }
         }
         self.database.save()
+    }
+
+    /// Closes tables to which nothing has come for a while: an idle replica of many needs little memory.
+    pub fn close_idle(&mut self) {
+        if self.closed.elapsed() < CLOSE_EVERY {
+            return;
+        }
+        self.closed = Instant::now();
+        if self.awake.is_some() {
+            self.workers.iter_mut().for_each(Worker::rest_when_done);
+        }
+        let idle = self.workers.iter_mut().filter(|worker| worker.is_open_and_idle(OPEN_LONG));
+        idle.for_each(Worker::close);
     }
 
     /// Keeps the number of open tables in bounds: those that have nothing to do are closed.

@@ -25,7 +25,7 @@ pub struct Worker {
     token: TableToken,
     disk: Arc<dyn Disk>,
     commit_mode: CommitMode,
-    table: Option<FileTable>,
+    table: Option<Box<FileTable>>,
     /// Records from the next transaction on.
     records: Vec<TxnRecord>,
     metas: SegmentMetas,
@@ -116,13 +116,13 @@ impl Worker {
 
     /// The table's files, while they are open.
     pub fn table(&self) -> Option<&FileTable> {
-        self.table.as_ref()
+        self.table.as_deref()
     }
 
     /// The table's files, while they are open, to change the form of its partitions. After an error [`close`](Self::close) it: what
     /// is in memory may not be what is in the files.
     pub fn table_mut(&mut self) -> Option<&mut FileTable> {
-        self.table.as_mut()
+        self.table.as_deref_mut()
     }
 
     /// Whether the log has transactions that are not applied, as far as known.
@@ -175,6 +175,21 @@ impl Worker {
     /// Lets the table's memory go; the next step opens it again.
     pub fn close(&mut self) {
         self.table = None;
+        if self.records.is_empty() {
+            self.metas = SegmentMetas::default();
+        }
+    }
+
+    /// Takes note that there is nothing to do, without a look at a log of which news is told.
+    pub(super) fn rest_when_done(&mut self) {
+        if self.is_open() && !self.behind() {
+            self.idle_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Whether the table is open, and nothing has come for it for so long.
+    pub(super) fn is_open_and_idle(&self, long: Duration) -> bool {
+        self.is_open() && !self.behind() && self.idle_since.is_some_and(|since| since.elapsed() >= long)
     }
 
     /// Works on the table's files, opened if need be; `None` where there are none, or it can't go on. After an error it is opened
@@ -242,6 +257,9 @@ impl Worker {
         let newest = done.checked_sub(1).and_then(|last| self.records.get(last)).map(|last| last.commit_ts);
         self.delay = newest.map(since);
         self.records.drain(..done.min(self.records.len()));
+        if self.records.is_empty() {
+            self.records = Vec::new();
+        }
         self.seq_txn = table.seq_txn();
         self.rows = table.rows();
         self.standing = table.standing().clone();
@@ -280,7 +298,7 @@ impl Worker {
         self.seq_txn = table.seq_txn();
         self.rows = table.rows();
         self.standing = table.standing().clone();
-        self.table = Some(table);
+        self.table = Some(Box::new(table));
         Ok(())
     }
 

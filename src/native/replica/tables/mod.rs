@@ -256,6 +256,7 @@ impl Tables {
     pub(in crate::native::replica) fn round(&mut self, stop: &AtomicBool) -> Result<bool> {
         self.retry();
         if self.busy.is_empty() {
+            self.replication.close_idle();
             self.settle();
             return Ok(false);
         }
