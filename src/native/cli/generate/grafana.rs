@@ -203,6 +203,8 @@ mod tests {
     use crate::native::bucket::observe::{Op, Outcome, Tried};
     use crate::native::config::Role;
     use crate::native::metrics::Metrics;
+    use crate::native::replica::PolicyCounts;
+    use crate::policy::TaskKind;
     use std::time::Duration;
 
     /// Names of metrics in a text of any kind.
@@ -222,6 +224,8 @@ mod tests {
         metrics.role(Role::Replica);
         metrics.tables.lag("a~1", "a", 1, Duration::from_secs(1));
         metrics.upload_seconds.observe(1.0);
+        metrics.policy.set([(TaskKind::DropLocal, PolicyCounts::default())].into_iter(), 0);
+        metrics.policy.forms([1; 4]);
         metrics.answered(Tried { op: Op::Get, outcome: Outcome::Ok, took: Duration::ZERO, bytes: 1 });
         metrics.text()
     }
