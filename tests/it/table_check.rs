@@ -222,7 +222,8 @@ type Change = fn(&mut MemoryFiles);
 /// What a crash of a writer that keeps to the order of publication can leave.
 const HARMLESS: &[(&str, Change)] = &[
     ("a log ahead by a transaction without rows", append_empty),
-    ("column versions one ahead", |files| {
+    ("column versions one ahead, and the log, too", |files| {
+        append_empty(files);
         let mut versions = ColumnVersions::read(files, DIR).unwrap();
         versions.set(1_709_251_200_000_000, 1, 5, 7);
         apply(files, DIR, &versions.next().1);
@@ -393,6 +394,7 @@ const BROKEN: &[(&str, Change)] = &[
     ("cv-decode", |files| drop(files.remove(&format!("{DIR}/_cv")))),
     ("cv-version", |files| edit(files, &format!("{DIR}/_cv"), |bytes| add(bytes, 0, 2))),
     ("cv-version", |files| txn(files, |state| state.column_version += 1)),
+    ("cv-ahead", |files| edit(files, &format!("{DIR}/_cv"), |bytes| add(bytes, 0, 1))),
     ("cv-top", |files| cv(files, |versions| versions.set(1_709_251_200_000_000, 6, -1, 1 << 20))),
     ("cv-partition", |files| cv(files, |versions| versions.set(1_709_251_200_000_001, 6, -1, 0))),
     ("cv-column", |files| cv(files, |versions| versions.set_default(400, 1, 0))),

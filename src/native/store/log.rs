@@ -164,6 +164,20 @@ impl Log {
         self.publish(disk, &records, sync)
     }
 
+    /// Publishes a commit without rows that no transaction stands behind, for as long as a state without one is published:
+    /// [`set_back`](Self::set_back) takes it away again.
+    pub(super) fn stand_in(
+        &mut self,
+        disk: &dyn Disk,
+        meta: &TableMeta,
+        txn: &TxnState,
+        sync: bool,
+    ) -> Result<()> {
+        let version = column_structure_version(txn.structure_version);
+        let segment = self.segment(disk, meta, (version, 1), sync)?;
+        self.publish(disk, &[LogRecord::empty(version, segment, 0, 0)], sync)
+    }
+
     /// Has the last record, a commit that is applied, point at what isn't there.
     ///
     /// The server looks for a materialized view's state in the log, from its end on, and takes the view's own file once

@@ -62,7 +62,9 @@ impl FileTable {
         }
         // The log goes first: it is what makes the server open the table at start and roll back what is ahead. A `_cv`
         // that is ahead of `_txn` alone would have its readers spin for ever.
+        let stands_in = records.is_empty() && self.versions_changed;
         match (raw, records) {
+            _ if stands_in => self.log.stand_in(&*disk, &self.meta, &next, sync)?,
             (Some(raw), [record]) => {
                 self.prepare_meta()?;
                 self.log.change(&*disk, &self.meta, record, raw, sync)?;
@@ -78,6 +80,9 @@ impl FileTable {
         self.txn_file = file;
         self.txn = next;
         self.table.seq_txn = seq_txn;
+        if stands_in {
+            self.log.set_back(&*disk, &self.meta, &self.txn, sync)?;
+        }
         self.meta_changed = false;
         if raw.is_some() {
             self.write(&[clear_todo()], sync)?;

@@ -24,6 +24,7 @@ pub(super) fn check(files: &dyn Files, dir: &str, meta: &TableMeta, applied: &Ap
         );
         report.error("seq-behind", &file, 4, message);
     }
+    versions_ahead(files, dir, &log, applied, report);
     writers(files, dir, report);
     parts(files, &log, report);
     let last = last_version(files, &log, report);
@@ -33,6 +34,19 @@ pub(super) fn check(files: &dyn Files, dir: &str, meta: &TableMeta, applied: &Ap
         if let Some(version) = ahead(files, dir, &log, applied, report) {
             columns(dir, version == last, sequencer, meta, report);
         }
+    }
+}
+
+/// `_cv` is ahead of `_txn` only while the log is, too: nothing else makes the server open the table and roll it back, and
+/// until then whoever reads the table waits for `_txn` to follow, for ever.
+fn versions_ahead(files: &dyn Files, dir: &str, log: &SequencerLog, applied: &Applied, report: &mut Report) {
+    let file = format!("{dir}/_cv");
+    let head = files.read(&file, 0, 8).ok();
+    let Some(newest) = head.and_then(|head| Some(i64::from_le_bytes(*head.first_chunk()?))) else { return };
+    if newest > applied.column_version && log.max_txn <= applied.seq_txn {
+        let message =
+            format_args!("version {newest}, _txn has {}: readers would hang", applied.column_version);
+        report.error("cv-ahead", &file, 0, message);
     }
 }
 
