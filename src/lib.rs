@@ -13,6 +13,7 @@
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
 //! | [`lab`] | storage policies on a clock that can be played at any speed (feature `parquet-form`) |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
+//! | [`client`] | a sender of rows: the host walk, and store-and-forward (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
 //! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`) |
 //!
@@ -20,6 +21,8 @@
 //! returns state and actions. No clock, thread, file, socket or random source.
 
 pub mod apply;
+#[cfg(feature = "ledger")]
+pub mod client;
 #[cfg(any(feature = "columnar", feature = "parquet-form"))]
 pub mod columnar;
 #[cfg(feature = "parquet-form")]
