@@ -13,6 +13,7 @@
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
 //! | [`lab`] | storage policies on a clock that can be played at any speed (feature `parquet-form`) |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
+//! | [`node`] | a node as a state machine: roles, promotion, fencing, failover (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
 //! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`) |
 //!
@@ -28,6 +29,8 @@ pub mod lab;
 pub mod ledger;
 #[cfg(feature = "native")]
 pub mod native;
+#[cfg(feature = "ledger")]
+pub mod node;
 pub mod policy;
 pub mod replay;
 pub mod table;

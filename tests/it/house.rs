@@ -16,7 +16,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("replay", &["wal", "table", "columnar", "apply"]),
     ("lab", &["wal", "table", "columnar", "apply", "policy", "replay"]),
     ("ledger", &["wal", "table"]),
-    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ledger"]),
+    ("node", &["wal", "table", "ledger"]),
+    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ledger", "node"]),
     ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger"]),
 ];
 
