@@ -34,10 +34,7 @@ impl Conversion {
         sink: BufWriter<&mut Sink>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> std::result::Result<(), EncodeError> {
-        let mut fields = Field::of_table(&self.schema);
-        for field in &mut fields {
-            field.config = self.meta.columns.get(field.index).map_or(0, |column| column.parquet_encoding);
-        }
+        let fields = Field::of_meta(&self.schema, &self.meta);
         let plan = Plan::new(&self.name, fields, self.rows() as usize, self.options.clone())?;
         let mut writer = PartitionWriter::new(sink, plan.clone())?;
         let groups: Vec<Range<usize>> = plan.groups().collect();
