@@ -67,10 +67,7 @@ pub fn merged_file(
     let late = applied.read_parts(&files, floor, parts).map_err(told)?;
     let whole = merged(&table, rows, &late);
     let meta = TableMeta::applied(&files, &token.dir).map_err(told)?;
-    let mut fields = Field::of_table(&table.schema);
-    for field in &mut fields {
-        field.config = meta.columns.get(field.index).map_or(0, |column| column.parquet_encoding);
-    }
+    let fields = Field::of_meta(&table.schema, &meta);
     let plan =
         Plan::new(&token.name, fields, whole.rows, options.clone()).map_err(|error| error.to_string())?;
     let source = PartitionRows { partition: &whole, symbols: &table.symbols };

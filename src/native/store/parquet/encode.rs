@@ -2,7 +2,8 @@
 
 use super::super::disk::{DiskFile, Open};
 use super::convert::Conversion;
-use crate::columnar::parquet::{EncodeError, Encoded, Field, PartitionWriter, Plan, Run};
+use crate::columnar::parquet::{EncodeError, Field, Plan, RowSource, Run, Task, encode_with};
+use crate::table::SymbolTable;
 use crate::wal::{Error, Result};
 use rayon::prelude::*;
 use std::io::{self, BufWriter, Write};
@@ -34,51 +35,29 @@ impl Conversion {
         sink: BufWriter<&mut Sink>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> std::result::Result<(), EncodeError> {
-        let mut fields = Field::of_table(&self.schema);
-        for field in &mut fields {
-            field.config = self.meta.columns.get(field.index).map_or(0, |column| column.parquet_encoding);
-        }
+        let fields = Field::of_meta(&self.schema, &self.meta);
         let plan = Plan::new(&self.name, fields, self.rows() as usize, self.options.clone())?;
-        let mut writer = PartitionWriter::new(sink, plan.clone())?;
-        let groups: Vec<Range<usize>> = plan.groups().collect();
-        let columns = plan.fields().len();
-        for some in groups.chunks(GROUPS) {
-            let jobs: Vec<(usize, Range<usize>)> =
-                some.iter().flat_map(|rows| (0..columns).map(|place| (place, rows.clone()))).collect();
-            let encoded: Vec<Encoded> = jobs
-                .into_par_iter()
-                .with_max_len(1)
-                .map(|(place, rows)| {
-                    let values = rows.len() as u64;
-                    let encoded = self.encode_column(&plan, place, rows)?;
-                    progress(values);
-                    Ok(encoded)
-                })
-                .collect::<std::result::Result<_, EncodeError>>()?;
-            let mut encoded = encoded.into_iter();
-            for _ in some {
-                writer.append(encoded.by_ref().take(columns).collect())?;
-            }
-        }
-        writer.finish().map(drop)
+        let encoded = |task: &Task| {
+            let encoded = task.run(&plan, self)?;
+            progress(task.rows.len() as u64);
+            Ok(encoded)
+        };
+        encode_with(&plan, sink, GROUPS, &|tasks| tasks.par_iter().with_max_len(1).map(encoded).collect())
+            .map(drop)
     }
+}
 
-    /// One column of one row group.
-    fn encode_column(
-        &self,
-        plan: &Plan,
-        place: usize,
-        rows: Range<usize>,
-    ) -> std::result::Result<Encoded, EncodeError> {
-        let field = plan.fields().get(place).map_or(0, |field| field.index);
+impl RowSource for Conversion {
+    fn runs(&self, column: usize, rows: Range<usize>) -> Result<Vec<Run>> {
         let count = rows.len();
-        let run = match self.chunk(field, rows.start as u64..rows.end as u64)? {
+        Ok(vec![match self.chunk(column, rows.start as u64..rows.end as u64)? {
             Some(chunk) => Run::Values { chunk: Arc::new(chunk), rows: 0..count },
             None => Run::Absent(count),
-        };
-        let symbols = self.symbols.get(field).cloned().flatten();
-        let missing = EncodeError::Rows { expected: plan.fields().len(), found: place };
-        plan.job(place, vec![run], symbols).ok_or(missing)?.run()
+        }])
+    }
+
+    fn symbols(&self, column: usize) -> Option<SymbolTable> {
+        self.symbols.get(column).cloned().flatten()
     }
 }
 
