@@ -90,7 +90,7 @@ impl Enforcer {
     fn begin_conversion(&mut self, tables: &mut Tables, task: Task) {
         let options = self.hands.options();
         let begun = tables.with_table(&task.table, |table| {
-            Ok(match table.stays_native() {
+            Ok(match table.table().schema.stays_native() {
                 Some(why) => Err(why),
                 None => Ok(table.begin_conversion(task.floor, &options)),
             })

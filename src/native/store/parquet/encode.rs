@@ -6,35 +6,35 @@ use crate::columnar::parquet::{EncodeError, Field, Plan, RowSource, Run, Task, e
 use crate::table::SymbolTable;
 use crate::wal::{Error, Result};
 use rayon::prelude::*;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Row groups that are in memory at a time: enough to keep threads busy where there are few columns.
 const GROUPS: usize = 4;
-/// Bytes that are hashed and written at a time.
-const BUFFER: usize = 1 << 20;
+/// Bytes that are written at a time, and how many of these may wait for the disk.
+const CHUNK: usize = 1 << 20;
+const WAITING: usize = 16;
 
 impl Conversion {
-    /// Writes the file; answers its length and BLAKE3.
-    pub(super) fn encode(&self, path: &str, progress: &(dyn Fn(u64) + Sync)) -> Result<(u64, [u8; 32])> {
+    /// Writes the file; answers its length. A thread of its own writes, while the next row groups are encoded.
+    pub(super) fn encode(&self, path: &str, progress: &(dyn Fn(u64) + Sync)) -> Result<u64> {
         let file = self.disk.open(path, Open::New)?;
-        let mut sink = Sink { file, at: 0, hash: blake3::Hasher::new(), failed: None };
-        // Buffered here, as the writer comes with 8 KiB at a time.
-        let buffered = BufWriter::with_capacity(BUFFER, &mut sink);
-        if let Err(error) = self.write(buffered, progress) {
-            // Of a sink that failed, its own error says more.
-            return Err(sink.failed.unwrap_or_else(|| not_encoded(path, error)));
-        }
-        sink.file.sync()?;
-        Ok((sink.at, *sink.hash.finalize().as_bytes()))
+        let (sender, chunks) = sync_channel(WAITING);
+        let (encoded, written) = std::thread::scope(|scope| {
+            let writing = scope.spawn(move || write_all(&*file, chunks));
+            let encoded = self.write(Sink { chunk: Vec::with_capacity(CHUNK), chunks: sender }, progress);
+            (encoded, writing.join())
+        });
+        let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // Why writing failed says more than that the encoder's sink did.
+        let bytes = written?;
+        encoded.map_err(|error| not_encoded(path, error))?;
+        Ok(bytes)
     }
 
-    fn write(
-        &self,
-        sink: BufWriter<&mut Sink>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> std::result::Result<(), EncodeError> {
+    fn write(&self, sink: Sink, progress: &(dyn Fn(u64) + Sync)) -> std::result::Result<(), EncodeError> {
         let fields = Field::of_meta(&self.schema, &self.meta);
         let plan = Plan::new(&self.name, fields, self.rows() as usize, self.options.clone())?;
         let encoded = |task: &Task| {
@@ -69,28 +69,48 @@ fn not_encoded(path: &str, error: EncodeError) -> Error {
     }
 }
 
-/// A file that is written from front to back, and hashed on the way.
+/// Takes a file's bytes from front to back, and hands them on.
 struct Sink {
-    file: Box<dyn DiskFile>,
-    at: u64,
-    hash: blake3::Hasher,
-    /// Why writing failed.
-    failed: Option<Error>,
+    chunk: Vec<u8>,
+    chunks: SyncSender<Vec<u8>>,
+}
+
+impl Sink {
+    fn hand_on(&mut self, next: Vec<u8>) -> io::Result<()> {
+        let gone = |_| io::Error::other("the file can't be written");
+        self.chunks.send(std::mem::replace(&mut self.chunk, next)).map_err(gone)
+    }
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Err(error) = self.file.write_at(self.at, bytes) {
-            let told = io::Error::other(error.to_string());
-            self.failed = Some(error);
-            return Err(told);
+        if self.chunk.len() >= CHUNK {
+            self.hand_on(Vec::with_capacity(CHUNK))?;
         }
-        self.hash.update(bytes);
-        self.at += bytes.len() as u64;
-        Ok(bytes.len())
+        let (now, _) = bytes.split_at(bytes.len().min(CHUNK - self.chunk.len()));
+        self.chunk.extend_from_slice(now);
+        Ok(now.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        if self.chunk.is_empty() { Ok(()) } else { self.hand_on(Vec::new()) }
     }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        // Whoever listens has failed, and says so.
+        let _ = self.flush();
+    }
+}
+
+/// Writes chunks one behind the other, and syncs; answers how many bytes.
+fn write_all(file: &dyn DiskFile, chunks: Receiver<Vec<u8>>) -> Result<u64> {
+    let mut at = 0;
+    for chunk in chunks {
+        file.write_at(at, &chunk)?;
+        at += chunk.len() as u64;
+    }
+    file.sync()?;
+    Ok(at)
 }
