@@ -33,6 +33,7 @@ pub mod native;
 pub mod node;
 pub mod policy;
 pub mod replay;
+mod rules;
 pub mod table;
 pub mod wal;
 // Clippy looks at it on any machine: not every compiler for wasm32 brings one along.
