@@ -39,7 +39,7 @@ pub use journal::JournalWriter;
 pub use nodes::{journal_end, nodes, register};
 pub use pace::Pace;
 pub use survey::{NodeState, Survey};
-pub use writer::{HandedIn, PackWriter, WriterState};
+pub use writer::{Driven, HandedIn, Offer, PackWriter, WriterState};
 
 use super::bucket::{self, Bucket, TroubleKind};
 use super::outcome::Failure;
