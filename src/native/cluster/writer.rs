@@ -78,7 +78,7 @@ impl Driven {
 }
 
 /// A pack on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedIn {
     /// Where it will be.
     pub place: Place,
@@ -86,6 +86,8 @@ pub struct HandedIn {
     pub committed_us: i64,
     /// Its length in bytes.
     pub bytes: u64,
+    /// Behind it.
+    pub point: Point,
 }
 
 impl PackWriter {
@@ -237,7 +239,8 @@ impl Task {
             Ok((sum, bytes)) => {
                 self.behind.pass(sum);
                 self.point.send_replace(self.behind.clone());
-                Ok(HandedIn { place: head.place, committed_us: head.committed_us, bytes })
+                let point = self.behind.clone();
+                Ok(HandedIn { place: head.place, committed_us: head.committed_us, bytes, point })
             }
             Err(error) => Err(log_failure(&error)),
         };
