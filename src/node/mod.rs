@@ -1,4 +1,4 @@
-//! A node as a state machine: which role it has, and what it may do.
+//! A node as a state machine: which role it has, and what it may do; and what it writes.
 //!
 //! [`Machine`] holds the machines of [`crate::ledger`] and decides which of them is in charge. It is told what happened
 //! ([`Event`]) and says what is to be done ([`Decision`]); a driver has the bucket, the tables and the clock. The same
@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`Machine`] | roles, promotion, fencing, planned and automatic failover (rules L1 to L4) |
 //! | [`Acks`] | which transaction is in which pack, and so what is durable |
+//! | [`write`] | lines of a client as transactions in QuestDB's write-ahead log |
 //! | [`divergent`] | which own transactions the history does not contain |
 
 mod acks;
@@ -17,6 +18,7 @@ mod dice;
 pub mod divergent;
 mod machine;
 mod role;
+pub mod write;
 
 pub use acks::{Acks, Held, reached};
 pub use config::{Config, Failover, Kept};
