@@ -39,6 +39,7 @@ use super::bucket::{Connection, RequestLimits, connection::Secret};
 use super::outcome::{Exit, Failure};
 use super::store::CommitMode;
 use crate::columnar::parquet::Options as ParquetOptions;
+use crate::node::Failover;
 use crate::policy::Settings as PolicySettings;
 use given::{Origin, Settings};
 use std::fmt;
@@ -73,8 +74,8 @@ pub struct Config {
     pub trusted_keys: Vec<[u8; 32]>,
     /// `understudy.on.fence`: run by `sh -c` when another primary has taken over.
     pub on_fence: Option<String>,
-    /// `understudy.failover`: a replica takes over by itself.
-    pub failover: bool,
+    /// `understudy.failover.*`, if it is `auto`: a replica takes over by itself.
+    pub failover: Option<Failover>,
     /// `metrics.enabled`, `http.min.*`, `replication.metrics.per.table`.
     pub metrics: Metrics,
     /// `storage.policy.*`, and `cairo.ttl.use.wall.clock`.

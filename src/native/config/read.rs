@@ -11,6 +11,7 @@ use crate::columnar::parquet::{Codec, Options as ParquetOptions};
 use crate::native::bucket::connection::Secret;
 use crate::native::bucket::{Connection, RequestLimits};
 use crate::native::store::CommitMode;
+use crate::node::Failover;
 use crate::policy::Settings as PolicySettings;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -76,7 +77,7 @@ impl Reader {
             signing_key: self.signing_key(),
             trusted_keys: self.public_keys("understudy.trusted.keys"),
             on_fence: self.text("understudy.on.fence"),
-            failover: self.word("understudy.failover") == "on",
+            failover: self.failover(),
             metrics: self.metrics(),
             policy: self.policy(),
             parquet: self.parquet(),
@@ -88,6 +89,24 @@ impl Reader {
             wal_purge_interval: self.time("cairo.wal.purge.interval"),
             warnings: Vec::new(),
         }
+    }
+
+    fn failover(&mut self) -> Option<Failover> {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let failover = Failover {
+            beat_us: micros(self.time("understudy.failover.beat")),
+            patience_us: micros(self.time("understudy.failover.patience")),
+            self_stop_us: micros(self.time("understudy.failover.self.stop")),
+            rank: u32::try_from(self.number("understudy.failover.rank").unwrap_or(0)).unwrap_or(0),
+        };
+        let wanted = self.word("understudy.failover") == "auto";
+        if let Some(fault) = failover.fault().filter(|_| wanted)
+            && let Some(given) = self.settings.get("understudy.failover")
+        {
+            let what = format!("understudy.failover=auto can't go by these timers: {fault}");
+            self.problems.push(Problem { origin: given.origin.clone(), what });
+        }
+        wanted.then_some(failover)
     }
 
     fn policy(&mut self) -> PolicySettings {

@@ -277,8 +277,36 @@ pub const SETTINGS: &[Setting] = &[
         "Ed25519 public keys; with any, only objects signed by one of them are taken",
     ),
     ours("understudy.on.fence", Command, None, "run by sh when another primary has taken over"),
-    ours("understudy.failover", OneOf(ON_OFF), Value("off"), "a replica takes over by itself")
-        .only("off", "no replica takes over by itself yet"),
+    ours(
+        "understudy.failover",
+        OneOf(FAILOVER),
+        Value("off"),
+        "`auto`: a replica takes over by itself when the primary falls silent; docs/failover.md",
+    ),
+    ours(
+        "understudy.failover.beat",
+        Time,
+        Value("2s"),
+        "with `auto`, a primary puts a pack at least this often",
+    ),
+    ours(
+        "understudy.failover.patience",
+        Time,
+        Value("5s"),
+        "with `auto`, how long a replica hears nothing before it takes over",
+    ),
+    ours(
+        "understudy.failover.rank",
+        Number(0, 100),
+        Value("0"),
+        "with `auto`, a replica of rank n waits half the patience n times longer",
+    ),
+    ours(
+        "understudy.failover.self.stop",
+        Time,
+        Value("4s"),
+        "with `auto`, a primary whose packs are not confirmed for this long takes no writes",
+    ),
     // QuestDB's, that we share.
     questdb("http.min.enabled", OneOf(SWITCH), Value("true"), "a node answers /metrics and health checks"),
     questdb(
@@ -359,6 +387,7 @@ pub const SETTINGS: &[Setting] = &[
 const ROLES: &[&str] = &["none", "primary", "replica", "primary-catchup-uploads"];
 const CODECS: &[&str] = &["LZ4_RAW", "UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD", "default"];
 const SWITCH: &[&str] = &["true", "false"];
+const FAILOVER: &[&str] = &["off", "auto"];
 const ON_OFF: &[&str] = &["on", "off"];
 const NO_CHECKPOINTS: &str = "the cleaner counts the snapshots of the bucket";
 const NO_ROUNDS: &str = "a thread without a task sleeps until there is one";
