@@ -15,9 +15,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("policy", &["wal", "table", "apply"]),
     ("replay", &["wal", "table", "columnar", "apply"]),
     ("lab", &["wal", "table", "columnar", "apply", "policy", "replay"]),
+    ("ilp", &["table"]),
     ("ledger", &["wal", "table"]),
+    ("node", &["wal", "table", "ilp", "ledger"]),
     ("client", &[]),
-    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ledger", "client"]),
+    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node", "client"]),
     ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger"]),
 ];
 

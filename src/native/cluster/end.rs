@@ -1,8 +1,10 @@
 //! Where the log ends, found with few requests and without reading it.
 
 use super::blobs::get_document;
+use super::clean::boundaries;
+use super::gallop::first_missing;
 use super::{log_failure, trouble_failure};
-use crate::ledger::{Boundary, Cluster, Head, HeadHint, Key, Kind, Manifest, Place, Span};
+use crate::ledger::{Cluster, Head, HeadHint, Key, Kind, Manifest, Place, Span};
 use crate::native::bucket::{Bucket, GetAnswer};
 use crate::native::outcome::Failure;
 
@@ -44,7 +46,10 @@ pub async fn log_end(bucket: &Bucket, cluster: &Cluster) -> Result<LogEnd, Failu
     });
     let mut committed_us = 0;
     loop {
-        let end = first_missing(bucket, at).await?;
+        let there = |n: u64| async move {
+            size_of(bucket, Place { dir: at.dir, n }).await.map(|size| size.is_some())
+        };
+        let end = first_missing(at.n, there).await?;
         let Some(newest) = end.checked_sub(1).filter(|newest| *newest >= at.n) else { break };
         let from = at.n.max(newest.saturating_sub(STRAGGLERS));
         let mut sealed = None;
@@ -77,7 +82,7 @@ pub async fn log_end(bucket: &Bucket, cluster: &Cluster) -> Result<LogEnd, Failu
 async fn begin(bucket: &Bucket, cluster: &Cluster) -> Result<(Vec<Span>, Place, Option<u64>), Failure> {
     let mut newest = newest_snapshot(bucket, cluster).await;
     if newest.is_none()
-        && let Some(record) = newest_boundary(bucket).await?
+        && let Some(record) = boundaries(bucket).await?.pop()
     {
         newest = get_document::<Manifest>(bucket, Key::Snapshot(record.snapshot)).await?;
     }
@@ -86,35 +91,6 @@ async fn begin(bucket: &Bucket, cluster: &Cluster) -> Result<(Vec<Span>, Place, 
     }
     let first = Span { directory: cluster.directory, first: 0, seal: None };
     Ok((vec![first], Place { dir: cluster.directory, n: 0 }, None))
-}
-
-async fn newest_boundary(bucket: &Bucket) -> Result<Option<Boundary>, Failure> {
-    let mut newest = None;
-    let mut k = 0;
-    while let Some(record) = get_document::<Boundary>(bucket, Key::Clean(k)).await? {
-        newest = Some(record);
-        k += 1;
-    }
-    Ok(newest)
-}
-
-/// The first number of the directory that is not there, from `at` on.
-async fn first_missing(bucket: &Bucket, at: Place) -> Result<u64, Failure> {
-    let there = async |n: u64| size_of(bucket, Place { dir: at.dir, n }).await.map(|size| size.is_some());
-    let (mut low, mut step) = (at.n, 1);
-    let mut high = loop {
-        let probe = low + step - 1;
-        if !there(probe).await? {
-            break probe;
-        }
-        low = probe + 1;
-        step *= 2;
-    };
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if there(middle).await? { low = middle + 1 } else { high = middle }
-    }
-    Ok(low)
 }
 
 /// The length of an object, if it is there.

@@ -19,15 +19,12 @@ mod convert;
 mod encode;
 mod native;
 mod reader;
-mod settings;
 mod tops;
 
 pub use commit::{Committed, Dropped};
 pub use convert::{Conversion, Converted};
 pub(super) use reader::timestamp;
-pub use settings::encoder_options;
 
 /// The file of a partition in Parquet form, in its folder.
-const DATA: &str = "data.parquet";
 /// Where conversions are before they are committed: in the table's directory, the partition's name behind.
 const BESIDE: &str = "_understudy.parquet.";
