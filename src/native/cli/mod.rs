@@ -20,6 +20,7 @@ mod progress;
 mod repair;
 mod replay;
 mod replica;
+mod send;
 mod serve;
 mod ship;
 mod size;
@@ -78,6 +79,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Convert(args) => convert::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
+        Verb::Send(args) => send::run(out, &args),
         Verb::Divergent(args) => divergent::run(out, &args),
         Verb::Doctor(args) => doctor::run(out, &args),
         Verb::Generate(args) => generate::run(out, &args),
