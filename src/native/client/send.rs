@@ -113,6 +113,7 @@ pub fn send(
         ended: false,
         complete: false,
         close_by: None,
+        over: false,
         failure: None,
     };
     sender.run(stop, listen);
@@ -169,6 +170,8 @@ struct Sending {
     complete: bool,
     /// `close_flush_timeout_millis` after the end.
     close_by: Option<Micros>,
+    /// It can't go on.
+    over: bool,
     failure: Option<Failure>,
 }
 
@@ -179,7 +182,7 @@ impl Sending {
             self.fill();
             self.driver.act();
             self.tell(listen);
-            if self.failure.is_some() || self.is_over(listen) {
+            if self.over || self.is_over(listen) {
                 return;
             }
             if stop.load(Ordering::Relaxed) && !self.ended {
@@ -199,10 +202,10 @@ impl Sending {
                     }
                 }
                 Some(Told::End(read)) => {
-                    if let Err(error) = read {
+                    if let Err(error) = &read {
                         self.failure = Some(Failure::failed(format!("can't read the input: {error}")));
                     }
-                    self.end(self.failure.is_none());
+                    self.end(read.is_ok());
                 }
                 Some(Told::Event(_)) | None => {}
             }
@@ -211,9 +214,13 @@ impl Sending {
 
     fn take(&mut self, text: &[u8]) {
         self.bytes += text.len() as u64;
-        match self.batcher.take(text, self.driver.now()) {
-            Ok(batches) => self.waiting.extend(batches),
-            Err(error) => self.failure = Some(Failure::failed(error.to_string())),
+        let mut done = Vec::new();
+        let taken = self.batcher.take(text, self.driver.now(), &mut done);
+        self.waiting.extend(done);
+        if let Err(error) = taken {
+            // What was read before it is sent.
+            self.failure = Some(Failure::failed(error.to_string()));
+            self.end(false);
         }
     }
 
@@ -241,7 +248,8 @@ impl Sending {
                 // Told by `is_over`, with the numbers.
                 Err(SendError::Stopped(_)) => break,
                 Err(error) => {
-                    self.failure = Some(Failure::failed(error.to_string()));
+                    self.failure = Some(Failure::failed(error.to_string()).advise(self.advice()));
+                    self.over = true;
                     break;
                 }
             }
