@@ -68,6 +68,12 @@ class Server(QuestDB):
         finally:
             connection.close()
 
+    def wait_rows(self, least: int, table: str = "rows") -> None:
+        deadline = time.monotonic() + 60
+        while self.query(f"SELECT count() n FROM {table}")[0]["n"] < least:
+            check(time.monotonic() < deadline, f"{least} rows in {table}")
+            time.sleep(0.1)
+
     def rows(self, table: str = "rows") -> tuple[int, int, int]:
         """Rows, different ids and their sum, once the log is applied."""
         self.wait_applied([table], timeout=60)
@@ -147,6 +153,7 @@ def a_restart_of_the_server_loses_and_doubles_nothing(bench: Bench) -> str:
             process.stdin.write(lines(first, first + 1000))
             process.stdin.flush()
             if first in (20_000, 40_000):
+                server.wait_rows(first // 2)
                 server.kill()
                 if first == 20_000:
                     time.sleep(1)
@@ -253,6 +260,9 @@ def a_bad_line_stops_and_keeps_what_follows(bench: Bench) -> str:
 
 @scenario
 def a_read_only_server_is_passed_over(bench: Bench) -> str:
+    # Made by one that is not read-only, since the other one makes nothing.
+    with bench.server("readonly"):
+        pass
     with bench.server("readonly", readonly="true") as replica, bench.server("primary") as primary:
         dedup(primary)
         conf = f"http::addr=127.0.0.1:{replica.port},127.0.0.1:{primary.port};"

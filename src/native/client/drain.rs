@@ -24,6 +24,8 @@ struct Tally {
     active: AtomicU64,
     succeeded: AtomicU64,
     failed: AtomicU64,
+    /// What went wrong, to be told.
+    warnings: Mutex<Vec<String>>,
 }
 
 impl Drainers {
@@ -59,6 +61,11 @@ impl Drainers {
         self.tally.waiting.load(Ordering::Relaxed) == 0
     }
 
+    /// What went wrong since it was last asked.
+    pub(super) fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.tally.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Running, succeeded, failed.
     pub(super) fn counts(&self) -> [u64; 3] {
         [&self.tally.active, &self.tally.succeeded, &self.tally.failed]
@@ -79,7 +86,7 @@ impl Tally {
             // Its sender lives.
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!("{}: {error}", dir.display());
+                self.warn(format!("{}: {error}", dir.display()));
                 return;
             }
         };
@@ -91,9 +98,13 @@ impl Tally {
             Ok(false) => {}
             Err(failure) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!("{} is given up: {}", dir.display(), failure.message);
+                self.warn(format!("{} is given up: {}", dir.display(), failure.message));
             }
         }
+    }
+
+    fn warn(&self, text: String) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 
     /// True if all of the slot is acknowledged, false if there was no time.

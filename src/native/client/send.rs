@@ -5,10 +5,11 @@ use super::drive::{Driver, Told};
 use super::slot::Slot;
 use super::wire::Net;
 use crate::client::{
-    Batch, Batcher, Counters, Finding, Goal, Happening, Host, Micros, SendError, Settings, What, Window,
+    Batch, Batcher, Counters, Finding, Goal, Happening, Host, HostState, Micros, SendError, Settings, What,
+    Window,
 };
 use crate::native::outcome::{Failure, Result};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -113,6 +114,7 @@ pub fn send(
         ended: false,
         complete: false,
         close_by: None,
+        refusals: BTreeMap::new(),
         over: false,
         failure: None,
     };
@@ -170,6 +172,8 @@ struct Sending {
     complete: bool,
     /// `close_flush_timeout_millis` after the end.
     close_by: Option<Micros>,
+    /// How hosts refused in this outage, as was told.
+    refusals: BTreeMap<usize, (HostState, u16)>,
     /// It can't go on.
     over: bool,
     failure: Option<Failure>,
@@ -312,7 +316,12 @@ impl Sending {
         let hosts: Vec<Box<str>> =
             self.driver.client.walk().hosts().iter().map(|host| host.addr.clone()).collect();
         for happening in self.driver.client.journal_mut().take() {
-            tell_one(listen, &hosts, &happening);
+            if self.is_news(&happening) {
+                tell_one(listen, &hosts, &happening);
+            }
+        }
+        for warning in self.drainers.take_warnings() {
+            listen.warn(&warning);
         }
         while let Some(error) = self.driver.client.take_error() {
             if self.driver.client.stopped().is_none() {
@@ -325,6 +334,20 @@ impl Sending {
             waiting: self.driver.client.queue().depth(),
             bytes: self.bytes,
         });
+    }
+
+    /// False for a host that refuses once more as it did before.
+    fn is_news(&mut self, happening: &Happening) -> bool {
+        match (&happening.what, happening.host) {
+            (What::Refused { state, status }, Some(host)) => {
+                self.refusals.insert(host, (*state, *status)) != Some((*state, *status))
+            }
+            (What::Connected { .. }, _) => {
+                self.refusals.clear();
+                true
+            }
+            _ => true,
+        }
     }
 
     fn report(mut self, frames_recovered: u64, findings: Vec<Finding>) -> Report {
