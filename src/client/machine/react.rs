@@ -171,7 +171,6 @@ impl Client {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of an error")]
     fn error(
         &self,
         category: Category,
