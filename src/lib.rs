@@ -13,6 +13,7 @@
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
 //! | [`lab`] | storage policies on a clock that can be played at any speed (feature `parquet-form`) |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
+//! | [`sim`] | a cluster on virtual time, with faults that a seed decides, and a checker (feature `sim`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
 //! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`) |
 //!
@@ -30,6 +31,8 @@ pub mod ledger;
 pub mod native;
 pub mod policy;
 pub mod replay;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod table;
 pub mod wal;
 // Clippy looks at it on any machine: not every compiler for wasm32 brings one along.
