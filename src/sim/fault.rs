@@ -96,6 +96,12 @@ impl Faults {
         self.0 & 1 << fault as u64 != 0
     }
 
+    /// These and one more.
+    #[must_use]
+    pub fn with(self, fault: Fault) -> Self {
+        Self(self.0 | 1 << fault as u64)
+    }
+
     /// Those that may occur.
     pub fn iter(self) -> impl Iterator<Item = Fault> {
         Fault::ALL.iter().copied().filter(move |fault| self.has(*fault))
