@@ -12,8 +12,10 @@
 //! | [`policy`] | storage policies: what they say, and when a partition enters which stage |
 //! | [`replay`] | a table's whole history: what is in the log, checkpoints, moving through it |
 //! | [`lab`] | storage policies on a clock that can be played at any speed (feature `parquet-form`) |
+//! | [`ilp`] | InfluxDB's line protocol as QuestDB speaks it: lines to values and back (feature `ledger`) |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
 //! | [`sim`] | a cluster on virtual time, with faults that a seed decides, and a checker (feature `sim`) |
+//! | [`node`] | a node as a state machine: roles, promotion, fencing, failover, and what it writes (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
 //! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`) |
 //!
@@ -23,14 +25,19 @@
 pub mod apply;
 #[cfg(any(feature = "columnar", feature = "parquet-form"))]
 pub mod columnar;
+#[cfg(feature = "ledger")]
+pub mod ilp;
 #[cfg(feature = "parquet-form")]
 pub mod lab;
 #[cfg(feature = "ledger")]
 pub mod ledger;
 #[cfg(feature = "native")]
 pub mod native;
+#[cfg(feature = "ledger")]
+pub mod node;
 pub mod policy;
 pub mod replay;
+mod rules;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod table;

@@ -3,38 +3,35 @@
  * wants of it as the stage follows the rest.
  */
 import type { Overview, TableInfo, TableState } from "../pkg/types.js";
+import { Beside, memoryBeside } from "./beside.js";
 import { detailOf, type Engine } from "./engine/client.js";
-import { memoryFor } from "./engine/source.js";
 import { compareStates, firstDifference } from "./model/compare.js";
 import { historyOf, timeOf, txnAt, type History } from "./model/history.js";
 import type { Moment } from "./model/link.js";
 import { type OtherSide, type TableMark, UNOPENED } from "./model/shown.js";
 import { withNow } from "./model/state.js";
-import { Pump } from "./pump.js";
 import type { Stage } from "./stage.js";
 
-/** Of the tab's memory the other side gets this part. */
-const MEMORY_SHARE = 1 / 3;
+const MEMORY_MIN = 16 << 20;
 /** Tables that are compared at once. */
 const TABLES_MAX = 500;
 
 export class Comparison {
   readonly #stage: Stage;
-  readonly #start: () => Engine;
-  #engine: Engine | null = null;
-  #opened = false;
-  readonly #calls = new Pump(() => this.#step());
-  /** How often it was closed: what fails because of that is no failure. */
-  #closed = 0;
+  readonly #beside: Beside;
 
   constructor(stage: Stage, start: () => Engine) {
     this.#stage = stage;
-    this.#start = start;
     stage.comparison = this;
-    stage.observe((command) => {
-      if ("fact" in command && command.fact === "opened") this.#close();
-      if ("fact" in command && command.fact === "refreshed") this.#refresh();
-      void this.#pump();
+    this.#beside = new Beside(stage, start, {
+      heard: (command) => {
+        if ("fact" in command && command.fact === "refreshed") this.#refresh();
+      },
+      advance: () => this.#advance(),
+      failed: (error) => this.#show({ error, progress: null }),
+      closed: () => {
+        if (stage.shown.other) stage.tell({ other: null });
+      },
     });
   }
 
@@ -42,7 +39,7 @@ export class Comparison {
   async find(): Promise<void> {
     const { shown } = this.#stage;
     const [left, right] = [shown.table, shown.other?.table];
-    const other = this.#engine;
+    const other = this.#beside.engine;
     if (!left || !right || !other) return;
     const differs = Math.min(left.seqTxn, right.seqTxn);
     this.#show({ found: { is: "searching", upTo: differs } });
@@ -54,7 +51,7 @@ export class Comparison {
     }
     // Its table was moved.
     this.#show({ asked: null });
-    void this.#pump();
+    this.#beside.wish();
   }
 
   async #search(
@@ -87,7 +84,7 @@ export class Comparison {
   /** Compares every table at the times of both sides; in step, at the same transaction. */
   async all(): Promise<void> {
     const { state, shown } = this.#stage;
-    const other = this.#engine;
+    const other = this.#beside.engine;
     const there = shown.other?.overview;
     if (!other || !state.overview || !there) return;
     const key = markKey(shown.table, shown.other);
@@ -154,49 +151,27 @@ export class Comparison {
     if (other) this.#stage.tell({ other: { ...other, ...part } });
   }
 
-  #close(): void {
-    this.#closed++;
-    this.#engine?.close();
-    this.#engine = null;
-    this.#opened = false;
-    if (this.#stage.shown.other) this.#stage.tell({ other: null });
-  }
-
   /** Only a second source is followed: the same one is pinned at what was there. */
   #refresh(): void {
-    const engine = this.#engine;
-    if (!engine || !this.#opened || !this.#stage.state.pair) return;
+    const { engine, opened } = this.#beside;
+    if (!engine || !opened || !this.#stage.state.pair) return;
     engine.call("refresh", []).then(
       (overview) => {
         this.#show({ overview, history: null, asked: null });
-        void this.#pump();
+        this.#beside.wish();
       },
       (error: unknown) => this.#show({ error: detailOf(error) }),
     );
   }
 
-  async #pump(): Promise<void> {
-    await this.#calls.wish();
-  }
-
-  async #step(): Promise<boolean> {
-    const closed = this.#closed;
-    try {
-      return await this.#advance();
-    } catch (error) {
-      if (closed !== this.#closed) return true;
-      this.#show({ error: detailOf(error), progress: null });
-      return false;
-    }
-  }
-
   /** Does what is needed next; true if there may be more. */
   async #advance(): Promise<boolean> {
     const { state, shown } = this.#stage;
+    const { engine } = this.#beside;
     const beside = withNow(state);
-    if (beside === "off") this.#close();
+    if (beside === "off" && engine) this.#beside.close();
     if (beside === "off" || !state.overview || shown.other?.error) return false;
-    if (!this.#engine) return this.#open();
+    if (!engine) return this.#open();
     const { other } = shown;
     const info = this.#infoLeft();
     if (!info || !other?.overview || other.found?.is === "searching") return false;
@@ -204,7 +179,7 @@ export class Comparison {
     if (other.info?.dir !== there?.dir)
       this.#show({ info: there, history: null, table: null, found: null, asked: null });
     if (!there) return false;
-    return this.#seek(this.#engine, there, beside === "same" ? { txn: state.txn } : beside);
+    return this.#seek(engine, there, beside === "same" ? { txn: state.txn } : beside);
   }
 
   async #seek(engine: Engine, info: TableInfo, at: Moment): Promise<boolean> {
@@ -225,12 +200,11 @@ export class Comparison {
   async #open(): Promise<boolean> {
     const { opening } = this.#stage;
     const { source, title } = opening.second ?? opening;
-    const engine = (this.#engine = this.#start());
+    const engine = this.#beside.start();
     this.#stage.tell({ other: { ...UNOPENED, title, second: opening.second !== null } });
-    engine.onTrap = (error) => this.#show({ error });
-    const memory = Math.max(16 << 20, memoryFor(opening) * MEMORY_SHARE);
+    const memory = memoryBeside(opening, MEMORY_MIN);
     const overview = await engine.call("open", [source, { memory }], (progress) => this.#show({ progress }));
-    this.#opened = true;
+    this.#beside.opened = true;
     const cluster = await engine.call("cluster", []).catch(() => null);
     this.#show({ overview, cluster, progress: null });
     return true;

@@ -3,65 +3,61 @@
  * the lab as the stage follows the rest.
  */
 import type { LabChecked, RowsText } from "../pkg/types.js";
-import { detailOf, type Engine } from "./engine/client.js";
-import { memoryFor } from "./engine/source.js";
+import { Beside, memoryBeside } from "./beside.js";
+import type { Engine } from "./engine/client.js";
 import { latest, type LabWish, settingsOf } from "./model/lab/lab.js";
 import type { LabShown } from "./model/shown.js";
-import { Pump } from "./pump.js";
 import type { Stage } from "./stage.js";
 
-/** Of the tab's memory the lab gets this part. */
-const MEMORY_SHARE = 1 / 3;
+const MEMORY_MIN = 32 << 20;
 /** After a pause of the tab no more than this goes by at once. */
 const TICK_MS_MAX = 500;
 const UNOPENED: LabShown = { progress: null, told: null, why: null, error: null };
 
 export class LabDriver {
   readonly #stage: Stage;
-  readonly #start: () => Engine;
-  #engine: Engine | null = null;
-  #opened = false;
+  readonly #beside: Beside;
   /** What the worker was given, so that only news is. */
   #begun = "";
   #set = "";
   #ran: number | null = null;
   #asked = "";
-  readonly #calls = new Pump(() => this.#step());
-  /** How often it was closed: what fails because of that is no failure. */
-  #closed = 0;
   #due = false;
 
   constructor(stage: Stage, start: () => Engine) {
     this.#stage = stage;
-    this.#start = start;
     stage.lab = this;
-    stage.observe((command) => {
-      if ("fact" in command && command.fact === "opened") this.#close();
-      if ("do" in command && command.do === "lab") {
+    this.#beside = new Beside(stage, start, {
+      heard: (command) => {
+        if (!("do" in command) || command.do !== "lab") return;
         this.#due = command.lab.do === "due";
         if (command.lab.do === "begin") this.#begun = "";
-      }
-      void this.#calls.wish();
+      },
+      advance: () => this.#advance(),
+      failed: (error) => this.#show({ error, progress: null }),
+      closed: () => this.#forget(),
     });
     this.#bindClock();
   }
 
   /** Whether stages fit the table; null while there is no lab to ask. */
   async check(stages: string): Promise<LabChecked | null> {
-    if (!this.#engine || this.#begun === "") return null;
-    return this.#engine.call("labCheck", [stages]).catch(() => null);
+    const { engine } = this.#beside;
+    if (!engine || this.#begun === "") return null;
+    return engine.call("labCheck", [stages]).catch(() => null);
   }
 
   /** The first rows of a partition, as an instance reads them. */
   rows(instance: number, partition: string, count: number): Promise<RowsText> {
-    if (!this.#engine) return Promise.reject(new Error("there is no lab"));
-    return this.#engine.call("labRows", [instance, partition, 0, count]);
+    const { engine } = this.#beside;
+    if (!engine) return Promise.reject(new Error("there is no lab"));
+    return engine.call("labRows", [instance, partition, 0, count]);
   }
 
   /** Tries again after a failure. */
   retry(): void {
-    this.#close();
-    void this.#calls.wish();
+    this.#beside.close();
+    this.#beside.wish();
   }
 
   #bindClock(): void {
@@ -101,52 +97,38 @@ export class LabDriver {
     this.#stage.tell({ lab: { ...(this.#stage.shown.lab ?? UNOPENED), ...part } });
   }
 
-  #close(): void {
-    this.#closed++;
-    this.#engine?.close();
-    this.#engine = null;
-    this.#opened = false;
+  #forget(): void {
     [this.#begun, this.#set, this.#asked, this.#ran] = ["", "", "", null];
     if (this.#stage.shown.lab) this.#stage.tell({ lab: null });
-  }
-
-  async #step(): Promise<boolean> {
-    const closed = this.#closed;
-    try {
-      return await this.#advance();
-    } catch (error) {
-      if (closed !== this.#closed) return true;
-      this.#show({ error: detailOf(error), progress: null });
-      return false;
-    }
   }
 
   /** Does what is needed next; true if there may be more. */
   async #advance(): Promise<boolean> {
     const { state, shown } = this.#stage;
+    const { engine, opened } = this.#beside;
     const { lab } = state;
     if (lab === null) {
-      if (this.#engine) this.#close();
+      if (engine) this.#beside.close();
       return false;
     }
     if (shown.lab?.error || !state.overview) return false;
-    if (!this.#engine) return this.#open();
-    if (!this.#opened) return false;
+    if (!engine) return this.#open();
+    if (!opened) return false;
     const begun = `${lab.table} ${lab.from}`;
     if (begun !== this.#begun) {
-      await this.#engine.call("labOpen", [lab.table, lab.from]);
+      await engine.call("labOpen", [lab.table, lab.from]);
       [this.#begun, this.#set, this.#ran] = [begun, "", null];
       return true;
     }
     const settings = JSON.stringify(settingsOf(lab));
     if (settings !== this.#set) {
-      await this.#engine.call("labSet", [settingsOf(lab)]);
+      await engine.call("labSet", [settingsOf(lab)]);
       [this.#set, this.#ran] = [settings, null];
       return true;
     }
-    if (this.#ran === null || this.#behind(lab)) return this.#run(this.#engine, lab);
+    if (this.#ran === null || this.#behind(lab)) return this.#run(engine, lab);
     if (this.#due) return this.#toNext();
-    return this.#why(this.#engine, lab);
+    return this.#why(engine, lab);
   }
 
   async #run(engine: Engine, lab: LabWish): Promise<boolean> {
@@ -178,14 +160,13 @@ export class LabDriver {
 
   async #open(): Promise<boolean> {
     const { opening } = this.#stage;
-    const engine = (this.#engine = this.#start());
+    const engine = this.#beside.start();
     this.#stage.tell({ lab: UNOPENED });
-    engine.onTrap = (error) => this.#show({ error });
-    const memory = Math.max(32 << 20, memoryFor(opening) * MEMORY_SHARE);
+    const memory = memoryBeside(opening, MEMORY_MIN);
     await engine.call("open", [opening.source, { memory, parquet: true }], (progress) =>
       this.#show({ progress }),
     );
-    this.#opened = true;
+    this.#beside.opened = true;
     return true;
   }
 }

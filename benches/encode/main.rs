@@ -9,8 +9,9 @@ use bytes::Bytes;
 use std::hint::black_box;
 use std::sync::Arc;
 use understudy::apply::apply_commits;
+use understudy::apply::file_rows;
 use understudy::columnar::parquet::Options;
-use understudy::lab::{decode, encode_partition};
+use understudy::lab::encode_partition;
 use understudy::table::{Column, Partition, Schema, Table};
 use understudy::wal::{ColumnType, Commit, PartitionBy, SymbolDiff, SymbolText, WalColumn};
 
@@ -57,8 +58,9 @@ fn measure(seconds: Clock) -> Vec<String> {
     let Some(partition) = table.partitions.values().next() else { return Vec::new() };
     let file = Bytes::from(written(&table, partition));
     let writing = best(seconds, || drop(black_box(written(&table, partition))));
-    let floor = partition.floor;
-    let reading = best(seconds, || drop(black_box(decode(&table, floor, partition.rows, &file))));
+    let (floor, rows) = (partition.floor, partition.rows as u64);
+    let read = || file_rows("f", file.clone(), rows, &mut table.clone(), floor);
+    let reading = best(seconds, || drop(black_box(read())));
     let line = |name: &str, taken: f64| {
         let rows = partition.rows as f64 / taken;
         format!("{name}\t{rows:.0} rows/s\t{:.0} MB/s\t{} bytes", rows * ROW_BYTES as f64 / 1e6, file.len())

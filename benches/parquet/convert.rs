@@ -105,7 +105,7 @@ fn in_threads(
     threads: usize,
     plan: &Plan,
     source: &PartRows<'_>,
-) -> Vec<std::result::Result<Encoded, EncodeError>> {
+) -> std::result::Result<Vec<Encoded>, EncodeError> {
     if threads == 1 {
         return tasks.iter().map(|task| task.run(plan, source)).collect();
     }

@@ -10,6 +10,8 @@ mod commits;
 pub mod convert;
 mod effect;
 mod execute;
+#[cfg(feature = "parquet-form")]
+mod file_rows;
 mod fixed;
 mod gather;
 mod keys;
@@ -27,6 +29,8 @@ mod ttl;
 pub use change::{ChangeError, apply_change};
 pub use commits::{CommitHead, apply_commits, ends_block};
 pub use effect::{CHANGED_RANGES_MAX, Effect, PartitionEffect, Touch};
+#[cfg(feature = "parquet-form")]
+pub use file_rows::{file_rows, merged};
 pub use gather::append_rows;
 pub use learn::learn_symbol_order;
 pub use other::{Rewrite, apply_other};

@@ -1,12 +1,9 @@
 //! Partitions to Parquet files and back.
 
-use crate::columnar::parquet::{Field, Options, ParquetFile, PartitionRows, Plan, encode};
-use crate::table::{BLOCK_ROWS, Block, Digest, Partition, Schema, Table};
-use crate::wal::cursor::Gather;
-use crate::wal::{Error, MemoryFiles, Result};
+use crate::columnar::parquet::{Field, Options, PartitionRows, Plan, encode};
+use crate::table::{Digest, Partition, Table};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 /// Files that are kept in case they are needed again, bytes.
 const KEPT_MAX: usize = 64 << 20;
@@ -100,50 +97,4 @@ pub fn encode_partition(
     let mut bytes = Vec::new();
     encode(&plan, &PartitionRows { partition, symbols: &table.symbols }, &mut bytes)?;
     Ok(bytes)
-}
-
-/// The rows of a partition's Parquet file.
-///
-/// # Errors
-/// Bytes that are no such file, of so many rows, of a table with this schema.
-pub fn decode(table: &Table, floor: i64, rows: usize, bytes: &Bytes) -> Result<Partition> {
-    const PATH: &str = "data.parquet";
-    let mut files = MemoryFiles::default();
-    files.insert(PATH, bytes.clone());
-    let file = ParquetFile::open(&files, PATH, bytes.len() as u64)?;
-    if file.rows() != rows as u64 {
-        return Err(Error::damaged(PATH, 0, format_args!("{rows} rows"), file.rows()));
-    }
-    let mut blocks: Vec<Block> =
-        (0..rows).step_by(BLOCK_ROWS).map(|from| block(&table.schema, rows - from)).collect();
-    for (place, (index, column)) in table.schema.live().enumerate() {
-        let Some(found) = file.find(index, place) else { continue };
-        let symbols = table.dictionary(index).map_or(0, |symbols| symbols.len() as u32);
-        let mut gather = Gather::default();
-        let Some(mut reader) = gather.add(file.read(&files, found, column.ty, symbols, 0..file.rows()))?
-        else {
-            gather.done()?;
-            continue;
-        };
-        for block in &mut blocks {
-            let chunk = reader.next(block.rows)?;
-            if let Some(slot) = block.columns.get_mut(index) {
-                *slot = Some(Arc::new(chunk));
-            }
-        }
-    }
-    let timestamp = table.schema.timestamp;
-    for block in &mut blocks {
-        (block.min_ts, block.max_ts) =
-            (block.timestamp(0, timestamp), block.timestamp(block.rows.saturating_sub(1), timestamp));
-    }
-    let blocks = blocks.into_iter().map(Arc::new).collect();
-    Ok(Partition { floor, blocks, rows, ..Partition::default() })
-}
-
-fn block(schema: &Schema, left: usize) -> Block {
-    let mut block = Block::empty();
-    block.rows = left.min(BLOCK_ROWS);
-    block.columns = vec![None; schema.columns.len()];
-    block
 }

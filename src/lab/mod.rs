@@ -14,7 +14,7 @@ mod settings;
 mod tasks;
 mod told;
 
-pub use convert::{Conversions, File, decode, encode_partition};
+pub use convert::{Conversions, File, encode_partition};
 pub use run::Lab;
 pub use settings::{InstanceSettings, LabSettings, PolicyChange, PolicyStep};
 pub use told::{

@@ -66,8 +66,13 @@ impl Instance {
             && matches!(task.kind, TaskKind::ParquetConversion | TaskKind::RemoteUpload)
         {
             let rows = whole(feed, held, task.floor);
+            let converts = task.kind == TaskKind::ParquetConversion;
+            let stays_native = feed.table().schema.stays_native().filter(|_| converts);
             let file = held.file.clone().filter(|_| !held.partial).map(Ok).or_else(|| {
                 let rows = rows.as_ref()?;
+                if let Some(why) = stays_native {
+                    return Some(Err(why.to_owned()));
+                }
                 took += micros_for(rows.memory(), self.settings.convert_bytes_per_s);
                 Some(converter.file(feed.table(), rows))
             });

@@ -5,6 +5,7 @@ use super::feed::micros;
 use super::instance::{Held, Instance};
 use super::run::Lab;
 use super::tasks::whole;
+use crate::apply::file_rows;
 use crate::policy::{Because, Form, Happening, PolicyError, PolicyStatus, TaskKind};
 use crate::table::Table;
 use serde::Serialize;
@@ -276,15 +277,16 @@ impl Lab {
             Form::Dropped => return Err("its rows are gone from this instance".to_owned()),
             Form::Native => None,
         };
-        let table = self.feed.table();
+        let mut table = self.feed.table().clone();
         let rows = match file {
             Some(file) => {
-                let decoded = super::decode(table, floor, file.rows, &file.bytes);
-                decoded.map_err(|error| error.to_string())?.into()
+                let name = format!("{partition}/data.parquet");
+                let rows = file_rows(&name, file.bytes.clone(), file.rows as u64, &mut table, floor);
+                rows.map_err(|error| error.to_string())?.into()
             }
             None => whole(&self.feed, held, floor).ok_or("its rows are not known")?,
         };
-        Ok(Table { partitions: BTreeMap::from([(floor, rows)]), ..table.clone() })
+        Ok(Table { partitions: BTreeMap::from([(floor, rows)]), ..table })
     }
 
     fn floor_of(&self, name: &str) -> Option<i64> {

@@ -99,37 +99,29 @@ impl Calendar {
 
     /// The first moment at which a partition that ends at `ceiling` has outlived `ttl`, saturating.
     pub fn expires_at(self, ceiling: i64, ttl: i32) -> i64 {
-        if ttl >= 0 {
-            return ceiling.saturating_add(i64::from(ttl).saturating_mul(3600 * self.per_second));
-        }
-        let (year, month, dom) = civil(ceiling.div_euclid(self.per_day()));
-        let months = i64::from(month) - 1 - i64::from(ttl);
-        let month = |months: i64| (year + months.div_euclid(12), months.rem_euclid(12) as u32 + 1);
-        let first = |months: i64| days(month(months).0, month(months).1, 1);
-        let (start, next) = (first(months), first(months + 1));
-        let day = start + i64::from(dom) - 1;
-        // A month without that day: the next one's first.
-        if day >= next {
-            return self.at_day(next);
-        }
-        self.at_day(day).saturating_add(ceiling.rem_euclid(self.per_day()))
+        self.moved(ceiling, ttl, 1)
     }
 
     /// Partitions that end up to this moment have outlived `ttl` at `now`, later ones have not; saturating.
     ///
     /// Where the month so long ago lacks the day, the moment is the end of that month, and no part of it.
     pub fn expiry_line(self, now: i64, ttl: i32) -> i64 {
+        self.moved(now, ttl, -1)
+    }
+
+    /// A moment moved by `ttl`, forward or back, saturating. A month without that day: the next one's first.
+    fn moved(self, at: i64, ttl: i32, sign: i64) -> i64 {
         if ttl >= 0 {
-            return now.saturating_sub(i64::from(ttl).saturating_mul(3600 * self.per_second));
+            return at.saturating_add(sign * i64::from(ttl).saturating_mul(3600 * self.per_second));
         }
-        let (year, month, dom) = civil(now.div_euclid(self.per_day()));
-        let months = i64::from(month) - 1 + i64::from(ttl);
+        let (year, month, dom) = civil(at.div_euclid(self.per_day()));
+        let months = i64::from(month) - 1 - sign * i64::from(ttl);
         let first = |months: i64| days(year + months.div_euclid(12), months.rem_euclid(12) as u32 + 1, 1);
         let (day, next) = (first(months) + i64::from(dom) - 1, first(months + 1));
         if day >= next {
             return self.at_day(next);
         }
-        self.at_day(day).saturating_add(now.rem_euclid(self.per_day()))
+        self.at_day(day).saturating_add(at.rem_euclid(self.per_day()))
     }
 
     /// Whole months between two moments, whichever is earlier: QuestDB counts so, and thereby expires

@@ -1,5 +1,9 @@
 use crate::wal::{ColumnType, PartitionBy};
 
+/// Why partitions of a table with dropped columns stay native.
+const GAP: &str = "a column before others was dropped, or changed its type: where a partition of such a table is a Parquet file, QuestDB \
+                   9.3.4 suspends the table, or ends, at the next row that comes late for it";
+
 /// A column of a table, at its writer index for ever.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
@@ -62,6 +66,13 @@ impl Schema {
     /// The live columns in the order of `SELECT *`, with their writer indexes.
     pub fn live(&self) -> impl Iterator<Item = (usize, &Column)> + '_ {
         self.order.iter().filter_map(|&index| Some((index, self.columns.get(index)?)))
+    }
+
+    /// Why partitions of this table must not become Parquet files in a directory, if so: QuestDB takes a column's writer index
+    /// for its place in the file when it merges rows into one. Files of them can still be taken elsewhere.
+    pub fn stays_native(&self) -> Option<&'static str> {
+        let in_place = self.order.iter().enumerate().all(|(place, index)| place == *index);
+        (!in_place).then_some(GAP)
     }
 
     /// QuestDB's text of the TTL, e.g. `12 HOURS`; `None` without one.

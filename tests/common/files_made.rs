@@ -5,8 +5,9 @@
 use super::Recording;
 use bytes::Bytes;
 use std::fmt::Write as _;
+use understudy::apply::file_rows;
 use understudy::columnar::parquet::{Codec, Options};
-use understudy::lab::{decode, encode_partition};
+use understudy::lab::encode_partition;
 use understudy::replay::{History, Player, tables};
 use understudy::table::Table;
 
@@ -56,7 +57,8 @@ pub fn read_by_codec(recording: &Recording) {
     let (table, floor) = partition_by_codec(recording);
     let partition = table.partitions.get(&floor).expect("the partition");
     for (codec, bytes) in BY_CODEC {
-        let back = decode(&table, floor, partition.rows, &Bytes::from_static(bytes)).expect("its rows");
+        let (bytes, rows) = (Bytes::from_static(bytes), partition.rows as u64);
+        let back = file_rows("f", bytes, rows, &mut table.clone(), floor).expect("its rows");
         assert_eq!(table.partition_digest(&back), table.partition_digest(partition), "{codec:?}");
     }
 }

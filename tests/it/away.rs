@@ -25,7 +25,9 @@ fn applied(disk: Arc<dyn Disk>) -> (TableToken, FileTable) {
             let mut worker = Worker::new(disk.clone(), history.token.clone(), CommitMode::Sync, false);
             while let Step::Applied(_) = worker.step(&recording.files, WHOLE) {}
             let fits = |table: &&FileTable| {
-                table.stays_native().is_none() && table.table().partitions.len() >= 3 && !table.is_stopped()
+                table.table().schema.stays_native().is_none()
+                    && table.table().partitions.len() >= 3
+                    && !table.is_stopped()
             };
             if worker.table().filter(fits).is_some() {
                 let token = history.token;

@@ -35,7 +35,10 @@ fn applied(disk: Arc<dyn Disk>) -> (Recording, History, Worker) {
         for history in histories(&recording) {
             let mut worker = Worker::new(disk.clone(), history.token.clone(), CommitMode::NoSync, false);
             while let Step::Applied(_) = worker.step(&recording.files, WHOLE) {}
-            let Some(table) = worker.table().filter(|table| table.stays_native().is_none()) else { continue };
+            let Some(table) = worker.table().filter(|table| table.table().schema.stays_native().is_none())
+            else {
+                continue;
+            };
             let exact = *table.standing() == Standing::Exact;
             if exact && table.table().partitions.len() >= 3 && table.rows() > 100 {
                 return (recording, history, worker);

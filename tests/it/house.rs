@@ -15,8 +15,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("policy", &["wal", "table", "apply"]),
     ("replay", &["wal", "table", "columnar", "apply"]),
     ("lab", &["wal", "table", "columnar", "apply", "policy", "replay"]),
+    ("ilp", &["table"]),
     ("ledger", &["wal", "table"]),
-    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ledger"]),
+    ("node", &["wal", "table", "ilp", "ledger"]),
+    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node"]),
     ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger"]),
 ];
 

@@ -34,7 +34,8 @@ export class Engine {
 
   readonly #start: () => Port;
   #port: Port;
-  #dead = false;
+  /** Why the worker has ended, if it has: nobody would answer a call. */
+  #dead: EngineError | null = null;
   #id = 0;
   readonly #waiting = new Map<number, Waiting>();
 
@@ -44,6 +45,7 @@ export class Engine {
   }
 
   call<M extends Method>(method: M, args: Args<M>, onProgress?: (p: Progress) => void): Promise<Result<M>> {
+    if (this.#dead) return Promise.reject(new EngineFailure(this.#dead));
     const id = ++this.#id;
     return new Promise<Result<M>>((done, failed) => {
       this.#waiting.set(id, { method, done, failed, onProgress });
@@ -54,7 +56,7 @@ export class Engine {
   /** Replaces the worker. What was open has to be opened again. */
   restart(): void {
     this.#port.terminate();
-    this.#dead = false;
+    this.#dead = null;
     this.#port = this.#listen(this.#start());
   }
 
@@ -104,7 +106,7 @@ export class Engine {
   }
 
   #end(error: EngineError): void {
-    this.#dead = true;
+    this.#dead = error;
     this.#port.terminate();
     const all = [...this.#waiting.values()];
     this.#waiting.clear();

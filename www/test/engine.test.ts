@@ -83,6 +83,22 @@ test("a trap fails every call, is told once, and a new worker takes over", async
   assert.equal(await again, "fresh");
 });
 
+test("a call to a worker that has ended fails at once", { timeout: 5_000 }, async () => {
+  const { engine: closed, wires } = engine();
+  closed.close();
+  await assert.rejects(
+    closed.call("seek", ["t~1", 1]),
+    (error) => error instanceof EngineFailure && error.detail.message === "closed",
+  );
+  assert.deepEqual(first(wires).posted, []);
+
+  const { engine: trapped, wires: others } = engine();
+  const call = trapped.call("seek", ["t~1", 1]);
+  first(others).answer({ id: 1, error: { kind: "trap", message: "unreachable" } });
+  await assert.rejects(call, /unreachable/);
+  await assert.rejects(trapped.call("seek", ["t~1", 2]), /unreachable/);
+});
+
 test("the registry shows where the db directory is", () => {
   const blob = new Blob(["x"]);
   const gathered = relativeToDb(

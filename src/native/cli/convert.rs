@@ -74,7 +74,7 @@ pub(super) fn run(out: &Out, args: &Convert) -> Result<Exit> {
 }
 
 fn to_parquet(out: &Out, table: &mut FileTable, floor: i64, options: &ParquetOptions) -> Result<Done> {
-    if let Some(why) = table.stays_native() {
+    if let Some(why) = table.table().schema.stays_native() {
         return Err(Failure::failed(format!("{}: {why}", table.table().name)));
     }
     let Some(conversion) = table.begin_conversion(floor, options) else {

@@ -243,10 +243,10 @@ async fn check(bucket: &Bucket, manifest: &Manifest) -> Result<(), Failure> {
 /// Packs with these numbers that are still there, and their bytes.
 async fn count(bucket: &Bucket, manifest: &Manifest, from: u64, to: u64) -> Result<(u64, u64), Failure> {
     let (mut packs, mut bytes) = (0, 0);
-    let mut block: Option<IndexBlock> = None;
+    let (mut asked, mut block) = (None, None::<IndexBlock>);
     for n in (from..to).filter(|n| !is_seal(manifest, *n)) {
         let k = n / INDEX_NUMBERS;
-        if n == from || n.is_multiple_of(INDEX_NUMBERS) {
+        if asked.replace(k) != Some(k) {
             block = get_document(bucket, Key::Index(k)).await.unwrap_or(None);
         }
         let told = block.as_ref().and_then(|block| block.objects.get((n % INDEX_NUMBERS) as usize));

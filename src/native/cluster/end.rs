@@ -1,6 +1,7 @@
 //! Where the log ends, found with few requests and without reading it.
 
 use super::blobs::get_document;
+use super::gallop::first_missing;
 use super::{log_failure, trouble_failure};
 use crate::ledger::{Boundary, Cluster, Head, HeadHint, Key, Kind, Manifest, Place, Span};
 use crate::native::bucket::{Bucket, GetAnswer};
@@ -44,7 +45,10 @@ pub async fn log_end(bucket: &Bucket, cluster: &Cluster) -> Result<LogEnd, Failu
     });
     let mut committed_us = 0;
     loop {
-        let end = first_missing(bucket, at).await?;
+        let there = |n: u64| async move {
+            size_of(bucket, Place { dir: at.dir, n }).await.map(|size| size.is_some())
+        };
+        let end = first_missing(at.n, there).await?;
         let Some(newest) = end.checked_sub(1).filter(|newest| *newest >= at.n) else { break };
         let from = at.n.max(newest.saturating_sub(STRAGGLERS));
         let mut sealed = None;
@@ -96,25 +100,6 @@ async fn newest_boundary(bucket: &Bucket) -> Result<Option<Boundary>, Failure> {
         k += 1;
     }
     Ok(newest)
-}
-
-/// The first number of the directory that is not there, from `at` on.
-async fn first_missing(bucket: &Bucket, at: Place) -> Result<u64, Failure> {
-    let there = async |n: u64| size_of(bucket, Place { dir: at.dir, n }).await.map(|size| size.is_some());
-    let (mut low, mut step) = (at.n, 1);
-    let mut high = loop {
-        let probe = low + step - 1;
-        if !there(probe).await? {
-            break probe;
-        }
-        low = probe + 1;
-        step *= 2;
-    };
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if there(middle).await? { low = middle + 1 } else { high = middle }
-    }
-    Ok(low)
 }
 
 /// The length of an object, if it is there.

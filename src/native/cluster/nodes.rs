@@ -1,6 +1,7 @@
 //! The instances of a cluster.
 
 use super::blobs::get_document;
+use super::gallop::first_missing;
 use super::{Patience, get, log_failure, pause_after, put};
 use crate::ledger::{ClusterId, Document, GetAnswer, Key, Node, Pause, PutAnswer};
 use crate::native::bucket::{self, Bucket};
@@ -71,25 +72,7 @@ async fn wait(patience: &mut Patience, pause: Pause, why: Option<String>) -> Res
 /// # Errors
 /// What the store answers.
 pub async fn journal_end(bucket: &Bucket, node: u32, known: u64) -> Result<u64, Failure> {
-    let (mut there, mut step) = (known, 1);
-    // Gallop, then bisect: numbers are written in order, and none is deleted.
-    let mut missing = loop {
-        let k = there + step - 1;
-        if !is_there(bucket, node, k).await? {
-            break k;
-        }
-        there = k + 1;
-        step *= 2;
-    };
-    while there < missing {
-        let middle = there + (missing - there) / 2;
-        if is_there(bucket, node, middle).await? {
-            there = middle + 1;
-        } else {
-            missing = middle;
-        }
-    }
-    Ok(there)
+    first_missing(known, |k| is_there(bucket, node, k)).await
 }
 
 async fn is_there(bucket: &Bucket, node: u32, k: u64) -> Result<bool, Failure> {

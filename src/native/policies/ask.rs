@@ -2,7 +2,7 @@
 
 use crate::ledger::{Document, Key, Kind, Object, Place, Request, RequestAnswer};
 use crate::native::bucket::{Bucket, GetAnswer, PutAnswer};
-use crate::native::cluster::LogEnd;
+use crate::native::cluster::{LogEnd, first_missing};
 use crate::native::outcome::{Exit, Failure, Result};
 use bytes::Bytes;
 use std::time::Duration;
@@ -50,27 +50,16 @@ pub async fn put_request(bucket: &Bucket, request: &Request) -> Result<u64> {
     }
 }
 
-/// The first number at which there is no request: gallop, then bisect, as they are written in order and none is deleted.
+/// The first number at which there is no request.
 async fn first_free(bucket: &Bucket) -> Result<u64> {
-    let there = async |k: u64| match bucket.head(&Key::Request(k).to_string()).await {
-        GetAnswer::Found(_) => Ok(true),
-        GetAnswer::NotFound => Ok(false),
-        GetAnswer::Failed(trouble) => Err(Failure::failed(trouble.to_string())),
-    };
-    let (mut low, mut step) = (0, 1);
-    let mut high = loop {
-        let probe = low + step - 1;
-        if !there(probe).await? {
-            break probe;
+    let there = |k: u64| async move {
+        match bucket.head(&Key::Request(k).to_string()).await {
+            GetAnswer::Found(_) => Ok(true),
+            GetAnswer::NotFound => Ok(false),
+            GetAnswer::Failed(trouble) => Err(Failure::failed(trouble.to_string())),
         }
-        low = probe + 1;
-        step *= 2;
     };
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if there(middle).await? { low = middle + 1 } else { high = middle }
-    }
-    Ok(low)
+    first_missing(0, there).await
 }
 
 /// The answer to request `k` in the log behind `end`, where the log ended before the request was put; `None` if there is none

@@ -53,12 +53,12 @@ async fn own_log(bucket: &Bucket, cluster: &Cluster) -> Result<OwnLog> {
     }
     let end = log_end(bucket, cluster).await?;
     let Some(last) = end.last else { return Ok(log) };
-    let mut block: Option<IndexBlock> = None;
+    let (mut asked, mut block) = (None, None::<IndexBlock>);
     while n <= last.n {
         let k = n / INDEX_NUMBERS;
-        if block.as_ref().is_none_or(|block| block.k != k) {
+        if asked.replace(k) != Some(k) {
             // A hint: what it does not tell is looked up.
-            block = get_document::<IndexBlock>(bucket, Key::Index(k)).await.ok().flatten();
+            block = get_document(bucket, Key::Index(k)).await.ok().flatten();
         }
         let listed = block.as_ref().and_then(|block| block.objects.get((n % INDEX_NUMBERS) as usize));
         let place = end.place(n);

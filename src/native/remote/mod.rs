@@ -3,12 +3,12 @@
 //!
 //! | file | what happens there |
 //! |---|---|
-//! | `rows` | a file's rows by the table's present columns, late rows merged into them |
 //! | `read` | for those who read a directory: whole partitions, whatever is here of them |
 //! | `write` | a partition's file, for the bucket |
+//!
+//! A file's rows by the table's present columns, and late rows merged into them, are [`apply`](crate::apply)'s matter.
 
 mod read;
-mod rows;
 mod write;
 
 pub use read::{AwayReader, Store, complete};

@@ -1,6 +1,6 @@
 //! Whole partitions for those who read a directory, whatever is here of them.
 
-use super::rows::{merged, rows_of};
+use crate::apply::{file_rows, merged};
 use crate::ledger::{Key, Sum};
 use crate::native::bucket::{self, Bucket};
 use crate::native::cluster::get_blob;
@@ -153,7 +153,7 @@ fn read_blob(blob: &Blob, table: &mut Table, floor: i64, store: &mut Store) -> w
             format!("partition {name} of {} is in the bucket alone: {}{advice}", table.name, failure.message);
         Error::Io { file: path.as_str().into(), message: message.into() }
     })?;
-    rows_of(&path, bytes, blob, table, floor)
+    file_rows(&path, bytes, blob.rows, table, floor)
 }
 
 /// The table as a directory holds it, with the rows that the bucket has in its place; `None` where there are none, or where the

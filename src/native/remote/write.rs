@@ -1,6 +1,6 @@
 //! A partition's Parquet file, for the bucket.
 
-use super::rows::{merged, rows_of};
+use crate::apply::{file_rows, merged};
 use crate::columnar::parquet::ParquetForm;
 use crate::columnar::parquet::{Field, Options, PartitionRows, Plan, encode};
 use crate::ledger::{Key, Sum};
@@ -63,14 +63,11 @@ pub fn merged_file(
     let mut table = applied.without_rows(applied.symbols(&files).map_err(told)?);
     let bytes = handle.block_on(get_blob(bucket, under.sum)).map_err(|failure| failure.message)?;
     let path = Key::Blob(under.sum).to_string();
-    let rows = rows_of(&path, bytes, &under, &mut table, floor).map_err(told)?;
+    let rows = file_rows(&path, bytes, under.rows, &mut table, floor).map_err(told)?;
     let late = applied.read_parts(&files, floor, parts).map_err(told)?;
     let whole = merged(&table, rows, &late);
     let meta = TableMeta::applied(&files, &token.dir).map_err(told)?;
-    let mut fields = Field::of_table(&table.schema);
-    for field in &mut fields {
-        field.config = meta.columns.get(field.index).map_or(0, |column| column.parquet_encoding);
-    }
+    let fields = Field::of_meta(&table.schema, &meta);
     let plan =
         Plan::new(&token.name, fields, whole.rows, options.clone()).map_err(|error| error.to_string())?;
     let source = PartitionRows { partition: &whole, symbols: &table.symbols };

@@ -1,11 +1,11 @@
 //! How partitions are stored, told as they change.
 
-use super::policy::bytes;
 use crate::ledger::{Note, PartitionForm, StoredPartition};
-use crate::native::store::{Blob, Disk, DiskReader, Forms};
+use crate::native::store::{self, Blob, Disk, DiskReader, Forms};
+use crate::table::files::partition_dir;
 use crate::table::files::read::AppliedTable;
 use crate::table::{Calendar, Digest};
-use crate::wal::{AppliedPartition, TableToken};
+use crate::wal::{self, TableToken};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -154,7 +154,8 @@ fn found(disk: &dyn Disk, table: &AppliedTable) -> BTreeMap<i64, Found> {
 impl Found {
     fn stamp(&self, table: &AppliedTable) -> u64 {
         match self {
-            Self::Here(parts) => stamp(table.applied.partitions.get(parts.clone()).unwrap_or_default()),
+            // With the columns: a digest holds for these alone.
+            Self::Here(parts) => store::stamp(table, parts.clone()) ^ table.schema.version.cast_unsigned(),
             Self::Gone => 0,
             Self::Away(blob) => blob.sum.0.iter().fold(0, |stamp, byte| stamp << 8 | u64::from(*byte)),
         }
@@ -178,16 +179,19 @@ fn is_parquet(table: &AppliedTable, parts: &Range<usize>) -> bool {
     table.applied.partitions.get(parts.clone()).unwrap_or_default().iter().any(|part| part.parquet)
 }
 
-/// FNV-1a of all that a commit changes of a partition.
-fn stamp(parts: &[AppliedPartition]) -> u64 {
-    let words = parts.iter().flat_map(|part| {
-        [
-            part.ts as u64,
-            part.rows,
-            part.name_txn as u64,
-            u64::from(part.squash_count),
-            part.parquet_len as u64,
-        ]
-    });
-    words.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ word).wrapping_mul(0x0100_0000_01b3))
+/// Bytes of a partition's files.
+fn bytes(disk: &dyn Disk, table: &AppliedTable, parts: Range<usize>) -> wal::Result<u64> {
+    let (by, nanos) = (table.schema.partition_by, table.schema.nanos());
+    let mut sum = 0;
+    for part in table.applied.partitions.get(parts).unwrap_or_default() {
+        if part.parquet {
+            sum += u64::try_from(part.parquet_len).unwrap_or(0);
+            continue;
+        }
+        let folder = format!("{}/{}", table.token.dir, partition_dir(by, nanos, part.ts, part.name_txn));
+        for name in disk.list(&folder)?.unwrap_or_default() {
+            sum += disk.len(&format!("{folder}/{name}"))?.unwrap_or(0);
+        }
+    }
+    Ok(sum)
 }

@@ -21,11 +21,9 @@ use std::time::{Duration, Instant};
 const REGISTRY_EVERY: Duration = Duration::from_millis(500);
 const REGISTRY_WHOLE_EVERY: Duration = Duration::from_secs(30);
 /// The longest pause between two rounds.
-pub(super) const CALM: Duration = Duration::from_millis(100);
+const CALM: Duration = Duration::from_millis(100);
 /// The shortest, where a round took longer than it should.
 const SHORTEST: Duration = Duration::from_millis(1);
-/// How long a registry that can't be read is waited for at the start.
-pub(super) const BEGINNING: Duration = Duration::from_secs(10);
 /// How often it is measured what only our links hold, and of how many tables it is seen whether their links are needed.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 const TABLES_AT_ONCE: usize = 500;
@@ -100,14 +98,7 @@ impl Poll {
             measured: Instant::now(),
             not_replicated: BTreeMap::new(),
         };
-        // A server that has just begun has not written its registry yet.
-        let begun = Instant::now();
-        while let Err(failure) = poll.registry(Instant::now()) {
-            if begun.elapsed() >= BEGINNING {
-                return Err(failure);
-            }
-            std::thread::sleep(CALM);
-        }
+        poll.registry(Instant::now())?;
         poll.look(Instant::now(), true);
         Ok(poll)
     }

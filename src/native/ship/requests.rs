@@ -10,7 +10,7 @@ use crate::native::bucket::{Bucket, GetAnswer};
 use crate::native::cluster::now_us;
 use crate::native::outcome::Failure;
 use crate::native::policies::{self, Facts, PolicyRow, PolicyTable, decide};
-use crate::policy::Change;
+use crate::policy::{Change, StoragePolicy};
 use crate::table::ttl_text;
 use crate::wal::{Registry, TableMeta};
 use bytes::Bytes;
@@ -178,12 +178,18 @@ impl Requests {
         dir: &str,
         change: &Change,
     ) -> Result<Option<PolicyRow>, String> {
-        let registry = Registry::read(files).map_err(|error| error.to_string())?;
-        let token = policies::find(&registry.tables, dir)?;
-        let meta = TableMeta::applied(files, dir).map_err(|error| error.to_string())?;
-        let current = self.table.policy(dir).and_then(PolicyRow::policy);
-        let decided = decide(change, &Facts::of(token, &meta), current.as_ref());
+        let (facts, current) = self.stands(files, dir)?;
+        let decided = decide(change, &facts, current.as_ref());
         decided.map(|(row, _)| row).map_err(|error| error.to_string())
+    }
+
+    /// What a table, by name or directory, is like, and the policy that it has.
+    fn stands(&self, files: &BesideFiles, table: &str) -> Result<(Facts, Option<StoragePolicy>), String> {
+        let registry = Registry::read(files).map_err(|error| error.to_string())?;
+        let token = policies::find(&registry.tables, table)?;
+        let meta = TableMeta::applied(files, &token.dir).map_err(|error| error.to_string())?;
+        let current = self.table.policy(&token.dir).and_then(PolicyRow::policy);
+        Ok((Facts::of(token, &meta), current))
     }
 
     fn check(
@@ -197,12 +203,9 @@ impl Requests {
             return Err(format!("it is for cluster {}", request.cluster));
         }
         let wish = PolicyRequest::of(&request).map_err(|error| error.to_string())?;
-        let registry = Registry::read(files).map_err(|error| error.to_string())?;
-        let token = policies::find(&registry.tables, &wish.table)?;
-        let meta = TableMeta::applied(files, &token.dir).map_err(|error| error.to_string())?;
-        let current = self.table.policy(&token.dir).and_then(PolicyRow::policy);
+        let (facts, current) = self.stands(files, &wish.table)?;
         let change = policies::wished(&wish.change).map_err(|error| error.to_string())?;
-        decide(&change, &Facts::of(token, &meta), current.as_ref()).map_err(|error| error.to_string())
+        decide(&change, &facts, current.as_ref()).map_err(|error| error.to_string())
     }
 
     /// Adds rows to the table, and to the pack.

@@ -5,7 +5,7 @@ use super::files::BesideFiles;
 use super::hints::Tell;
 use super::learned::{Known, Learned};
 use super::links::Links;
-use super::poll::{BEGINNING, CALM, Poll};
+use super::poll::Poll;
 use super::requests::{self, Requests, policies_folder};
 use super::send::{Ended, Sender};
 use super::tables::{State, Tables, Tracked};
@@ -20,7 +20,7 @@ use crate::native::cluster::{
 use crate::native::outcome::{Exit, Failure};
 use crate::native::policies::{self, PolicyTable};
 use crate::native::store::lock::DirectoryLock;
-use crate::wal::{Error, Registry, SequencerLog};
+use crate::wal::{Registry, SequencerLog};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
@@ -36,6 +36,8 @@ const CLUSTER: &str = "cluster";
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How long the last hints may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a registry that can't be read is waited for at the start.
+const BEGINNING: Duration = Duration::from_secs(10);
 
 /// Ships until `stop` is ready, or the shipper can't go on.
 ///
@@ -390,9 +392,8 @@ fn hex(bytes: &[u8]) -> String {
 /// Waits while a server that has just begun writes its registry; one that stays unreadable is told by whoever needs it.
 async fn wait_for_registry(files: &BesideFiles) {
     let begun = Instant::now();
-    let unreadable = || Registry::read(files).is_err_and(|error| !matches!(error, Error::Absent { .. }));
-    while begun.elapsed() < BEGINNING && unreadable() {
-        tokio::time::sleep(CALM).await;
+    while begun.elapsed() < BEGINNING && Registry::read(files).is_err() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

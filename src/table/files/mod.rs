@@ -10,6 +10,7 @@ mod check;
 mod commit;
 mod cv;
 mod dictionary;
+mod event;
 mod index;
 mod meta;
 mod names;
@@ -29,15 +30,19 @@ pub use check::{Finding, Severity, check_database, check_database_with, check_ta
 pub use commit::commit_segment;
 pub use cv::ColumnVersions;
 pub use dictionary::DictionaryWriter;
+pub use event::{EventRows, EventSymbols, encode_rows_event};
 pub use meta::{encode_meta, meta_checksum, meta_of_txn};
 pub use names::{
     PARQUET_FILE, check_column_name, check_dir_name, check_distinct, column_file, partition_dir,
 };
 pub use patch::Patch;
-pub use registry::{TabIndex, Upgrade, decode_wal_index, encode_registry, encode_wal_index};
+pub use registry::{
+    TabIndex, Upgrade, decode_wal_index, encode_registry, encode_registry_record, encode_wal_index,
+};
 pub use segment::empty_segment;
 pub use sequencer::{
-    ChangeLog, LogRecord, LogWriter, encode_segment_meta, encode_sequencer_meta, raw_change,
+    ChangeLog, LogRecord, LogWriter, encode_add_column, encode_segment_meta, encode_sequencer_meta,
+    raw_change,
 };
 pub use small::{
     Todo, clear_todo, decode_name, decode_todo, encode_name, encode_todo_clean, restore_meta_todo,

@@ -16,21 +16,31 @@ const VERSION: i32 = 426;
 pub fn encode_registry(tables: &[TableToken]) -> Vec<u8> {
     let mut out = Out::default();
     out.i64(0);
-    for table in tables.iter().filter(|table| !table.dropped) {
-        out.i32(0);
-        out.text(&table.name);
-        out.text(&table.dir);
-        out.i32(table.id);
-        out.i32(match table.kind {
-            TableKind::Plain => 0,
-            TableKind::Wal => 1,
-            TableKind::MatView => 2,
-            TableKind::View => 3,
-        });
-        out.pad_to(out.len() + RESERVED);
-    }
+    tables.iter().filter(|table| !table.dropped).for_each(|table| record(&mut out, table));
     out.put_i64(0, out.len() as i64);
     out.0
+}
+
+/// What is put behind the last record of a `tables.d.N` when a table is added; the number of bytes in use, the file's first eight,
+/// follows.
+pub fn encode_registry_record(table: &TableToken) -> Vec<u8> {
+    let mut out = Out::default();
+    record(&mut out, table);
+    out.0
+}
+
+fn record(out: &mut Out, table: &TableToken) {
+    out.i32(0);
+    out.text(&table.name);
+    out.text(&table.dir);
+    out.i32(table.id);
+    out.i32(match table.kind {
+        TableKind::Plain => 0,
+        TableKind::Wal => 1,
+        TableKind::MatView => 2,
+        TableKind::View => 3,
+    });
+    out.pad_to(out.len() + RESERVED);
 }
 
 /// `_tab_index.d`: the last table id that was given, and the database's own number.

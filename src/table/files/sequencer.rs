@@ -3,13 +3,15 @@
 use super::Patch;
 use super::out::{Out, java_hash};
 use crate::wal::{
-    Cursor, Files, LogVersion, Result, SegmentId, SequencerLog, SequencerMeta, TxnKind, TxnRecord,
+    ColumnSpec, Cursor, Files, LogVersion, Result, SegmentId, SequencerLog, SequencerMeta, TxnKind, TxnRecord,
 };
 use bytes::Bytes;
 
 const LOG: &str = "txn_seq/_txnlog";
 const CHANGES: &str = "txn_seq/_txnlog.meta.d";
 const CHANGES_INDEX: &str = "txn_seq/_txnlog.meta.i";
+/// ALTER's number of ADD COLUMN.
+const ADD_COLUMN: i16 = 1;
 const HEADER: u64 = 76;
 /// Where the number of transactions is: what makes records visible.
 const MAX_TXN: u64 = 4;
@@ -104,6 +106,13 @@ impl LogRecord {
             commit_ts: record.commit_ts,
             extent,
         }
+    }
+
+    /// The record as it stands in a log, of the kind with three numbers more if `v2`.
+    pub fn bytes(&self, v2: bool) -> Vec<u8> {
+        let mut out = Out::with_capacity(V2_RECORD as usize);
+        self.encode(v2, &mut out);
+        out.0
     }
 
     fn encode(&self, v2: bool, out: &mut Out) {
@@ -234,6 +243,30 @@ pub fn raw_change(files: &dyn Files, table_dir: &str, structure_version: i64) ->
     crate::wal::read_raw_change(files, table_dir, structure_version)
 }
 
+/// The bytes of ADD COLUMN in the log of structural changes, as a writer of rows logs it.
+pub fn encode_add_column(column: &ColumnSpec) -> Vec<u8> {
+    let mut out = Out::default();
+    out.i32(0);
+    out.i16(ADD_COLUMN);
+    // No place in a statement.
+    out.i32(0);
+    let flag = |set: bool, yes: i64, no: i64| if set { yes } else { no };
+    let longs = [
+        i64::from(column.ty.code()),
+        i64::from(column.symbol_capacity),
+        flag(column.symbol_cache, 1, -1),
+        flag(column.indexed, 1, 0),
+        i64::from(column.index_block_capacity),
+        0,
+    ];
+    out.count32(longs.len());
+    longs.into_iter().for_each(|long| out.i64(long));
+    out.i32(1);
+    out.text(&column.name);
+    out.put_i32(0, out.len() as i32 - 4);
+    out.0
+}
+
 /// Appends to a table's structural changes, `_txnlog.meta.i` and `_txnlog.meta.d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangeLog {
@@ -264,6 +297,14 @@ impl ChangeLog {
     /// The structure version that the last change led to.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The entries of the index from here to `next`, with which a reader finds the changes between.
+    pub fn entries(&self, next: &Self) -> Patch {
+        let mut ends = Out::default();
+        ends.u63(self.end);
+        ends.u63(next.end);
+        Patch::new(CHANGES_INDEX, self.version.saturating_mul(8), ends.0)
     }
 
     /// The writes that append a change ([`raw_change`]): its bytes, then its end in the index.

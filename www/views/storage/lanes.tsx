@@ -1,4 +1,5 @@
 /** A lane of partition bricks for each instance, along one axis of time, with the lines that the policy draws. */
+import { useMemo } from "preact/hooks";
 import type { LabBrick, LabInstance, LabLane, LabTold } from "../../../pkg/types.js";
 import { size } from "../../model/format.js";
 import { type Brick, INSTANCES_MAX } from "../../model/lab/lab.js";
@@ -25,6 +26,7 @@ export function LabLanes({ told }: { told: LabTold }) {
   const instances = useSnapshot((s) => s.state.lab?.instances ?? []);
   const brick = useSnapshot((s) => s.state.lab?.brick ?? null);
   const stretch = stretchOf(told, SHOWN_MAX);
+  const most = useMemo(() => mostBytes(told), [told]);
   return (
     <section class="lab-lanes" aria-label="Instances">
       <div class="lab-lanes-head">
@@ -50,12 +52,19 @@ export function LabLanes({ told }: { told: LabTold }) {
           index={index}
           told={told}
           stretch={stretch}
+          most={most}
           settings={instances[index] ?? null}
           chosen={brick?.instance === index ? brick : null}
         />
       ))}
     </section>
   );
+}
+
+/** Of the largest partition on any instance; there may be very many. */
+function mostBytes({ instances }: LabTold): number {
+  const largest = (most: number, brick: LabBrick | null) => Math.max(most, brick?.bytes ?? 0);
+  return instances.reduce((most, { bricks }) => bricks.reduce(largest, most), 1);
 }
 
 function Legend() {
@@ -79,15 +88,13 @@ interface LaneProps {
   index: number;
   told: LabTold;
   stretch: Stretch | null;
+  /** Bytes of the brick that is full. */
+  most: number;
   settings: LabInstance | null;
   chosen: Brick | null;
 }
 
-function Lane({ lane, index, told, stretch, settings, chosen }: LaneProps) {
-  const most = Math.max(
-    1,
-    ...told.instances.flatMap(({ bricks }) => bricks.map((brick) => brick?.bytes ?? 0)),
-  );
+function Lane({ lane, index, told, stretch, most, settings, chosen }: LaneProps) {
   return (
     <article class={`lab-lane ${lane.paused ? "lab-lane-paused" : ""}`} aria-label={laneWords(lane)}>
       <header>

@@ -41,6 +41,8 @@ export class BucketReplay {
   readonly #objects: LogObject[] = [];
   readonly #coming = new Map<string, Promise<Uint8Array | null>>();
   #replay: Replay | null = null;
+  /** As the engine listed them when it last read the logs. */
+  #tables = new Map<string, TableInfo>();
   #memory: number;
   #lookedMs = performance.now();
   #journalsMs = performance.now();
@@ -96,6 +98,7 @@ export class BucketReplay {
       { ...options, memory: (this.#memory * 3) / 4 },
       other,
     );
+    this.#tables = tablesOf(this.#replay);
   }
 
   #progress(detail: string, totalBytes: number | null): Progress {
@@ -174,7 +177,10 @@ export class BucketReplay {
     const journals = performance.now() - this.#journalsMs > JOURNALS_MS;
     if (journals) this.#journalsMs = performance.now();
     const [news] = await Promise.all([this.#follow(-1), journals ? this.#journals.refresh() : false]);
-    if (news) await replay.refresh();
+    if (news) {
+      await replay.refresh();
+      this.#tables = tablesOf(replay);
+    }
     return this.overview();
   }
 
@@ -242,9 +248,7 @@ export class BucketReplay {
   }
 
   #info(dir: string): TableInfo | undefined {
-    return this.#open_()
-      .overview()
-      .tables.find((table) => table.dir === dir);
+    return this.#tables.get(dir);
   }
 
   #problems(): Problem[] {
@@ -252,6 +256,10 @@ export class BucketReplay {
     const tables = broken.map(([table, why]) => ({ ...problem(why), table }));
     return this.#stopped ? [this.#stopped, ...tables] : tables;
   }
+}
+
+function tablesOf(replay: Replay): Map<string, TableInfo> {
+  return new Map(replay.overview().tables.map((table) => [table.dir, table]));
 }
 
 function problem(message: string): Problem {

@@ -36,11 +36,11 @@ interface Known {
 
 /** Reads on where it was, each time it is asked; and back, when somebody looks there. */
 export class Journals {
-  readonly #ledger: Ledger;
+  readonly #ledger: Pick<Ledger, "document">;
   readonly #store: Store;
   readonly #known: Known[] = [];
 
-  constructor(ledger: Ledger, store: Store) {
+  constructor(ledger: Pick<Ledger, "document">, store: Store) {
     this.#ledger = ledger;
     this.#store = store;
   }
@@ -120,9 +120,15 @@ export class Journals {
     const { instance } = known;
     let read = false;
     while (instance.since !== null && us < instance.since) {
-      const keys = known.between.length > 0 ? known.between : this.#olderGroups(known);
+      const back = known.between.length === 0;
+      const keys = back ? olderGroups(known) : known.between;
       const journals = await Promise.all(keys.map((k) => this.#read(instance, k)));
       for (const journal of journals) if (journal) add(instance, journal);
+      // Only what has arrived is not asked for again.
+      if (back) {
+        known.older -= ROLLUP * keys.length;
+        known.atOnce = Math.min(GROUPS_MAX, known.atOnce * 2);
+      }
       known.between = [];
       instance.entries.sort((a, b) => a.at_us - b.at_us);
       const begins = journals.flatMap((journal) => (journal ? [beginOf(journal)] : []));
@@ -130,13 +136,6 @@ export class Journals {
       read = true;
     }
     return read;
-  }
-
-  #olderGroups(known: Known): number[] {
-    const keys: number[] = [];
-    for (; keys.length < known.atOnce && known.older >= 0; known.older -= ROLLUP) keys.push(known.older);
-    known.atOnce = Math.min(GROUPS_MAX, known.atOnce * 2);
-    return keys;
   }
 
   async #readOn(known: Known): Promise<boolean> {
@@ -182,6 +181,13 @@ export class Journals {
       return null;
     }
   }
+}
+
+/** The summaries to be fetched next. */
+function olderGroups({ older, atOnce }: Known): number[] {
+  const keys: number[] = [];
+  for (let k = older; keys.length < atOnce && k >= 0; k -= ROLLUP) keys.push(k);
+  return keys;
 }
 
 function add(instance: Instance, { written_us, state, summary, entries }: Journal): void {

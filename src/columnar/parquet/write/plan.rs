@@ -38,17 +38,24 @@ pub struct Plan {
 }
 
 impl Field {
-    /// The columns of a partition's file: those of [`of_table`](Self::of_table), with what `_meta` asks of each and
-    /// with the rows above the first value of each, if the partition is one part.
+    /// The columns of a partition's file: those of [`of_meta`](Self::of_meta), with the rows above the first value of
+    /// each, if the partition is one part.
     pub fn of_partition(table: &AppliedTable, meta: &TableMeta, parts: &Range<usize>) -> Vec<Self> {
-        let mut fields = Self::of_table(&table.schema);
-        let parts = table.applied.partitions.get(parts.clone()).unwrap_or_default();
-        for field in &mut fields {
-            field.config = meta.columns.get(field.index).map_or(0, |column| column.parquet_encoding);
-            if let [part] = parts {
+        let mut fields = Self::of_meta(&table.schema, meta);
+        if let Some([part]) = table.applied.partitions.get(parts.clone()) {
+            for field in &mut fields {
                 let top = table.versions.top(part.ts, field.index, part.rows).unwrap_or(part.rows);
                 field.top = if part.parquet { 0 } else { top.min(part.rows) as usize };
             }
+        }
+        fields
+    }
+
+    /// The columns of [`of_table`](Self::of_table), with what `_meta` asks of each.
+    pub fn of_meta(schema: &Schema, meta: &TableMeta) -> Vec<Self> {
+        let mut fields = Self::of_table(schema);
+        for field in &mut fields {
+            field.config = meta.columns.get(field.index).map_or(0, |column| column.parquet_encoding);
         }
         fields
     }

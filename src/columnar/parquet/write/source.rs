@@ -129,10 +129,10 @@ impl Task {
     }
 }
 
-/// Runs tasks and answers each.
-pub type RunTasks<'a> = dyn Fn(&[Task]) -> Vec<Result<Encoded, EncodeError>> + 'a;
+/// Runs tasks and answers all of them, or why one failed.
+pub type RunTasks<'a> = dyn Fn(&[Task]) -> Result<Vec<Encoded>, EncodeError> + 'a;
 
-/// As [`encode`], for a driver with threads: `run` answers all tasks that it is given, in their order, however it runs
+/// As [`encode`], for a driver with threads: `run` answers the tasks that it is given in their order, however it runs
 /// them. They are those of `groups` row groups, whose memory is taken at the same time.
 ///
 /// # Errors
@@ -151,9 +151,9 @@ pub fn encode_with<W: Write + Send>(
             .iter()
             .flat_map(|rows| (0..columns).map(|place| Task { rows: rows.clone(), place }))
             .collect();
-        let mut encoded = run(&tasks).into_iter();
+        let mut encoded = run(&tasks)?.into_iter();
         for _ in some {
-            writer.append(encoded.by_ref().take(columns).collect::<Result<Vec<_>, _>>()?)?;
+            writer.append(encoded.by_ref().take(columns).collect())?;
         }
     }
     writer.finish()

@@ -3,7 +3,6 @@
 use crate::native::store::{Away, Disk, DiskReader, Forms, stamp};
 use crate::policy::{Form, PartitionSeen, TableSeen};
 use crate::table::Calendar;
-use crate::table::files::partition_dir;
 use crate::table::files::read::AppliedTable;
 use crate::wal::{Result, TableToken};
 use std::collections::BTreeMap;
@@ -26,7 +25,6 @@ pub(super) struct Here {
     /// The stamp that it had when its rows were last changed: a change of form leaves it.
     pub(super) version: u64,
     pub(super) parquet: bool,
-    bytes: u64,
 }
 
 /// That a partition has another form, and the same rows as before.
@@ -57,8 +55,6 @@ impl Watched {
                     stamp,
                     version: carried.filter(|carried| carried.floor == floor).map_or(stamp, |c| c.version),
                     parquet: parquet(&table, parts.clone()),
-                    // What is gone meanwhile is looked at again.
-                    bytes: bytes(disk, &table, parts.clone()).unwrap_or(0),
                 },
             };
             here.insert(floor, this);
@@ -93,7 +89,8 @@ impl Here {
         PartitionSeen {
             floor,
             rows,
-            bytes: self.bytes,
+            // What they are is told by the journal's note of partitions, and of no use to the machine.
+            bytes: 0,
             form: if self.parquet { Form::Parquet } else { Form::Native },
             version: self.version,
             remote,
@@ -124,25 +121,4 @@ fn rows(table: &AppliedTable, parts: Range<usize>) -> u64 {
 
 fn parquet(table: &AppliedTable, parts: Range<usize>) -> bool {
     table.applied.partitions.get(parts).unwrap_or_default().iter().any(|part| part.parquet)
-}
-
-/// Bytes of a partition's files.
-pub(in crate::native::replica) fn bytes(
-    disk: &dyn Disk,
-    table: &AppliedTable,
-    parts: Range<usize>,
-) -> Result<u64> {
-    let (by, nanos) = (table.schema.partition_by, table.schema.nanos());
-    let mut sum = 0;
-    for part in table.applied.partitions.get(parts).unwrap_or_default() {
-        if part.parquet {
-            sum += u64::try_from(part.parquet_len).unwrap_or(0);
-            continue;
-        }
-        let folder = format!("{}/{}", table.token.dir, partition_dir(by, nanos, part.ts, part.name_txn));
-        for name in disk.list(&folder)?.unwrap_or_default() {
-            sum += disk.len(&format!("{folder}/{name}"))?.unwrap_or(0);
-        }
-    }
-    Ok(sum)
 }

@@ -16,7 +16,6 @@ mod tasks;
 mod told;
 mod work;
 
-pub(super) use look::bytes;
 pub(super) use told::Told;
 pub(super) use work::Worked;
 
@@ -28,7 +27,7 @@ use super::tables::Tables;
 use crate::columnar::parquet::Options as ParquetOptions;
 use crate::ledger::Note;
 use crate::native::cluster::now_us;
-use crate::native::store::{Converted, Disk, DiskReader, away_of};
+use crate::native::store::{Away, Converted, Disk, DiskReader, Forms, away_of};
 use crate::policy::{
     Action, Event, Form, Happening, Machine, Outcome, Settings, StoragePolicy, Task, TaskKind,
 };
@@ -163,6 +162,9 @@ impl Enforcer {
         let due: Vec<String> =
             self.due.iter().filter(|(_, at)| **at <= begun).map(|(dir, _)| dir.clone()).collect();
         for dir in due {
+            if begun.elapsed() >= AT_ONCE {
+                break;
+            }
             self.due.remove(&dir);
             self.look(tables, &dir, None);
         }
@@ -170,6 +172,8 @@ impl Enforcer {
             let actions = self.machine.advance(now_us());
             self.actions.extend(actions);
         }
+        // Looking may have taken all the time: one thing is done all the same.
+        let begun = Instant::now();
         while begun.elapsed() < AT_ONCE
             && let Some(action) = self.actions.pop_front()
         {
@@ -212,12 +216,19 @@ impl Enforcer {
     /// Partitions of which not all rows are here: with any, the table can't be compared with its primary's. The second value
     /// is whether there were as many when this was asked last.
     pub(super) fn missing(&mut self, token: &TableToken) -> (usize, bool) {
-        let files = DiskReader(&*self.disk);
-        let away = AppliedTable::read(&files, token)
-            .and_then(|table| away_of(&files, &token.dir, table.applied.txn))
-            // Of a table that can't be read the comparison tells nothing.
-            .unwrap_or_default();
-        let missing = away.values().filter(|away| away.is_partial()).count();
+        let partial = |away: &BTreeMap<i64, Away>| away.values().filter(|away| away.is_partial()).count();
+        let looked = self.tables.get(&token.dir).filter(|_| !self.due.contains_key(&token.dir));
+        let missing = match looked {
+            Some(watched) => partial(&watched.forms.away),
+            None if self.is_left_alone(&token.dir) => 0,
+            None => {
+                let files = DiskReader(&*self.disk);
+                let away = AppliedTable::read(&files, token)
+                    .and_then(|table| away_of(&files, &token.dir, table.applied.txn));
+                // Of a table that can't be read the comparison tells nothing.
+                partial(&away.unwrap_or_default())
+            }
+        };
         let before = self.missing.insert(token.dir.clone(), missing).unwrap_or(0);
         (missing, before == missing)
     }
@@ -246,6 +257,11 @@ impl Enforcer {
         })
     }
 
+    /// Whether no partition of a table has another form than the log alone gives it, whatever commit it is at.
+    fn is_left_alone(&self, dir: &str) -> bool {
+        Forms::read(&*self.disk, dir, i64::MAX).is_ok_and(|forms| forms == Forms::default())
+    }
+
     /// Looks at a table, and tells the machine.
     fn look(&mut self, tables: &Tables, dir: &str, carried: Option<Carried>) {
         let Some(token) = tables.token(dir) else {
@@ -258,6 +274,9 @@ impl Enforcer {
             return;
         };
         let before = self.tables.get(dir);
+        if before.is_none() && !self.definitions.contains_key(dir) && self.is_left_alone(dir) {
+            return;
+        }
         let Ok(watched) = Watched::look(&*self.disk, &token, before, carried) else {
             // What is wrong with the table others tell.
             self.due.insert(dir.to_owned(), Instant::now() + AGAIN);

@@ -14,14 +14,24 @@ const NO_TABLE: &str = "the table can't go on, or a copy of it is on its way";
 impl Enforcer {
     /// Begins a task. The halves that take long go to a thread.
     pub(super) fn run(&mut self, tables: &mut Tables, task: Task) {
-        let Some(here) = self.present(tables, &task) else { return self.ended(&task, Outcome::Stale) };
+        // What was converted is of use to this one task.
+        let mut converted = None;
+        if task.kind == TaskKind::ParquetCommit {
+            converted = self.ready.remove(&(task.table.clone(), task.floor));
+        }
+        let Some(here) = self.present(tables, &task) else {
+            if let Some(converted) = converted {
+                let _ = tables.with_table(&task.table, |table| table.discard_conversion(converted));
+            }
+            return self.ended(&task, Outcome::Stale);
+        };
         match task.kind {
             TaskKind::ParquetConversion => {
                 self.changed.insert(task.table.clone());
                 self.begin_conversion(tables, task);
             }
             TaskKind::ParquetCommit => {
-                let outcome = match self.ready.remove(&(task.table.clone(), task.floor)) {
+                let outcome = match converted {
                     Some(converted) => self.commit(tables, &task, here, converted),
                     None => Outcome::Failed("the converted file is gone".to_owned()),
                 };
@@ -80,7 +90,7 @@ impl Enforcer {
     fn begin_conversion(&mut self, tables: &mut Tables, task: Task) {
         let options = self.hands.options();
         let begun = tables.with_table(&task.table, |table| {
-            Ok(match table.stays_native() {
+            Ok(match table.table().schema.stays_native() {
                 Some(why) => Err(why),
                 None => Ok(table.begin_conversion(task.floor, &options)),
             })

@@ -1,9 +1,10 @@
 //! PARQUET_COMMIT: a converted file becomes the partition. And partitions that are dropped here alone.
 
 use super::super::table::{FileTable, Garbage};
+use super::BESIDE;
 use super::convert::{Converted, MadeOf, index_beside};
-use super::{BESIDE, DATA};
 use crate::columnar::parquet::Options as ParquetOptions;
+use crate::table::files::PARQUET_FILE;
 use crate::table::files::{PartitionEntry, column_file};
 use crate::wal::Result;
 
@@ -14,13 +15,9 @@ pub enum Committed {
     Published,
     /// The table has gone on, and the file is gone: why.
     Stale(&'static str),
-    /// The table's partitions have to stay native, and the file is gone: [`why`](FileTable::stays_native).
+    /// The table's partitions have to stay native, and the file is gone: [`why`](crate::table::Schema::stays_native).
     Refused(&'static str),
 }
-
-/// Why partitions of a table with dropped columns stay native.
-const GAP: &str = "a column before others was dropped, or changed its type: where a partition of such a table is a Parquet file, QuestDB \
-                   9.3.4 suspends the table, or ends, at the next row that comes late for it";
 
 /// What became of a partition that was to be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +36,7 @@ impl FileTable {
     /// # Errors
     /// What writing answers. The table is then to be opened anew; it is as before, or as after.
     pub fn commit_conversion(&mut self, converted: Converted) -> Result<Committed> {
-        if let Some(why) = self.stays_native() {
+        if let Some(why) = self.table.schema.stays_native() {
             self.disk.remove_dir(&converted.folder)?;
             return Ok(Committed::Refused(why));
         }
@@ -61,7 +58,7 @@ impl FileTable {
                 self.disk.rename(&index_beside(&converted.folder, column, extension), &here(&name))?;
             }
         }
-        for name in converted.tops_file.into_iter().chain([DATA]) {
+        for name in converted.tops_file.into_iter().chain([PARQUET_FILE]) {
             self.disk.rename(&beside(name), &here(name))?;
         }
         if self.syncs() {
@@ -90,13 +87,6 @@ impl FileTable {
         Ok(Committed::Published)
     }
 
-    /// Why partitions of this table must not become Parquet files here, if so: QuestDB takes a column's writer index for its place in the file
-    /// when it merges rows into one. What [`begin_conversion`](Self::begin_conversion) makes can still be taken elsewhere.
-    pub fn stays_native(&self) -> Option<&'static str> {
-        let in_place = self.table.schema.order.iter().enumerate().all(|(place, index)| place == *index);
-        (!in_place).then_some(GAP)
-    }
-
     /// Removes the file of a conversion that is not wanted any more.
     ///
     /// # Errors
@@ -110,7 +100,7 @@ impl FileTable {
     /// # Errors
     /// What reading and writing answer.
     pub fn to_parquet(&mut self, floor: i64, options: &ParquetOptions) -> Result<Option<Committed>> {
-        if let Some(why) = self.stays_native() {
+        if let Some(why) = self.table.schema.stays_native() {
             return Ok(Some(Committed::Refused(why)));
         }
         let Some(conversion) = self.begin_conversion(floor, options) else { return Ok(None) };
@@ -152,12 +142,6 @@ impl FileTable {
         Ok(())
     }
 
-    /// The Parquet files that a partition is, from the database's directory on, with their lengths; none where it is native.
-    pub fn parquet_files(&self, floor: i64) -> Vec<(String, u64)> {
-        let files = self.parts_of(floor).filter_map(|index| self.part_files(index));
-        files.filter_map(|files| Some(([&*files.folder, "/", DATA].concat(), files.parquet?))).collect()
-    }
-
     /// Rows of a partition, and the bytes of its files.
     ///
     /// # Errors
@@ -186,7 +170,7 @@ impl FileTable {
         if now != *then {
             return Ok(Some("the partition has other rows"));
         }
-        let there = self.disk.len(&[&*converted.folder, "/", DATA].concat())?;
+        let there = self.disk.len(&[&*converted.folder, "/", PARQUET_FILE].concat())?;
         Ok((there != Some(converted.bytes)).then_some("the file is gone"))
     }
 

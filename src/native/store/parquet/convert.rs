@@ -3,10 +3,11 @@
 use super::super::disk::{Disk, Open};
 use super::super::parts::{ColumnPlace, PartFiles};
 use super::super::table::FileTable;
+use super::BESIDE;
 use super::tops::Tops;
-use super::{BESIDE, DATA};
 use crate::apply::append_rows;
 use crate::columnar::parquet::Options as ParquetOptions;
+use crate::table::files::PARQUET_FILE;
 use crate::table::files::{BitmapWriter, PartitionEntry};
 use crate::table::{Chunk, Schema, SymbolTable};
 use crate::wal::{PartitionBy, Result, TableMeta};
@@ -58,7 +59,6 @@ pub struct Converted {
     pub(super) tops: Tops,
     rows: u64,
     pub(super) bytes: u64,
-    digest: [u8; 32],
 }
 
 impl Converted {
@@ -69,7 +69,7 @@ impl Converted {
 
     /// The file, from the database's directory on, until it is committed or discarded.
     pub fn path(&self) -> String {
-        [&*self.folder, "/", DATA].concat()
+        [&*self.folder, "/", PARQUET_FILE].concat()
     }
 
     /// Number of rows in the file.
@@ -80,11 +80,6 @@ impl Converted {
     /// Length of the file.
     pub fn bytes(&self) -> u64 {
         self.bytes
-    }
-
-    /// BLAKE3 of the file.
-    pub fn digest(&self) -> [u8; 32] {
-        self.digest
     }
 
     /// The version of the table's columns that the file has.
@@ -181,7 +176,7 @@ impl Conversion {
     fn try_run(&self, progress: &(dyn Fn(u64) + Sync)) -> Result<Converted> {
         self.disk.remove_dir(&self.folder)?;
         self.disk.create_dir(&self.folder)?;
-        let (bytes, digest) = self.encode(&[&*self.folder, "/", DATA].concat(), progress)?;
+        let bytes = self.encode(&[&*self.folder, "/", PARQUET_FILE].concat(), progress)?;
         for &index in &self.made_of.indexed {
             self.write_index(index)?;
         }
@@ -189,7 +184,7 @@ impl Conversion {
         let tops_file = tops.store(&*self.disk, &self.folder)?;
         self.disk.sync_dir(&self.folder)?;
         let (made_of, folder) = (self.made_of.clone(), self.folder.clone());
-        Ok(Converted { made_of, folder, tops_file, tops, rows: self.rows(), bytes, digest })
+        Ok(Converted { made_of, folder, tops_file, tops, rows: self.rows(), bytes })
     }
 
     /// The values of a column in some rows of the partition, over all its parts; `None` where they are all null.

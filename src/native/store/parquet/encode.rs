@@ -2,83 +2,62 @@
 
 use super::super::disk::{DiskFile, Open};
 use super::convert::Conversion;
-use crate::columnar::parquet::{EncodeError, Encoded, Field, PartitionWriter, Plan, Run};
+use crate::columnar::parquet::{EncodeError, Field, Plan, RowSource, Run, Task, encode_with};
+use crate::table::SymbolTable;
 use crate::wal::{Error, Result};
 use rayon::prelude::*;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Row groups that are in memory at a time: enough to keep threads busy where there are few columns.
 const GROUPS: usize = 4;
-/// Bytes that are hashed and written at a time.
-const BUFFER: usize = 1 << 20;
+/// Bytes that are written at a time, and how many of these may wait for the disk.
+const CHUNK: usize = 1 << 20;
+const WAITING: usize = 16;
 
 impl Conversion {
-    /// Writes the file; answers its length and BLAKE3.
-    pub(super) fn encode(&self, path: &str, progress: &(dyn Fn(u64) + Sync)) -> Result<(u64, [u8; 32])> {
+    /// Writes the file; answers its length. A thread of its own writes, while the next row groups are encoded.
+    pub(super) fn encode(&self, path: &str, progress: &(dyn Fn(u64) + Sync)) -> Result<u64> {
         let file = self.disk.open(path, Open::New)?;
-        let mut sink = Sink { file, at: 0, hash: blake3::Hasher::new(), failed: None };
-        // Buffered here, as the writer comes with 8 KiB at a time.
-        let buffered = BufWriter::with_capacity(BUFFER, &mut sink);
-        if let Err(error) = self.write(buffered, progress) {
-            // Of a sink that failed, its own error says more.
-            return Err(sink.failed.unwrap_or_else(|| not_encoded(path, error)));
-        }
-        sink.file.sync()?;
-        Ok((sink.at, *sink.hash.finalize().as_bytes()))
+        let (sender, chunks) = sync_channel(WAITING);
+        let (encoded, written) = std::thread::scope(|scope| {
+            let writing = scope.spawn(move || write_all(&*file, chunks));
+            let encoded = self.write(Sink { chunk: Vec::with_capacity(CHUNK), chunks: sender }, progress);
+            (encoded, writing.join())
+        });
+        let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // Why writing failed says more than that the encoder's sink did.
+        let bytes = written?;
+        encoded.map_err(|error| not_encoded(path, error))?;
+        Ok(bytes)
     }
 
-    fn write(
-        &self,
-        sink: BufWriter<&mut Sink>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> std::result::Result<(), EncodeError> {
-        let mut fields = Field::of_table(&self.schema);
-        for field in &mut fields {
-            field.config = self.meta.columns.get(field.index).map_or(0, |column| column.parquet_encoding);
-        }
+    fn write(&self, sink: Sink, progress: &(dyn Fn(u64) + Sync)) -> std::result::Result<(), EncodeError> {
+        let fields = Field::of_meta(&self.schema, &self.meta);
         let plan = Plan::new(&self.name, fields, self.rows() as usize, self.options.clone())?;
-        let mut writer = PartitionWriter::new(sink, plan.clone())?;
-        let groups: Vec<Range<usize>> = plan.groups().collect();
-        let columns = plan.fields().len();
-        for some in groups.chunks(GROUPS) {
-            let jobs: Vec<(usize, Range<usize>)> =
-                some.iter().flat_map(|rows| (0..columns).map(|place| (place, rows.clone()))).collect();
-            let encoded: Vec<Encoded> = jobs
-                .into_par_iter()
-                .with_max_len(1)
-                .map(|(place, rows)| {
-                    let values = rows.len() as u64;
-                    let encoded = self.encode_column(&plan, place, rows)?;
-                    progress(values);
-                    Ok(encoded)
-                })
-                .collect::<std::result::Result<_, EncodeError>>()?;
-            let mut encoded = encoded.into_iter();
-            for _ in some {
-                writer.append(encoded.by_ref().take(columns).collect())?;
-            }
-        }
-        writer.finish().map(drop)
+        let encoded = |task: &Task| {
+            let encoded = task.run(&plan, self)?;
+            progress(task.rows.len() as u64);
+            Ok(encoded)
+        };
+        encode_with(&plan, sink, GROUPS, &|tasks| tasks.par_iter().with_max_len(1).map(encoded).collect())
+            .map(drop)
     }
+}
 
-    /// One column of one row group.
-    fn encode_column(
-        &self,
-        plan: &Plan,
-        place: usize,
-        rows: Range<usize>,
-    ) -> std::result::Result<Encoded, EncodeError> {
-        let field = plan.fields().get(place).map_or(0, |field| field.index);
+impl RowSource for Conversion {
+    fn runs(&self, column: usize, rows: Range<usize>) -> Result<Vec<Run>> {
         let count = rows.len();
-        let run = match self.chunk(field, rows.start as u64..rows.end as u64)? {
+        Ok(vec![match self.chunk(column, rows.start as u64..rows.end as u64)? {
             Some(chunk) => Run::Values { chunk: Arc::new(chunk), rows: 0..count },
             None => Run::Absent(count),
-        };
-        let symbols = self.symbols.get(field).cloned().flatten();
-        let missing = EncodeError::Rows { expected: plan.fields().len(), found: place };
-        plan.job(place, vec![run], symbols).ok_or(missing)?.run()
+        }])
+    }
+
+    fn symbols(&self, column: usize) -> Option<SymbolTable> {
+        self.symbols.get(column).cloned().flatten()
     }
 }
 
@@ -90,28 +69,48 @@ fn not_encoded(path: &str, error: EncodeError) -> Error {
     }
 }
 
-/// A file that is written from front to back, and hashed on the way.
+/// Takes a file's bytes from front to back, and hands them on.
 struct Sink {
-    file: Box<dyn DiskFile>,
-    at: u64,
-    hash: blake3::Hasher,
-    /// Why writing failed.
-    failed: Option<Error>,
+    chunk: Vec<u8>,
+    chunks: SyncSender<Vec<u8>>,
+}
+
+impl Sink {
+    fn hand_on(&mut self, next: Vec<u8>) -> io::Result<()> {
+        let gone = |_| io::Error::other("the file can't be written");
+        self.chunks.send(std::mem::replace(&mut self.chunk, next)).map_err(gone)
+    }
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Err(error) = self.file.write_at(self.at, bytes) {
-            let told = io::Error::other(error.to_string());
-            self.failed = Some(error);
-            return Err(told);
+        if self.chunk.len() >= CHUNK {
+            self.hand_on(Vec::with_capacity(CHUNK))?;
         }
-        self.hash.update(bytes);
-        self.at += bytes.len() as u64;
-        Ok(bytes.len())
+        let (now, _) = bytes.split_at(bytes.len().min(CHUNK - self.chunk.len()));
+        self.chunk.extend_from_slice(now);
+        Ok(now.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        if self.chunk.is_empty() { Ok(()) } else { self.hand_on(Vec::new()) }
     }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        // Whoever listens has failed, and says so.
+        let _ = self.flush();
+    }
+}
+
+/// Writes chunks one behind the other, and syncs; answers how many bytes.
+fn write_all(file: &dyn DiskFile, chunks: Receiver<Vec<u8>>) -> Result<u64> {
+    let mut at = 0;
+    for chunk in chunks {
+        file.write_at(at, &chunk)?;
+        at += chunk.len() as u64;
+    }
+    file.sync()?;
+    Ok(at)
 }

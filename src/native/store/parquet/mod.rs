@@ -28,6 +28,5 @@ pub(super) use reader::timestamp;
 pub use settings::encoder_options;
 
 /// The file of a partition in Parquet form, in its folder.
-const DATA: &str = "data.parquet";
 /// Where conversions are before they are committed: in the table's directory, the partition's name behind.
 const BESIDE: &str = "_understudy.parquet.";

@@ -9,6 +9,7 @@ use crate::table::files::{BitmapWriter, PartitionEntry, column_file};
 use crate::table::{Calendar, Chunk};
 use crate::wal::{Error, Result};
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A part that is being put back.
@@ -48,11 +49,13 @@ impl FileTable {
         let mut floors: Vec<i64> = parquet.map(|part| calendar.floor(part.ts)).collect();
         floors.dedup();
         let Some(end) = floors.last().map(|&last| calendar.ceiling(last)) else { return Ok(()) };
-        let wanted = |floor: &i64| {
-            let range = *floor..calendar.ceiling(*floor);
-            timestamps.par_iter().any(|ts| *ts < end && range.contains(ts))
+        let late = |mut late: BTreeSet<i64>, ts: &i64| {
+            late.insert(calendar.floor(*ts));
+            late
         };
-        floors.retain(wanted);
+        let late = timestamps.par_iter().filter(|ts| **ts < end).fold(BTreeSet::new, late);
+        let late = late.reduce(BTreeSet::new, |a, b| &a | &b);
+        floors.retain(|floor| late.contains(floor));
         floors.into_iter().try_for_each(|floor| self.to_native(floor).map(drop))
     }
 

@@ -2,8 +2,8 @@
 
 use super::super::disk::{Disk, DiskReader};
 use super::super::parts::PartFiles;
-use super::DATA;
 use crate::columnar::parquet::ParquetFile;
+use crate::table::files::PARQUET_FILE;
 use crate::table::{Chunk, Schema};
 use crate::wal::{Error, Result};
 use std::ops::Range;
@@ -21,7 +21,7 @@ pub(super) struct PartFile<'a> {
 impl<'a> PartFile<'a> {
     /// Opens the one of `len` bytes in a part's folder.
     pub(super) fn open(disk: &'a dyn Disk, schema: &'a Schema, folder: &str, len: u64) -> Result<Self> {
-        let path = [folder, "/", DATA].concat();
+        let path = [folder, "/", PARQUET_FILE].concat();
         Ok(Self { disk, schema, file: ParquetFile::open(&DiskReader(disk), &path, len)? })
     }
 

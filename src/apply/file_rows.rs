@@ -1,9 +1,8 @@
 //! The rows of a partition's Parquet file, by the table's columns as they are now.
 
-use crate::apply::convert::{Converter, converter, source};
-use crate::apply::{append_rows, apply_commits};
+use super::convert::{Converter, converter, source};
+use super::{append_rows, apply_commits};
 use crate::columnar::parquet::ParquetFile;
-use crate::native::store::Blob;
 use crate::table::{BLOCK_ROWS, Block, Chunk, Partition, Table};
 use crate::wal::{ColumnType, Commit, Error, Files, Result, SymbolDiff, WalColumn};
 use bytes::Bytes;
@@ -44,24 +43,19 @@ struct Way {
     then: Vec<(Converter, ColumnType)>,
 }
 
-/// The rows of the partition that begins at `floor`. New symbols, which only a change of type can bring, are entered into the
-/// table's dictionaries in memory.
+/// The rows of the partition that begins at `floor`, from the bytes of its file; `path` is what errors call it. New symbols,
+/// which only a change of type can bring, are entered into the table's dictionaries.
 ///
 /// # Errors
-/// [`Error::Damaged`] for what is no such file.
-pub(super) fn rows_of(
-    path: &str,
-    bytes: Bytes,
-    blob: &Blob,
-    table: &mut Table,
-    floor: i64,
-) -> Result<Partition> {
+/// [`Error::Damaged`] for what is no such file of so many `rows`.
+pub fn file_rows(path: &str, bytes: Bytes, rows: u64, table: &mut Table, floor: i64) -> Result<Partition> {
     let object = Object { path, bytes };
     let file = ParquetFile::open(&object, path, object.bytes.len() as u64)?;
-    if file.rows() != blob.rows {
-        return Err(Error::damaged(path, 0, format_args!("{} rows", blob.rows), file.rows()));
+    if file.rows() != rows {
+        return Err(Error::damaged(path, 0, format_args!("{rows} rows"), file.rows()));
     }
-    let rows = usize::try_from(blob.rows).unwrap_or(usize::MAX);
+    let all = 0..rows;
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let cuts: Vec<Range<usize>> =
         (0..rows).step_by(BLOCK_ROWS).map(|from| from..rows.min(from + BLOCK_ROWS)).collect();
     let columns = table.schema.columns.len();
@@ -77,7 +71,7 @@ pub(super) fn rows_of(
     for (index, ty) in live {
         let Some(way) = way(table, &file, index)? else { continue };
         let symbols = table.dictionary(index).map_or(0, |symbols| symbols.len() as u32);
-        let mut reader = file.read(&object, way.place, way.from, symbols, 0..blob.rows)?;
+        let mut reader = file.read(&object, way.place, way.from, symbols, all.clone())?;
         for (block, rows) in blocks.iter_mut().zip(&cuts) {
             let mut chunk = reader.next(rows.len())?;
             let mut from = way.from;
@@ -189,7 +183,7 @@ fn check_times(path: &str, table: &Table, blocks: &[Block], floor: i64) -> Resul
 
 /// The partition with rows that came later merged into it as a commit of them would be: by timestamp, upsert keys
 /// respected.
-pub(super) fn merged(table: &Table, under: Partition, late: &Partition) -> Partition {
+pub fn merged(table: &Table, under: Partition, late: &Partition) -> Partition {
     if late.rows == 0 {
         return under;
     }
@@ -265,7 +259,6 @@ mod tests {
     use super::*;
     use crate::apply::apply_change;
     use crate::columnar::parquet::{Field, Options, PartitionRows, Plan, encode};
-    use crate::ledger::Sum;
     use crate::table::{Column, Schema, SymbolTable, Value};
     use crate::wal::{Change, ColumnSpec, PartitionBy};
 
@@ -313,15 +306,12 @@ mod tests {
         Partition { floor: 0, rows: rows.len(), blocks: vec![Arc::new(block)], ..Partition::default() }
     }
 
-    fn file(table: &Table, partition: &Partition) -> (Bytes, Blob) {
+    fn file(table: &Table, partition: &Partition) -> (Bytes, u64) {
         let plan =
             Plan::new("t", Field::of_table(&table.schema), partition.rows, Options::default()).unwrap();
         let mut bytes = Vec::new();
         encode(&plan, &PartitionRows { partition, symbols: &table.symbols }, &mut bytes).unwrap();
-        let bytes = Bytes::from(bytes);
-        let (rows, columns) = (partition.rows as u64, table.schema.version);
-        let blob = Blob { sum: Sum::of(&bytes), bytes: bytes.len() as u64, rows, columns };
-        (bytes, blob)
+        (bytes.into(), partition.rows as u64)
     }
 
     fn rows(n: i64) -> Vec<(i64, &'static str, i64)> {
@@ -332,8 +322,8 @@ mod tests {
     fn a_file_is_read_by_the_columns_as_they_are_now() {
         let mut table = table();
         let day = partition(&mut table, &rows(40_000));
-        let (bytes, blob) = file(&table, &day);
-        let read = rows_of("f", bytes.clone(), &blob, &mut table, 0).unwrap();
+        let (bytes, count) = file(&table, &day);
+        let read = file_rows("f", bytes.clone(), count, &mut table, 0).unwrap();
         assert_eq!(table.partition_digest(&read), table.partition_digest(&day));
         table.partitions.insert(0, Arc::new(day));
         let spec = |name: &str, code: i32| ColumnSpec {
@@ -363,7 +353,7 @@ mod tests {
                     *symbols = Some(SymbolTable::default());
                 }
             }
-            let read = rows_of("f", bytes.clone(), &blob, &mut now, 0).unwrap();
+            let read = file_rows("f", bytes.clone(), count, &mut now, 0).unwrap();
             assert_eq!(now.partition_digest(&read), table.partition_digest(&whole), "{change:?}");
         }
     }
@@ -390,19 +380,19 @@ mod tests {
     fn what_is_no_such_file_is_refused() {
         let mut table = table();
         let day = partition(&mut table, &rows(300));
-        let (bytes, blob) = file(&table, &day);
+        let (bytes, count) = file(&table, &day);
         let read =
-            |bytes: Vec<u8>, blob: &Blob, floor| rows_of("f", bytes.into(), blob, &mut table.clone(), floor);
-        assert!(read(bytes.to_vec(), &Blob { rows: 299, ..blob }, 0).is_err());
-        assert!(read(bytes.to_vec(), &blob, DAY).is_err(), "of another day");
+            |bytes: Vec<u8>, count, floor| file_rows("f", bytes.into(), count, &mut table.clone(), floor);
+        assert!(read(bytes.to_vec(), 299, 0).is_err());
+        assert!(read(bytes.to_vec(), count, DAY).is_err(), "of another day");
         for len in (0..bytes.len()).step_by(17) {
-            assert!(read(bytes[..len].to_vec(), &blob, 0).is_err(), "{len} bytes");
+            assert!(read(bytes[..len].to_vec(), count, 0).is_err(), "{len} bytes");
         }
         // Whatever a byte says, it is an error or some rows, and no panic.
         for at in 0..bytes.len() {
             let mut wrong = bytes.to_vec();
             wrong[at] ^= 0xff;
-            let _ = read(wrong, &blob, 0);
+            let _ = read(wrong, count, 0);
         }
     }
 }

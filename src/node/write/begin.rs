@@ -1,0 +1,61 @@
+//! Taking up tables that are there.
+
+use super::Write;
+use super::table::{Place, TableWriter};
+use crate::ledger::Token;
+use crate::table::files::{ChangeLog, LogWriter, decode_wal_index, encode_sequencer_meta};
+use crate::wal::{Error, Files, Result, SequencerLog, SequencerMeta, TableToken};
+
+/// The counter of WALs, of which a page is written.
+const INDEX_MAX: u64 = 1 << 20;
+
+/// The writer of a table as its log has it, and what is to be written before anything else.
+///
+/// # Errors
+/// What reading its log answers.
+pub(super) fn take_up(files: &dyn Files, token: &TableToken) -> Result<(TableWriter, Option<Write>)> {
+    let dir = &token.dir;
+    let log = SequencerLog::open(files, dir)?;
+    let mut meta = SequencerMeta::of_table(files, dir)?;
+    let last = match log.max_txn {
+        0 => 0,
+        last => log.records(files, last..=last)?.first().map_or(0, |record| record.structure_version),
+    };
+    let mut repair = None;
+    if meta.structure_version == last + 1 {
+        // A column that a writer was about to add when it was ended: the log does not know of it.
+        meta.columns.pop();
+        meta.structure_version = last;
+        if let Some(order) = &mut meta.read_order {
+            order.pop();
+        }
+        let bytes = encode_sequencer_meta(&meta).into();
+        repair = Some(Write { dir: dir.as_str().into(), file: "txn_seq/_meta".into(), offset: 0, bytes });
+    } else if meta.structure_version != last && log.max_txn > 0 {
+        let file = format!("{dir}/txn_seq/_meta");
+        return Err(Error::damaged(
+            &file,
+            8,
+            format_args!("structure version {last}"),
+            meta.structure_version,
+        ));
+    }
+    let version = u64::try_from(meta.structure_version).unwrap_or(0);
+    let place = Place {
+        log: LogWriter::of(&log),
+        version: log.version,
+        changes: ChangeLog::open(files, dir, version)?,
+        last_wal: last_wal(files, dir)?,
+    };
+    let token = Token { dir: dir.clone(), id: token.id, name: token.name.clone(), kind: token.kind };
+    Ok((TableWriter::new(token, meta, place), repair))
+}
+
+/// The largest number that a WAL of the table has, or had.
+fn last_wal(files: &dyn Files, dir: &str) -> Result<u32> {
+    let path = format!("{dir}/txn_seq/_wal_index.d");
+    let counted = decode_wal_index(&path, &files.read_all(&path, INDEX_MAX)?)?;
+    let names = files.list(dir)?.unwrap_or_default();
+    let there = names.iter().filter_map(|name| name.strip_prefix("wal")?.parse::<u32>().ok()).max();
+    Ok(counted.max(there.unwrap_or(0)))
+}
