@@ -3,7 +3,7 @@
 use crate::apply::{apply_commits, apply_other, learn_symbol_order};
 use crate::ledger::{Key, Mirror, News, Pack, Token};
 use crate::replay::History;
-use crate::table::{Digest, Standing, Table};
+use crate::table::{Standing, Table};
 use crate::wal::{
     Files, SegmentMetas, SequencerLog, Transaction, TxnRecord, WalColumn, read_transaction_with,
 };
@@ -27,8 +27,8 @@ pub(super) struct Engine {
     mirror: Mirror,
     tables: Tables,
     metas: BTreeMap<String, SegmentMetas>,
-    /// Rows are added to tables with upsert keys as to any other one: a bug, put in on purpose.
-    pub(super) without_dedup: bool,
+    /// Rows are added to tables with upsert keys as to any other one.
+    without_dedup: bool,
 }
 
 /// A transaction that was applied.
@@ -42,21 +42,16 @@ pub(super) struct Applied<'a> {
 }
 
 impl Engine {
-    /// With what was applied before.
-    pub(super) fn with(tables: Tables) -> Self {
+    /// With what was applied before. `without_dedup` is a bug, put in on purpose.
+    pub(super) fn new(tables: Tables, without_dedup: bool) -> Self {
         let mut mirror = Mirror::default();
         mirror.know_all(tables.values().map(|state| (state.token.clone(), state.table.seq_txn)));
-        Self { mirror, tables, ..Self::default() }
+        Self { mirror, tables, metas: BTreeMap::new(), without_dedup }
     }
 
     /// The tables where they stand.
     pub(super) fn tables(&self) -> &Tables {
         &self.tables
-    }
-
-    /// The last transaction of a table that was applied.
-    pub(super) fn seq_txn(&self, dir: &str) -> u64 {
-        self.tables.get(dir).map_or(0, |state| state.table.seq_txn)
     }
 
     /// Applies a pack, and tells of each transaction.
@@ -102,8 +97,7 @@ impl Engine {
                 return Err(format!("{dir}: a table that no entry of the pack names"));
             };
             let token = entry.token.clone();
-            let history =
-                History::read(self.mirror.files(), &token.as_registered(false)).map_err(failed)?;
+            let history = History::read(self.mirror.files(), &token.as_registered(false)).map_err(failed)?;
             let table = history.genesis().map_err(failed)?;
             self.tables.insert(dir.to_owned(), TableState { token, table, last_wal: 0 });
         }
@@ -180,10 +174,4 @@ pub(super) fn longs(applied: &Applied<'_>, name: &str) -> Vec<i64> {
         }
         _ => Vec::new(),
     }
-}
-
-/// The digest of each table, with the transaction at which it stands.
-pub(super) fn digests(tables: &Tables) -> BTreeMap<String, (u64, Digest)> {
-    let of = |(dir, state): (&String, &TableState)| (dir.clone(), (state.table.seq_txn, state.table.digest()));
-    tables.iter().map(of).collect()
 }

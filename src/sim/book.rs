@@ -31,7 +31,6 @@ pub(super) struct Book {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Fate {
-    table: u8,
     acknowledged: bool,
     durable: bool,
     aside: bool,
@@ -46,7 +45,7 @@ impl Book {
             self.rows.resize_with(client + 1, Vec::new);
         }
         if let Some(book) = self.rows.get_mut(client) {
-            book.extend(rows.iter().map(|row| Fate { table: row.table, ..Fate::default() }));
+            book.extend(rows.iter().map(|_| Fate::default()));
         }
         self.counts.made += rows.len() as u64;
     }
@@ -123,11 +122,6 @@ impl Book {
         self.counts
     }
 
-    /// The table that the row was made for.
-    pub(super) fn table(&self, id: i64) -> Option<u8> {
-        self.get(id).map(|fate| fate.table)
-    }
-
     fn get(&self, id: i64) -> Option<&Fate> {
         let (client, number) = of_id(id)?;
         self.rows.get(client as usize)?.get(usize::try_from(number).ok()?)
@@ -161,7 +155,7 @@ mod tests {
     fn book(rows: u64) -> (Book, Vec<i64>) {
         let mut book = Book::default();
         let ids: Vec<i64> = (0..rows).map(|number| id(1, number)).collect();
-        let rows: Vec<Row> = ids.iter().map(|id| Row { id: *id, table: 0 }).collect();
+        let rows: Vec<Row> = ids.iter().map(|id| Row { id: *id }).collect();
         book.made(1, &rows);
         (book, ids)
     }

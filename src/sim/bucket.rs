@@ -98,12 +98,6 @@ impl StoreKind {
 }
 
 impl Ask {
-    pub(super) fn key(&self) -> Key {
-        match self {
-            Self::Put { key, .. } | Self::Get { key } | Self::Delete { key } => *key,
-        }
-    }
-
     /// What the sender is left with if no answer comes.
     pub(super) fn unanswered(&self) -> Reply {
         match self {

@@ -10,8 +10,8 @@ use super::told::{ClientTold, What};
 use super::workload::Workload;
 use super::{Chance, End, Micros};
 use crate::client::{
-    Action, Client, Event, FileOp, FirstConnect, Found, Goal, Payload, Rejection, Role, Safe, Sending, Settings,
-    SlotFiles,
+    Action, Client, Event, FileOp, FirstConnect, Found, Goal, Payload, Rejection, Role, Safe, Sending,
+    Settings, SlotFiles,
 };
 use crate::wal::Files;
 use bytes::Bytes;
@@ -39,6 +39,8 @@ pub(super) struct ClientActor {
     frames: BTreeMap<u64, Vec<i64>>,
     /// Frames for which the queue had no room.
     waiting: VecDeque<(Bytes, Vec<i64>)>,
+    /// The same for the next process.
+    taken_along: VecDeque<(Bytes, Vec<i64>)>,
     calls: BTreeMap<u64, (u64, Talk)>,
     next_call: u64,
     wake: Option<Micros>,
@@ -66,6 +68,7 @@ impl ClientActor {
             client: None,
             frames: BTreeMap::new(),
             waiting: VecDeque::new(),
+            taken_along: VecDeque::new(),
             calls: BTreeMap::new(),
             next_call: 0,
             wake: None,
@@ -79,9 +82,29 @@ impl ClientActor {
         End::Client(self.id)
     }
 
-    /// Other settings, for processes that start from now on.
-    pub(super) fn set(&mut self, settings: ClientSettings) {
+    /// Other settings. Whether it asks for durable answers, and where its queue is, counts from its next start on: it is
+    /// started again for that, and in memory mode takes its frames along.
+    pub(super) fn set(&mut self, settings: ClientSettings, ground: &mut Ground) {
+        let restarts = settings.durable != self.started.durable;
         self.settings = settings;
+        if !restarts || self.client.is_none() {
+            return;
+        }
+        if !self.started.on_disk {
+            let client = self.client.take();
+            let queue = client.as_ref().map(Client::queue);
+            let held = |fsn: u64| match queue.and_then(|queue| queue.payload(fsn)) {
+                Some(Payload::Held(bytes)) => Some(bytes),
+                _ => None,
+            };
+            let frames = std::mem::take(&mut self.frames);
+            let kept = frames.into_iter().filter_map(|(fsn, ids)| Some((held(fsn)?, ids)));
+            let mut waiting: VecDeque<_> = kept.collect();
+            waiting.append(&mut self.waiting);
+            self.taken_along = waiting;
+            self.client = client;
+        }
+        self.kill(ground);
     }
 
     /// Starts a process that knows these nodes.
@@ -125,7 +148,8 @@ impl ClientActor {
     fn forget_unstored(&mut self, client: &Client, ground: &mut Ground) -> Check {
         let next = if self.started.on_disk { client.queue().next() } else { 0 };
         if self.started.on_disk && next < self.seen_stored {
-            let what = format_args!("{} had stored {} frames, its slot has {next}", self.end(), self.seen_stored);
+            let what =
+                format_args!("{} had stored {} frames, its slot has {next}", self.end(), self.seen_stored);
             return breach(Invariant::KeptUntilDurable, what);
         }
         for ids in self.frames.split_off(&next).into_values() {
@@ -134,6 +158,7 @@ impl ClientActor {
         for (_, ids) in self.waiting.drain(..) {
             ground.book.forgotten(&ids);
         }
+        self.waiting = std::mem::take(&mut self.taken_along);
         self.seen_stored = if self.started.on_disk { client.queue().stored() } else { 0 };
         Ok(())
     }
@@ -325,7 +350,8 @@ impl ClientActor {
         while let Some(entry) = self.frames.first_entry().filter(|entry| *entry.key() < acked) {
             let (frame, ids) = entry.remove_entry();
             if let Some(id) = ids.iter().find(|id| durable && !ground.book.is_accepted(**id)) {
-                let what = format_args!("client{} lets go of frame {frame}, and row {id} is in no history", self.id);
+                let what =
+                    format_args!("client{} lets go of frame {frame}, and row {id} is in no history", self.id);
                 return breach(Invariant::KeptUntilDurable, what);
             }
             ground.book.acknowledged(&ids, durable);

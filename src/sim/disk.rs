@@ -22,7 +22,6 @@ pub(super) struct Disk {
     settled: u64,
     pub(super) full: bool,
     pub(super) fails_reads: bool,
-    written: u64,
 }
 
 /// A change, and how to undo it.
@@ -39,8 +38,6 @@ enum What {
     Made,
     /// Bytes were written, where these were before, in a file that was that long.
     Write { offset: u64, bytes: Bytes, before: Vec<u8>, len: usize },
-    /// The file was cut to a length; these bytes were behind it.
-    Cut { len: usize, behind: Vec<u8> },
     /// It was removed; it held this.
     Removed { held: Vec<u8> },
 }
@@ -61,26 +58,8 @@ impl Disk {
         let Some(content) = self.files.get_mut(path) else { return Ok(()) };
         let len = content.len();
         let before = overwrite(content, offset, &bytes);
-        self.written += bytes.len() as u64;
         self.note(now, path, What::Write { offset, bytes, before, len });
         Ok(())
-    }
-
-    /// Adds bytes to a file's end.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write).
-    pub(super) fn append(&mut self, now: Micros, path: &str, bytes: Bytes) -> Result<()> {
-        let end = self.files.get(path).map_or(0, |content| content.len() as u64);
-        self.write(now, path, end, bytes)
-    }
-
-    /// Cuts a file to a length.
-    pub(super) fn cut(&mut self, now: Micros, path: &str, len: u64) {
-        let Some(content) = self.files.get_mut(path) else { return };
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(content.len());
-        let behind = content.split_off(len);
-        self.note(now, path, What::Cut { len, behind });
     }
 
     /// Removes a file, if it is there.
@@ -161,11 +140,6 @@ impl Disk {
         lost
     }
 
-    /// Bytes ever written.
-    pub(super) fn written(&self) -> u64 {
-        self.written
-    }
-
     /// Paths with their lengths.
     pub(super) fn lengths(&self) -> impl Iterator<Item = (&str, u64)> {
         self.files.iter().map(|(path, content)| (path.as_str(), content.len() as u64))
@@ -240,11 +214,6 @@ fn undo(files: &mut BTreeMap<String, Vec<u8>>, change: &Change) {
                 content.truncate(*len);
             }
         }
-        What::Cut { behind, .. } => {
-            if let Some(content) = files.get_mut(&change.path) {
-                content.extend_from_slice(behind);
-            }
-        }
         What::Removed { held } => {
             files.insert(change.path.clone(), held.clone());
         }
@@ -260,11 +229,6 @@ fn redo(files: &mut BTreeMap<String, Vec<u8>>, change: &Change) {
         What::Write { offset, bytes, .. } => {
             if let Some(content) = files.get_mut(&change.path) {
                 overwrite(content, *offset, bytes);
-            }
-        }
-        What::Cut { len, .. } => {
-            if let Some(content) = files.get_mut(&change.path) {
-                content.truncate(*len);
             }
         }
         What::Removed { .. } => {
@@ -284,6 +248,11 @@ fn tear(offset: u64, bytes: &Bytes) -> Bytes {
 mod tests {
     use super::*;
 
+    fn append(disk: &mut Disk, at: Micros, path: &str, bytes: impl Into<Bytes>) {
+        let end = disk.content(path).map_or(0, |content| content.len() as u64);
+        disk.write(at, path, end, bytes.into()).unwrap();
+    }
+
     fn text(disk: &Disk, path: &str) -> String {
         String::from_utf8(disk.content(path).unwrap_or_default().to_vec()).unwrap()
     }
@@ -292,15 +261,14 @@ mod tests {
     fn what_is_written_is_read() {
         let mut disk = Disk::default();
         disk.write(0, "a/b", 2, "xy".into()).unwrap();
-        disk.append(0, "a/b", "z".into()).unwrap();
+        append(&mut disk, 0, "a/b", "z");
         assert_eq!(disk.read("a/b", 0, 5).unwrap(), "\0\0xyz");
         assert_eq!((disk.len("a/b").unwrap(), disk.list("a").unwrap().unwrap()), (5, vec!["b".to_owned()]));
         disk.rename(0, "a/b", "a/c");
-        disk.cut(0, "a/c", 3);
         assert!(matches!(disk.read("a/b", 0, 1), Err(Error::Absent { .. })));
-        assert!(matches!(disk.read("a/c", 0, 4), Err(Error::Short { .. })));
+        assert!(matches!(disk.read("a/c", 0, 6), Err(Error::Short { .. })));
         (disk.full, disk.fails_reads) = (true, true);
-        assert!(matches!(disk.append(0, "a/c", "z".into()), Err(Error::Io { .. })));
+        assert!(matches!(disk.write(0, "a/c", 0, "z".into()), Err(Error::Io { .. })));
         assert!(matches!(disk.read("a/c", 0, 1), Err(Error::Io { .. })));
     }
 
@@ -311,8 +279,8 @@ mod tests {
             let mut disk = Disk::default();
             disk.write(0, "f", 0, "before".into()).unwrap();
             disk.begin_batch(100);
-            disk.append(10, "f", "1".into()).unwrap();
-            disk.append(10, "f", "2".into()).unwrap();
+            append(&mut disk, 10, "f", "1");
+            append(&mut disk, 10, "f", "2");
             let mut later = disk.clone();
             assert!(!later.kill(100, &mut Chance::new(seed, "disk")));
             assert_eq!(text(&later, "f"), "before12");
@@ -344,7 +312,7 @@ mod tests {
             disk.write(0, "f", 0, "kept".into()).unwrap();
             disk.sync("f");
             disk.write(1, "f", 0, "K".into()).unwrap();
-            disk.append(1, "f", "!".into()).unwrap();
+            append(&mut disk, 1, "f", "!");
             disk.write(1, "g", 0, "new".into()).unwrap();
             disk.lose_power(2, &mut Chance::new(seed, "disk"));
             assert!(text(&disk, "f").to_lowercase().starts_with("kept"));

@@ -7,7 +7,7 @@ use super::call::{Answer, Call, Line};
 use super::invariant::Check;
 use super::network::{Network, Passage, Way};
 use super::shelf::Shelf;
-use super::told::{Happening, What};
+use super::told::{FlightTold, Happening, What};
 use super::trace::TraceHash;
 use super::truth::Truth;
 use super::watch::Watch;
@@ -97,6 +97,32 @@ pub(super) struct Ticket {
     pub echo: bool,
 }
 
+impl Due {
+    /// A number for its kind, for traces.
+    pub(super) fn kind(&self) -> u64 {
+        match self {
+            Self::AtBucket { .. } => 1,
+            Self::Late(_) => 2,
+            Self::FromBucket { .. } => 3,
+            Self::Wake { .. } => 4,
+            Self::Done { .. } => 5,
+            Self::AtNode { .. } => 6,
+            Self::AtClient { .. } => 7,
+            Self::Filed { .. } => 8,
+            Self::Torn { .. } => 9,
+            Self::ClientWakes { .. } => 10,
+            Self::Rows { .. } => 11,
+            Self::Begins(_) => 12,
+            Self::Ends(_) => 13,
+            Self::Start(_) => 14,
+            Self::Scripted(_) => 15,
+            Self::Quiet => 16,
+            Self::Operator => 17,
+            Self::Look => 18,
+        }
+    }
+}
+
 impl Ground {
     pub(super) fn new(seed: u64, bucket: Bucket, typical_us: Micros) -> Self {
         Self {
@@ -123,6 +149,19 @@ impl Ground {
     /// Whether this kind of fault has been in force.
     pub(super) fn has_seen(&self, fault: Fault) -> bool {
         self.seen.has(fault)
+    }
+
+    /// The puts on their way, for people.
+    pub(super) fn flights(&self) -> Vec<FlightTold> {
+        let put = |due: &Due| match due {
+            Due::AtBucket { ticket, ask: Ask::Put { key, .. } } => {
+                Some(FlightTold { node: ticket.node, key: key.to_string() })
+            }
+            _ => None,
+        };
+        let mut flights: Vec<FlightTold> = self.agenda.iter().filter_map(put).collect();
+        flights.sort_by(|a, b| (a.node, &a.key).cmp(&(b.node, &b.key)));
+        flights
     }
 
     /// Enters something that is due in a while.
@@ -201,7 +240,6 @@ impl Ground {
         let window = self.watch.window();
         let grown = self.truth.landed(key, self.bucket.objects(), &mut self.book, window)?;
         for grew in grown {
-            self.watch.grew(grew, &self.truth);
             self.tell_growth(grew);
         }
         let told = self.watch.landed(key, self.bucket.objects(), &self.truth, &self.shelf)?;

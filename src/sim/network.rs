@@ -13,10 +13,7 @@ pub(super) enum Passage {
     Arrives(Micros, Option<Micros>),
     /// The connection is refused or breaks: the sender hears of it then. Of one that breaks, the message may have
     /// arrived before.
-    Breaks {
-        heard: Micros,
-        arrives: Option<Micros>,
-    },
+    Breaks { heard: Micros, arrives: Option<Micros> },
     /// Nobody hears of it any more.
     Vanishes,
 }

@@ -83,11 +83,13 @@ fn strength(chance: &mut Chance, fault: Fault) -> u64 {
 
 fn ends(scenario: &Scenario, chance: &mut Chance, fault: Fault) -> Ends {
     match fault {
-        Fault::Delay | Fault::Reorder | Fault::Loss | Fault::Duplicate | Fault::Reset => match chance.below(3) {
-            0 => Ends::ALL,
-            1 => End::Bucket.into(),
-            _ => node_or_primary(scenario, chance),
-        },
+        Fault::Delay | Fault::Reorder | Fault::Loss | Fault::Duplicate | Fault::Reset => {
+            match chance.below(3) {
+                0 => Ends::ALL,
+                1 => End::Bucket.into(),
+                _ => node_or_primary(scenario, chance),
+            }
+        }
         Fault::Partition | Fault::BlackHole => group(scenario, chance),
         Fault::OneWay if chance.per_mille(300) => client(scenario, chance),
         Fault::ClientKill => client(scenario, chance),
@@ -142,7 +144,8 @@ mod tests {
             let drawn: Vec<Trouble> = (0..20).flat_map(|seed| troubles(&scenario, seed)).collect();
             assert!(drawn.len() >= 20 && drawn.iter().all(|trouble| trouble.fault == *fault), "{fault}");
             assert!(drawn.iter().all(|trouble| trouble.from_us <= trouble.until_us));
-            let quiet = if *fault == Fault::IgnoredCondition { scenario.until_us } else { scenario.quiet_from_us };
+            let quiet =
+                if *fault == Fault::IgnoredCondition { scenario.until_us } else { scenario.quiet_from_us };
             assert!(drawn.iter().all(|trouble| trouble.until_us <= quiet), "{fault}");
         }
     }

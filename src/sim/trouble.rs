@@ -21,7 +21,8 @@ impl Sim {
     pub(super) fn do_command(&mut self, command: Command) -> Check {
         let now = self.ground.now;
         let forever = Micros::MAX;
-        let trouble = |fault, ends, strength| Trouble { fault, ends, from_us: now, until_us: forever, strength };
+        let trouble =
+            |fault, ends, strength| Trouble { fault, ends, from_us: now, until_us: forever, strength };
         match command {
             Command::Kill { node } => self.down(node, false),
             Command::PowerOff { node } => self.down(node, true),
@@ -167,7 +168,8 @@ impl Sim {
     }
 
     fn clear(&mut self, wanted: impl Fn(&Trouble) -> bool) {
-        let over: Vec<Trouble> = self.ground.weather.in_force().iter().copied().filter(|it| wanted(it)).collect();
+        let over: Vec<Trouble> =
+            self.ground.weather.in_force().iter().copied().filter(|it| wanted(it)).collect();
         for trouble in over {
             self.ground.weather.ends(&trouble);
             self.ground.tell(End::Bucket, What::TroubleOver { fault: trouble.fault });

@@ -97,7 +97,9 @@ impl Truth {
     pub(super) fn agrees(&self, who: impl std::fmt::Display, n: u64, sum: Sum) -> Check {
         match self.object(n) {
             Some((own, _)) if own == sum => Ok(()),
-            Some(_) => breach(Invariant::OneHistory, format_args!("{who}: object {n} is another one in the history")),
+            Some(_) => {
+                breach(Invariant::OneHistory, format_args!("{who}: object {n} is another one in the history"))
+            }
             None => breach(Invariant::OneHistory, format_args!("{who}: object {n} is not in the history")),
         }
     }
@@ -113,7 +115,10 @@ impl Truth {
         if n <= self.len() && dir == Some(point.next.dir) {
             return Ok(());
         }
-        breach(Invariant::OneHistory, format_args!("{who}: goes on at {}, where the history does not", point.next))
+        breach(
+            Invariant::OneHistory,
+            format_args!("{who}: goes on at {}, where the history does not", point.next),
+        )
     }
 
     fn founded(&mut self, objects: &BTreeMap<Key, Bytes>) -> Check<Vec<Grew>> {
@@ -192,7 +197,8 @@ impl Truth {
         if *count < window.max(1) {
             return Ok(());
         }
-        let what = format_args!("{count} packs landed in {} behind its seal, the window is {window}", place.dir);
+        let what =
+            format_args!("{count} packs landed in {} behind its seal, the window is {window}", place.dir);
         breach(Invariant::NoZombie, what)
     }
 }

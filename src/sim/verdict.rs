@@ -150,7 +150,8 @@ fn is_unique(table: &Table) -> bool {
 }
 
 fn first_duplicate(table: &Table) -> Option<i64> {
-    let column = table.schema.columns.iter().position(|column| column.name == "id" && column.ty.tag() == Tag::Long)?;
+    let column =
+        table.schema.columns.iter().position(|column| column.name == "id" && column.ty.tag() == Tag::Long)?;
     let mut seen = BTreeSet::new();
     (0..table.rows()).find_map(|row| match table.value(row, column) {
         crate::table::Value::Long(id) if !seen.insert(id) => Some(id),

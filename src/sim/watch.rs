@@ -4,10 +4,8 @@ use super::applied::Tables;
 use super::invariant::{Check, Invariant, breach};
 use super::shelf::Shelf;
 use super::told::What;
-use super::truth::{Grew, Truth};
-use crate::ledger::{
-    Action, Boundary, Cluster, Document, Event, GetAnswer, Key, Loaded, Manifest, Reader,
-};
+use super::truth::Truth;
+use crate::ledger::{Action, Boundary, Cluster, Document, Event, GetAnswer, Key, Loaded, Manifest, Reader};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -18,8 +16,6 @@ pub(super) struct Watch {
     window: u64,
     /// Packs below this number may be deleted, by the newest record that has landed.
     boundary: u64,
-    packs: u64,
-    seals: u64,
 }
 
 impl Watch {
@@ -30,19 +26,6 @@ impl Watch {
 
     pub(super) fn window(&self) -> u64 {
         self.window
-    }
-
-    pub(super) fn grew(&mut self, grew: Grew, _truth: &Truth) {
-        match grew {
-            Grew::Founded => {}
-            Grew::Pack(_) => self.packs += 1,
-            Grew::Seal(_) => self.seals += 1,
-        }
-    }
-
-    /// Terms after the first.
-    pub(super) fn seals(&self) -> u64 {
-        self.seals
     }
 
     /// Something landed that is no object of the log.

@@ -26,6 +26,7 @@ pub(super) struct Weather {
 
 impl Weather {
     /// None in force.
+    #[cfg(test)]
     pub(super) const CLEAR: Self = Self { now: Vec::new() };
 
     pub(super) fn begins(&mut self, trouble: Trouble) {
@@ -63,7 +64,8 @@ impl Weather {
 
     /// Whether one is inside of what this fault cuts off, and the other outside.
     pub(super) fn divides(&self, fault: Fault, from: End, to: End) -> bool {
-        let cut = |trouble: &Trouble| trouble.fault == fault && trouble.ends.has(from) != trouble.ends.has(to);
+        let cut =
+            |trouble: &Trouble| trouble.fault == fault && trouble.ends.has(from) != trouble.ends.has(to);
         self.now.iter().any(cut)
     }
 

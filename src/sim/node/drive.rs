@@ -1,14 +1,15 @@
 //! Carrying out what the machine decides, and telling it what came of it.
 
 use super::local::{held_of, lay_out, left_over, remove_tables, rows_beyond};
-use super::{APPLY_US, Asker, Job, Node};
+use super::{APPLY_US, Asker, EARLIER_MAX, Job, Node};
 use crate::ledger::{
-    Action, Cluster, ClusterId, Divergent, Head, Key, Kind, Object, Pack, Place, Point, PutAnswer, What as Entry,
+    Action, Cluster, ClusterId, Divergent, Head, Key, Kind, Object, Pack, Place, Point, PutAnswer,
+    What as Entry,
 };
 use crate::node::divergent::{Own, beyond, unknown};
 use crate::node::{Answer, Decision, Event, Held, Refusal, Role, reached, write};
 use crate::sim::End;
-use crate::sim::applied::{Applied, Engine};
+use crate::sim::applied::{Applied, Engine, Tables};
 use crate::sim::bucket::{Ask, Reply};
 use crate::sim::ground::{Due, Ground};
 use crate::sim::invariant::{Check, Invariant, breach};
@@ -183,6 +184,12 @@ impl Node {
     pub(super) fn publish(&mut self, point: Option<&Point>) {
         let Some(process) = &self.process else { return };
         self.store.tables = process.engine.tables().clone();
+        if !self.settings.sync {
+            self.store.earlier.push_back(self.store.tables.clone());
+            if self.store.earlier.len() > EARLIER_MAX {
+                self.store.earlier.pop_front();
+            }
+        }
         if let Some(point) = point.filter(|_| !process.machine.kept().wrote) {
             self.store.published = Some((point.clone(), held_of(&self.store.tables)));
             self.keep_published();
@@ -203,7 +210,7 @@ impl Node {
         if point.next.n % 16 == u64::from(self.id) { self.compare_now(point, ground) } else { Ok(()) }
     }
 
-    pub(super) fn compare_now(&self, point: &Point, ground: &Ground) -> Check {
+    pub(in crate::sim) fn compare_now(&self, point: &Point, ground: &Ground) -> Check {
         let Some(process) = &self.process else { return Ok(()) };
         let Some(then) = ground.truth.tables_before(point.next.n) else { return Ok(()) };
         for (dir, state) in then {
@@ -212,7 +219,9 @@ impl Node {
                 return breach(Invariant::EqualRows, what);
             };
             let (there, here) = (&state.table, &own.table);
-            if here.seq_txn < there.seq_txn || here.seq_txn == there.seq_txn && here.digest() != there.digest() {
+            if here.seq_txn < there.seq_txn
+                || here.seq_txn == there.seq_txn && here.digest() != there.digest()
+            {
                 let what = format_args!(
                     "{}: {dir} at transaction {} has {} rows, the history has {} at {} before {}",
                     self.end(),
@@ -249,7 +258,8 @@ impl Node {
             return Ok(());
         }
         let (n, transactions) = (head.place.n, transactions_of(&pack));
-        let rows = transactions.iter().filter_map(|key| process.own.get(key)).map(|ids| ids.len() as u64).sum();
+        let rows =
+            transactions.iter().filter_map(|key| process.own.get(key)).map(|ids| ids.len() as u64).sum();
         let object = match pack.encode(Head { committed_us: now.wall_us, ..head }, None) {
             Ok(object) => object,
             Err(error) => return breach(Invariant::NobodyStops, error),
@@ -363,8 +373,9 @@ impl Node {
         remove_tables(&mut self.disk, ground.now);
         self.store.published = None;
         self.store.tables.clear();
+        self.store.earlier.clear();
         if let Some(process) = &mut self.process {
-            process.engine = Engine { without_dedup: self.bugs.without_dedup, ..Engine::default() };
+            process.engine = Engine::new(Tables::new(), self.bugs.without_dedup);
             process.own.clear();
             process.outgoing.clear();
             process.writer = None;
@@ -383,7 +394,9 @@ fn transactions_of(pack: &Pack) -> Vec<(String, u64)> {
     let mut all = Vec::new();
     for entry in &pack.tables {
         if let Entry::Transactions(run) = &entry.what {
-            all.extend((run.first_seq_txn..=run.last_seq_txn()).map(|seq_txn| (entry.token.dir.clone(), seq_txn)));
+            all.extend(
+                (run.first_seq_txn..=run.last_seq_txn()).map(|seq_txn| (entry.token.dir.clone(), seq_txn)),
+            );
         }
     }
     all
@@ -391,6 +404,5 @@ fn transactions_of(pack: &Pack) -> Vec<(String, u64)> {
 
 fn is_seal(key: Key, bytes: &bytes::Bytes) -> bool {
     let Key::Object(place) = key else { return false };
-    Object::read(place, bytes.clone())
-        .is_ok_and(|object| matches!(object.head().kind, Kind::Seal { .. }))
+    Object::read(place, bytes.clone()).is_ok_and(|object| matches!(object.head().kind, Kind::Seal { .. }))
 }

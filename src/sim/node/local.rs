@@ -1,17 +1,17 @@
 //! A node's own log on its disk: laying it out, reading it again, cutting off what a crash left of it.
 
 use crate::ledger::{Block, Codec, FilePiece, Result, Run, TableEntry, Token, What};
-use crate::node::Held;
+use crate::node::{Held, write};
 use crate::sim::Micros;
 use crate::sim::applied::{Applied, TableState, Tables, longs, replay};
 use crate::sim::disk::Disk;
 use crate::table::Schema;
 use crate::table::files::{
-    ChangeLog, LogWriter, Patch, TabIndex, Upgrade, encode_meta, encode_registry, encode_sequencer_meta,
-    encode_wal_index,
+    ChangeLog, LogRecord, LogWriter, Patch, TabIndex, Upgrade, encode_meta, encode_registry,
+    encode_sequencer_meta, encode_wal_index,
 };
 use crate::wal::{
-    self, ColumnType, Files, LogVersion, MetaColumn, Noted, PartitionBy, Registry, SegmentMetas,
+    self, ColumnType, Files, LogVersion, MetaColumn, Noted, PartitionBy, Registry, SegmentId, SegmentMetas,
     SequencerLog, SequencerMeta, TableKind, TableMeta, TableMetaColumn, TableToken, Ttl, ask_transaction,
 };
 use std::collections::BTreeMap;
@@ -66,7 +66,8 @@ fn definitions(id: i32) -> (TableMeta, SequencerMeta) {
         parquet_encoding: 0,
         replaces: None,
     };
-    let column = |(name, ty): &(&str, ColumnType)| MetaColumn { name: (*name).to_owned(), ty: *ty, dropped: false };
+    let column =
+        |(name, ty): &(&str, ColumnType)| MetaColumn { name: (*name).to_owned(), ty: *ty, dropped: false };
     let meta = TableMeta {
         partition_by: PartitionBy::Day,
         timestamp: Some(3),
@@ -102,8 +103,7 @@ pub(super) fn lay_out(disk: &mut Disk, now: Micros, wall_us: i64, tables: &Table
         lay_table(disk, now, wall_us, dir, state);
     }
     if missing || disk.content(REGISTRY).is_none() {
-        let tokens: Vec<TableToken> =
-            tables.values().map(|state| state.token.as_registered(false)).collect();
+        let tokens: Vec<TableToken> = tables.values().map(|state| state.token.as_registered(false)).collect();
         put_registry(disk, now, &tokens);
     }
     disk.sync_all();
@@ -115,14 +115,18 @@ fn lay_table(disk: &mut Disk, now: Micros, wall_us: i64, dir: &str, state: &Tabl
     let (log, header) = LogWriter::create(LogVersion::V1, wall_us);
     let (_, changes) = ChangeLog::create(version);
     let meta = encode_sequencer_meta(&sequencer_meta(schema, state.token.id));
-    let patches = [
-        header,
-        log.at(state.table.seq_txn).publish(),
+    // Of all records the last one is looked at, for its structure version.
+    let records = state.table.seq_txn.checked_sub(1).map(|before| {
+        let segment = SegmentId { wal: state.last_wal.max(1), segment: 0 };
+        log.at(before).append(&[LogRecord::empty(schema.version, segment, 0, wall_us)]).1
+    });
+    let rest = [
         Patch::new("txn_seq/_meta", 0, meta),
         Patch::new("txn_seq/_wal_index.d", 0, encode_wal_index(state.last_wal)),
     ];
     remove_dir(disk, now, dir);
-    put(disk, now, dir, patches.into_iter().chain(changes));
+    let patches = std::iter::once(header).chain(records.into_iter().flatten()).chain(rest).chain(changes);
+    put(disk, now, dir, patches);
 }
 
 fn sequencer_meta(schema: &Schema, table_id: i32) -> SequencerMeta {
@@ -226,7 +230,11 @@ fn pieces(dir: &str, noted: Noted<'_>) -> Result<Vec<FilePiece>> {
     let prefix = format!("{dir}/");
     let own = |piece: wal::Piece| {
         let path = piece.path.strip_prefix(&prefix)?.to_owned();
-        Some(Block::of(piece.bytes, Codec::Stored).map(|block| FilePiece { path, offset: piece.offset, block }))
+        Some(Block::of(piece.bytes, Codec::Stored).map(|block| FilePiece {
+            path,
+            offset: piece.offset,
+            block,
+        }))
     };
     noted.pieces().into_iter().filter_map(own).collect()
 }
@@ -262,11 +270,28 @@ pub(super) fn roll_forward(disk: &Disk, tables: &mut Tables) -> std::result::Res
         if !tables.contains_key(&token.dir) {
             let history = crate::replay::History::read(disk, &token).map_err(failed)?;
             let table = history.genesis().map_err(failed)?;
-            let name = Token { dir: token.dir.clone(), id: token.id, name: token.name.clone(), kind: token.kind };
+            let name =
+                Token { dir: token.dir.clone(), id: token.id, name: token.name.clone(), kind: token.kind };
             tables.insert(token.dir.clone(), TableState { token: name, table, last_wal: 0 });
         }
         let Some(state) = tables.get_mut(&token.dir) else { continue };
         replay(disk, state, last, &mut SegmentMetas::default(), &mut |_| {})?;
+    }
+    Ok(())
+}
+
+/// Whether a writer can go on behind what is on the disk: its logs fit together, and end where the tables do.
+///
+/// # Errors
+/// Why not.
+pub(super) fn is_sound(disk: &Disk, tables: &Tables) -> std::result::Result<(), String> {
+    let writer = write::Tables::open(disk, write::Options::default()).map_err(|error| error.to_string())?;
+    for (token, last) in writer.tables() {
+        let applied = tables.get(&token.dir).map_or(0, |state| state.table.seq_txn);
+        // What the history brought meanwhile is laid out before anything is written.
+        if last > applied {
+            return Err(format!("{}: the log ends at {last}, the table at {applied}", token.dir));
+        }
     }
     Ok(())
 }
@@ -280,7 +305,9 @@ pub(super) fn rows_beyond(disk: &Disk, tables: &Tables, held: &Held) -> Vec<i64>
         let Ok(records) = log.records(disk, first..=log.max_txn) else { continue };
         let mut metas = SegmentMetas::default();
         for record in records {
-            let Ok(transaction) = wal::read_transaction_with(disk, dir, &record, &mut metas) else { continue };
+            let Ok(transaction) = wal::read_transaction_with(disk, dir, &record, &mut metas) else {
+                continue;
+            };
             let (seq_txn, table) = (record.seq_txn, &state.table);
             let applied = Applied { dir, seq_txn, transaction: &transaction, table };
             ids.extend(longs(&applied, "id"));

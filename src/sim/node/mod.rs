@@ -11,6 +11,7 @@ mod serve;
 mod snapshots;
 mod start;
 
+pub(super) use self::local::create_unique;
 use self::policies::Policies;
 use self::probe::Probe;
 use self::snapshots::{Loading, Upkeep};
@@ -24,9 +25,11 @@ use super::invariant::Check;
 use super::scenario::NodeSettings;
 use super::{Chance, End, Micros};
 use crate::ledger::{Divergent, Head, Point, Sum, TableEntry};
-use crate::node::{Held, Kept, Machine, Now, Role, write};
+use crate::node::{Event, Held, Kept, Machine, Now, Role, write};
 use std::collections::{BTreeMap, VecDeque};
 
+/// States of applied tables that are remembered for a loss of power.
+const EARLIER_MAX: usize = 48;
 /// How long applying a pack takes at least, and each row of it.
 const APPLY_US: (Micros, Micros) = (150, 2);
 
@@ -69,6 +72,8 @@ pub(super) struct Store {
     published: Option<(Point, Held)>,
     /// What was set aside.
     pub reports: Vec<Divergent>,
+    /// Without `sync`: applied tables that a loss of power may bring back, the newest last.
+    earlier: VecDeque<Tables>,
 }
 
 /// What a running process knows.
@@ -184,6 +189,41 @@ impl Node {
     /// It is primary, or about to be, as far as it knows itself.
     pub(super) fn is_primary(&self) -> bool {
         self.process.as_ref().is_some_and(|process| process.writes)
+    }
+
+    /// An operator wants something of it.
+    pub(super) fn order(&mut self, event: Event, ground: &mut Ground) -> Check {
+        let ready = self.process.as_ref().is_some_and(|process| process.probe.is_none());
+        if self.paused || !ready {
+            return Ok(());
+        }
+        self.tell(event, ground);
+        self.run(ground)
+    }
+
+    /// The number of the first object that it has not applied, as far as it has said.
+    pub(super) fn applied(&self) -> u64 {
+        self.store.kept.point.as_ref().map_or(0, |point| point.next.n)
+    }
+
+    /// Nothing is wrong with the machine any more: the disk, the clock, whether it runs.
+    pub(super) fn mend(&mut self, ground: &mut Ground) {
+        (self.disk.full, self.disk.fails_reads) = (false, false);
+        (self.slow_disk_us, self.tear_next, self.old_disk) = (0, false, None);
+        self.clock.drift(ground.now, 0);
+        if self.paused {
+            self.resume(ground);
+        }
+        self.start_after(0, ground);
+    }
+
+    /// Its settings have changed: those that count at once are taken up.
+    pub(super) fn take_intervals(&mut self) {
+        let NodeSettings { poll_us, throttle_us, .. } = self.settings;
+        if let Some(process) = &mut self.process {
+            let config = process.machine.config();
+            (config.poll_us, config.poll_max_us, config.throttle_us) = (poll_us, 4 * poll_us, throttle_us);
+        }
     }
 
     /// Something arrives for it.

@@ -3,7 +3,8 @@
 
 use super::{Job, Node};
 use crate::policy::{
-    Action, Event, Form, Machine, Outcome, PartitionSeen, Settings, TableFacts, TableSeen, Task, TaskKind, parse_list,
+    Action, Event, Form, Machine, Outcome, PartitionSeen, Settings, TableFacts, TableSeen, Task, TaskKind,
+    parse_list,
 };
 use crate::sim::applied::TableState;
 use crate::sim::ground::Ground;
@@ -87,7 +88,8 @@ impl Node {
         policies.running = running;
         for (_, task) in over {
             let now_is = process.engine.tables().get(&task.table);
-            let rows = now_is.and_then(|state| state.table.partitions.get(&task.floor)).map(|it| it.rows as u64);
+            let rows =
+                now_is.and_then(|state| state.table.partitions.get(&task.floor)).map(|it| it.rows as u64);
             let outcome = if rows != Some(task.version) {
                 Outcome::Stale
             } else if task.kind != TaskKind::ParquetConversion && !machine.may_publish(wall_us, task.id) {

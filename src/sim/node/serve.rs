@@ -10,7 +10,6 @@ use crate::sim::ground::{Due, Ground};
 use crate::sim::invariant::{Check, Invariant, breach};
 use crate::sim::told::What;
 use crate::sim::{End, Micros};
-use bytes::Bytes;
 
 /// How long a commit takes to be written: at least, for each write, and for a sync.
 const WRITE_US: (Micros, Micros, Micros) = (150, 8, 1_500);
@@ -185,9 +184,4 @@ impl Ground {
     pub(in crate::sim) fn hang_up(&mut self, node: u32, call: &Call) {
         self.reply(node, call, TALK_US, Answer::Broken);
     }
-}
-
-/// The bytes of a request's body.
-pub(in crate::sim) fn body(lines: String) -> Bytes {
-    lines.into_bytes().into()
 }

@@ -3,7 +3,8 @@
 use super::local::held_of;
 use super::{Asker, Job, Node};
 use crate::ledger::{
-    Action, Cleaner, Condition, Document, GetAnswer, HeadHint, Key, Loaded, Manifest, Part, Point, PutAnswer, Sum,
+    Action, Cleaner, Condition, Document, GetAnswer, HeadHint, Key, Loaded, Manifest, Part, Point, PutAnswer,
+    Sum,
 };
 use crate::node::{Event, Held};
 use crate::sim::applied::{Engine, Tables};
@@ -70,8 +71,7 @@ impl Node {
         self.forget_tables(ground);
         let held = held_of(&tables);
         if let Some(process) = &mut self.process {
-            process.engine =
-                Engine { without_dedup: self.bugs.without_dedup, ..Engine::with(tables) };
+            process.engine = Engine::new(tables, self.bugs.without_dedup);
         }
         let point = Point::behind(&manifest);
         self.tell(Event::Loaded { loaded: Loaded::Done, held }, ground);

@@ -1,16 +1,17 @@
 //! How a process begins and how it ends.
 
-use super::local::{cut_damage, roll_forward};
+use super::local::{cut_damage, is_sound, remove_tables, roll_forward};
 use super::probe::Probe;
-use super::{Job, Node, Policies, Process, Upkeep};
+use super::{Job, Node, Policies, Process, Store, Upkeep};
 use crate::node::{Config, Failover, Kept, Machine, Reason, Role};
+use crate::sim::Fault;
 use crate::sim::Micros;
-use crate::sim::applied::Engine;
+use crate::sim::applied::{Engine, Tables};
 use crate::sim::ground::{Due, Ground};
 use crate::sim::invariant::{Check, Invariant, breach};
 use crate::sim::scenario::NodeSettings;
 use crate::sim::told::What;
-use crate::sim::Fault;
+use crate::wal::SequencerLog;
 use std::collections::{BTreeMap, VecDeque};
 
 impl Node {
@@ -24,17 +25,25 @@ impl Node {
         self.waiting.clear();
         ground.tell(self.end(), What::Started);
         let mut tables = self.store.tables.clone();
-        if self.store.kept.wrote {
+        // Its own log, or one that was there before the cluster.
+        if self.store.kept.wrote || self.store.kept.cluster.is_none() {
             cut_damage(&mut self.disk, ground.now, &tables);
-            if let Err(why) = roll_forward(&self.disk, &mut tables) {
-                return self.ends(why, ground);
+            let read = roll_forward(&self.disk, &mut tables);
+            match read.and_then(|()| is_sound(&self.disk, &tables)) {
+                Ok(()) => self.store.tables = tables.clone(),
+                Err(why) if self.disk.fails_reads => return self.ends(why, ground),
+                // Without `sync` a loss of power can leave what no writer can go on with. Somebody gives the machine an
+                // empty disk: it was never told that anything of that was safe.
+                Err(_) => {
+                    tables.clear();
+                    self.begin_anew(ground.now);
+                }
             }
         }
         let now = self.now(ground);
         let (config, kept) = (self.config(), self.store.kept.clone());
         ground.watch.writes_with(config.window as u64);
-        let mut engine = Engine::with(tables);
-        engine.without_dedup = self.bugs.without_dedup;
+        let engine = Engine::new(tables, self.bugs.without_dedup);
         self.process = Some(Process {
             machine: Machine::with_rules(config, kept, now, self.bugs.rules),
             probe: Some(Probe::new(&mut self.chance)),
@@ -56,7 +65,8 @@ impl Node {
             writes: false,
         });
         if self.settings.snapshot_every_us > 0 {
-            let wait = self.chance.between(self.settings.snapshot_every_us / 2, self.settings.snapshot_every_us);
+            let wait =
+                self.chance.between(self.settings.snapshot_every_us / 2, self.settings.snapshot_every_us);
             self.later(ground, wait, Job::Upkeep);
         }
         if !self.settings.policy.is_empty() {
@@ -66,7 +76,8 @@ impl Node {
     }
 
     fn config(&mut self) -> Config {
-        let NodeSettings { window, throttle_us, poll_us, beat_us, patience_us, self_stop_us, .. } = self.settings;
+        let NodeSettings { window, throttle_us, poll_us, beat_us, patience_us, self_stop_us, .. } =
+            self.settings;
         let failover = Failover { beat_us, patience_us, self_stop_us, rank: self.id.saturating_sub(1) % 3 };
         Config {
             window: window as usize,
@@ -83,10 +94,29 @@ impl Node {
         if power {
             let lost = self.disk.lose_power(ground.now, &mut self.chance);
             ground.trace.word(lost);
+            self.lose_tables();
         } else {
             self.disk.kill(ground.now, &mut self.chance);
         }
         self.over("killed", ground);
+    }
+
+    /// Applied tables go back to a state that is not ahead of what is left of the node's own log.
+    fn lose_tables(&mut self) {
+        let log = |dir: &str| SequencerLog::open(&self.disk, dir).map_or(0, |log| log.max_txn);
+        let ahead = |tables: &Tables| tables.iter().any(|(dir, state)| state.table.seq_txn > log(dir));
+        if self.settings.sync || !self.store.kept.wrote || !ahead(&self.store.tables) {
+            return;
+        }
+        let before = self.store.earlier.iter().rev().find(|tables| !ahead(tables)).cloned();
+        self.store.tables = before.unwrap_or_default();
+    }
+
+    fn begin_anew(&mut self, now: Micros) {
+        remove_tables(&mut self.disk, now);
+        let cluster = self.store.kept.cluster;
+        self.store = Store { kept: Kept { cluster, ..Kept::default() }, ..Store::default() };
+        self.role = Role::Replica;
     }
 
     /// A process that nobody ends starts again, as a supervisor has it.
