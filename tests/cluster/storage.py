@@ -30,6 +30,8 @@ FIRST, DAYS, ROWS = datetime(2026, 3, 1), 12, 4000
 # How each instance goes about it: check interval, workers.
 SCHEDULES = {"a": ("500ms", 2), "b": ("3s", 1), "c": ("1s", 0)}
 KILLS = 5
+# Of one instance, in bytes: all that it ever needs, and no more than is filled at once.
+DISK = 256 << 20
 DEDUP = {"trades": "", "ticks": "DEDUP UPSERT KEYS(ts, sym)"}
 TABLES = list(DEDUP)
 COLUMNS = "ts TIMESTAMP, sym SYMBOL, side SYMBOL INDEX, price DOUBLE, size LONG, note VARCHAR, old STRING, id UUID"
@@ -46,7 +48,10 @@ class Run:
         self.primary = QuestDB("9.3.4", work / "primary")
         self.store = f"fs::root={work / 'bucket'};"
         self.ship = nodes.shipper(understudy, self.primary.db, self.store, work, more=["--window", "50"])
-        self.replicas = {}
+        self.replicas, self.mounts = {}, {}
+        (work / "b").mkdir()
+        # A disk of its own, which can be filled.
+        self.mount(work / "b", f"size={DISK}")
         for name, (interval, workers) in SCHEDULES.items():
             self.replicas[name] = nodes.replica(understudy, work / name, self.store, work, name, ["--poll", "100"])
             self.configure(name, interval, workers)
@@ -56,6 +61,17 @@ class Run:
         conf.mkdir(exist_ok=True)
         lines = {"check.interval": interval, "worker.count": workers, "retry.interval": "500ms", "max.reschedule.count": 3}
         (conf / "server.conf").write_text("".join(f"storage.policy.{key}={value}\n" for key, value in lines.items()))
+
+    def mount(self, where: Path, options: str) -> bool:
+        """Puts an empty file system there, where this process may."""
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(where)], capture_output=True)
+        if done.returncode == 0:
+            self.mounts[where.name] = where
+        return done.returncode == 0
+
+    def unmount(self, where: Path) -> None:
+        subprocess.run(["umount", "--lazy", str(where)], check=True)
+        del self.mounts[where.name]
 
     # -- what is asked ---------------------------------------------------------------------------
 
@@ -160,7 +176,8 @@ class Run:
         for node in self.replicas.values():
             node.start()
         self.level("abc")
-        for phase in (self.differ, self.converge, self.late_rows, self.wishes, self.killed, self.drop, self.damaged, self.remote, self.remote_changes):
+        phases = [self.differ, self.converge, self.late_rows, self.wishes, self.full_disk, self.killed, self.drop, self.damaged]
+        for phase in [*phases, self.refusing_bucket, self.remote, self.remote_changes]:
             since = time.monotonic()
             phase()
             print(f"{phase.__name__}: {time.monotonic() - since:.1f} s", flush=True)
@@ -223,6 +240,29 @@ class Run:
         self.primary.query(f"ALTER TABLE ticks CONVERT PARTITION TO NATIVE LIST '{day}'")
         self.until_forms("abc", ticks, self.days(native=range(DAYS)))
 
+    def full_disk(self) -> None:
+        """An instance without room for the file gives up, says so, has lost nothing, and goes on once there is room."""
+        if "b" not in self.mounts:
+            return print("full_disk: skipped, nothing can be mounted here", flush=True)
+        ticks, filler = self.dir_of("ticks"), self.work / "b" / "filler"
+        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+            while file.write(bytes(4096)) == 4096:
+                pass
+        # Room for what is small, and for no partition's file.
+        os.truncate(filler, max(filler.stat().st_size - (32 << 10), 0))
+        self.policy("set", "ticks", "TO PARQUET 2d")
+        self.want = self.days(parquet=range(DAYS - 3), native=range(DAYS - 3, DAYS))
+        self.until_forms("ac", ticks, self.want)
+        errors = self.until("b gives up", lambda: [e for e in self.journal("b") if e["what"] == "error" and ticks in e.get("table", "")])
+        assert all("PARQUET_CONVERSION was given up" in e["text"] and "No space left" in e["text"] for e in errors), errors
+        self.until_forms("b", ticks, self.days(native=range(DAYS)))
+        self.equal("b", "ticks")
+        filler.unlink()
+        # Another policy: what was given up is tried again.
+        self.policy("set", "ticks", "TO PARQUET 2d, DROP LOCAL 30d")
+        self.until_forms("abc", ticks, self.want)
+        self.until("that is told", lambda: len([e for e in self.journal("b") if e["what"] == "recovered"]) >= 1)
+
     def killed(self) -> None:
         """An instance that is killed again and again while it converts goes on each time."""
         ticks = self.dir_of("ticks")
@@ -245,26 +285,48 @@ class Run:
         self.insert("trades", DAYS - 1, 1, 10, "23")
         self.level("abc")
         self.until("a says so", lambda: "not comparable with the primary's digest since 5 partitions" in self.replicas["a"].tail(100_000), 30)
-        errors = [entry for name in "abc" for entry in self.journal(name) if entry["what"] == "error"]
+        errors = [e for name in "abc" for e in self.journal(name) if e["what"] == "error" and trades in e.get("table", trades)]
         assert not errors, errors
 
     def damaged(self) -> None:
-        """A Parquet file that can't be read is not put into the bucket, nor dropped; that is told, and over once it can be read."""
+        """Files that can't be read or are gone: nothing goes into the bucket or is dropped; that is told, and over once they can be read."""
         trades = self.dir_of("trades")
-        day = f"{FIRST + timedelta(days=DAYS - 5):%Y-%m-%d}"
-        [file] = (self.work / "c" / "db" / trades).glob(f"{day}*/data.parquet")
+        days = [f"{FIRST + timedelta(days=DAYS - back):%Y-%m-%d}" for back in (5, 6)]
+        [file], [gone] = ([*(self.work / "c" / "db" / trades).glob(f"{day}*/data.parquet")] for day in days)
         whole = file.read_bytes()
         file.write_bytes(whole[:100] + bytes(len(whole) - 200) + whole[-100:])
+        away = gone.rename(self.work / "c" / "gone.parquet")
         self.policy("set", "trades", "TO REMOTE 2d, DROP LOCAL 6d")
-        errors = lambda: [e for e in self.journal("c") if e["what"] == "error" and e.get("table") == f"{trades}/{day}"]  # noqa: E731
-        [error] = self.until("c gives up", errors)
-        assert "REMOTE_UPLOAD was given up" in error["text"] and "data.parquet" in error["text"], error
-        self.until("the others are in the bucket", lambda: len([s for s in self.steps("c", trades) if s[1:3] == ("done", "REMOTE_UPLOAD")]) >= 3)
-        assert self.forms("c", trades)[day] == "parquet"
+        errors = lambda: {e["table"]: e["text"] for e in self.journal("c") if e["what"] == "error" and trades in e.get("table", "")}  # noqa: E731
+        told = self.until("c gives up", lambda: len(found := errors()) == 2 and found)
+        for day in days:
+            text = told[f"{trades}/{day}"]
+            assert "REMOTE_UPLOAD was given up" in text and "data.parquet" in text, told
+            assert self.forms("c", trades)[day] == "parquet"
+        self.until("the others are in the bucket", lambda: len([s for s in self.steps("c", trades) if s[1:3] == ("done", "REMOTE_UPLOAD")]) >= 2)
         file.write_bytes(whole)
+        away.rename(gone)
         self.policy("set", "trades", "TO REMOTE 2d, DROP LOCAL 7d")
-        self.until("c goes on", lambda: (day, "done", "REMOTE_UPLOAD", None) in self.steps("c", trades))
-        assert [e for e in self.journal("c") if e["what"] == "recovered"]
+        for day in days:
+            self.until("c goes on", lambda: (day, "done", "REMOTE_UPLOAD", None) in self.steps("c", trades))  # noqa: B023
+        assert len([e for e in self.journal("c") if e["what"] == "recovered"]) >= 2
+
+    def refusing_bucket(self) -> None:
+        """As long as the bucket takes no partition, none is dropped."""
+        blobs = self.work / "bucket" / "blob"
+        if not self.mount(blobs, "ro"):
+            return print("refusing_bucket: skipped, nothing can be mounted here", flush=True)
+        ticks, before = self.dir_of("ticks"), {name: len(self.journal(name)) for name in "abc"}
+        self.policy("set", "ticks", "TO PARQUET 1d, TO REMOTE 2d, DROP LOCAL 5d")
+        errors = lambda name: [e for e in self.journal(name)[before[name]:] if e["what"] == "error"]  # noqa: E731
+        for name in "abc":
+            told = self.until(f"{name} gives up", lambda: errors(name))  # noqa: B023
+            assert all("REMOTE_UPLOAD was given up" in e["text"] and "Read-only file system" in e["text"] for e in told), told
+        # Time enough for all checks to drop what they wanted to.
+        time.sleep(3)
+        self.until_forms("abc", ticks, self.days(parquet=range(DAYS - 2), native=range(DAYS - 2, DAYS)))
+        self.unmount(blobs)
+        self.equal("abc", "ticks")
 
     def remote(self) -> None:
         """Days go into the bucket, each once, and from there they are read."""
@@ -319,6 +381,11 @@ class Run:
                 node.kill()
         self.primary.kill()
 
+    def leave(self) -> None:
+        """After what is kept was copied."""
+        for where in list(self.mounts.values()):
+            self.unmount(where)
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -339,6 +406,7 @@ def main() -> int:
             shutil.rmtree(args.out, ignore_errors=True)
             shutil.copytree(work, args.out, symlinks=True)
             print(f"kept in {args.out}", flush=True)
+        run.leave()
         shutil.rmtree(work, ignore_errors=True)
     return 0
 
