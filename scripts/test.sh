@@ -6,13 +6,13 @@
 # Every part runs, whatever became of those before it; the exit code is 1 if one failed.
 # Each leaves its output in target/logs/PART.log.
 #
-# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `parquet`, `replica`, `stores`, `cluster` and `policy` fail, rather than be skipped (`stores`: without HDFS),
+# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `parquet`, `replica`, `stores`, `cluster`, `policy` and `client` fail, rather than be skipped (`stores`: without HDFS),
 # where Java and Maven are missing. CLUSTER_STORES="fs gcs" names some of the stores that `cluster` takes in turn.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust sim wasm module size pkg page e2e live parquet replica stores cluster policy)
+all_parts=(setup format lint docs rust sim wasm module size pkg page e2e live parquet replica stores cluster policy client)
 
 main() {
   local parts=("$@")
@@ -159,6 +159,14 @@ part_policy() {
   cargo build --bin understudy
   cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-policy"
   python3 tests/cluster/storage.py --understudy "$target_dir/debug/understudy-policy" --out "$target_dir/storage"
+}
+
+# Rows sent to real servers that are restarted, by senders that are killed.
+part_client() {
+  needs_java
+  cargo build --bin understudy
+  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-client"
+  python3 tests/client/drive.py --understudy "$target_dir/debug/understudy-client" --out "$target_dir/client"
 }
 
 needs_java() {

@@ -3,6 +3,7 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`bucket`] | object stores, and what they answer to a put-if-absent |
+//! | [`client`] | a sender of rows: its network, disk and clock |
 //! | [`cluster`] | a cluster's bucket, driven: the log written and followed, instances, journals |
 //! | [`config`] | `server.conf` and the environment |
 //! | [`disk`] | a `db` directory on this machine, as [`crate::wal::Files`] |
@@ -33,6 +34,7 @@
 
 pub mod bucket;
 pub mod cli;
+pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod disk;

@@ -21,6 +21,7 @@ mod repair;
 mod replay;
 mod replica;
 mod run;
+mod send;
 mod serve;
 mod ship;
 mod simulate;
@@ -81,6 +82,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Convert(args) => convert::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
         Verb::Simulate(args) => simulate::run(out, &args),
+        Verb::Send(args) => send::run(out, &args),
         Verb::Divergent(args) => divergent::run(out, &args),
         Verb::Doctor(args) => doctor::run(out, &args),
         Verb::Generate(args) => generate::run(out, &args),
