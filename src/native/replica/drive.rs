@@ -11,7 +11,7 @@ use super::report::{Report, told};
 use super::start::{Start, start};
 use super::stream::{Event, Feed, Ready, Stream};
 use super::tables::{Outcome, Tables};
-use crate::ledger::{Cluster, Note, Point};
+use crate::ledger::{Cluster, ClusterId, Note, Point};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{JournalWriter, Pace, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
@@ -72,6 +72,7 @@ pub struct Replica {
     pub(super) enforcer: Enforcer,
     home: Home,
     cluster: Cluster,
+    number: u32,
     bucket: Bucket,
     pub(super) journal: JournalWriter,
     events: Receiver<Event>,
@@ -154,6 +155,16 @@ impl Replica {
         Ok((replica, feed))
     }
 
+    /// The cluster.
+    pub fn cluster(&self) -> ClusterId {
+        self.cluster.cluster
+    }
+
+    /// The instance's number in it.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Behind all that is applied.
     pub fn next(&self) -> &Point {
         self.tables.point()
@@ -220,6 +231,7 @@ impl Replica {
             enforcer,
             home,
             cluster,
+            number: node,
             bucket,
             journal,
             events,
