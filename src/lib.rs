@@ -15,6 +15,7 @@
 //! | [`ilp`] | InfluxDB's line protocol as QuestDB speaks it: lines to values and back (feature `ledger`) |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
 //! | [`node`] | a node as a state machine: roles, promotion, fencing, failover, and what it writes (feature `ledger`) |
+//! | [`client`] | a sender of rows: the host walk, and store-and-forward (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
 //! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`) |
 //!
@@ -22,6 +23,8 @@
 //! returns state and actions. No clock, thread, file, socket or random source.
 
 pub mod apply;
+#[cfg(feature = "ledger")]
+pub mod client;
 #[cfg(any(feature = "columnar", feature = "parquet-form"))]
 pub mod columnar;
 #[cfg(feature = "ledger")]

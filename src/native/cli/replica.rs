@@ -157,6 +157,7 @@ fn options(verb: &'static str, dir: &Path, config: &Config) -> ReplicaOptions {
         digest: config.digest,
         trusted: config.trusted_keys.clone(),
         policy: config.policy,
+        parquet: config.parquet.clone(),
     }
 }
 

@@ -28,11 +28,11 @@ mod pace;
 mod survey;
 mod writer;
 
+pub(in crate::native) use ahead::Ahead;
 pub use blobs::{get_blob, get_document, put_blob};
 pub use claim::{Claimed, Heard, claim};
 pub use clean::{Cleaning, Plan, Retention, clean, plan_cleaning};
 pub use end::{LogEnd, head_at, log_end, newest_snapshot, size_of};
-pub(in crate::native) use ahead::Ahead;
 pub use follow::{Arrived, FollowOptions, Followed, Follower, blobs_of, check_signature};
 pub use gallop::first_missing;
 pub use join::{found, join};

@@ -38,6 +38,7 @@ pub mod value;
 use super::bucket::{Connection, RequestLimits, connection::Secret};
 use super::outcome::{Exit, Failure};
 use super::store::CommitMode;
+use crate::columnar::parquet::Options as ParquetOptions;
 use crate::node::Failover;
 use crate::policy::Settings as PolicySettings;
 use given::{Origin, Settings};
@@ -47,7 +48,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// All settings of a node. `Debug` shows no secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// `replication.role`.
     pub role: Role,
@@ -79,6 +80,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// `storage.policy.*`, and `cairo.ttl.use.wall.clock`.
     pub policy: PolicySettings,
+    /// `cairo.partition.encoder.parquet.*`: how Parquet files are written.
+    pub parquet: ParquetOptions,
     /// `cairo.commit.mode`.
     pub commit_mode: CommitMode,
     /// `cairo.wal.purge.interval` of the QuestDB that this directory belongs to.

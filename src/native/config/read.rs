@@ -7,6 +7,7 @@ use super::{
     Cleaner, Config, ConfigError, Metrics, Node, Primary, Problem, Replica, Role, Ship, Snapshot, Warning,
     value,
 };
+use crate::columnar::parquet::{Codec, Options as ParquetOptions};
 use crate::native::bucket::connection::Secret;
 use crate::native::bucket::{Connection, RequestLimits};
 use crate::native::store::CommitMode;
@@ -79,6 +80,7 @@ impl Reader {
             failover: self.failover(),
             metrics: self.metrics(),
             policy: self.policy(),
+            parquet: self.parquet(),
             commit_mode: match self.word("cairo.commit.mode") {
                 "sync" => CommitMode::Sync,
                 "async" => CommitMode::Async,
@@ -117,6 +119,28 @@ impl Reader {
             worker_count: count(self.number("storage.policy.worker.count")),
             use_wall_clock: self.word("cairo.ttl.use.wall.clock") == "true",
             ..PolicySettings::default()
+        }
+    }
+
+    fn parquet(&mut self) -> ParquetOptions {
+        let codec = self.word("cairo.partition.encoder.parquet.compression.codec");
+        let codec = Codec::named(codec).unwrap_or(Codec::Lz4Raw);
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let level = self.number("cairo.partition.encoder.parquet.compression.level");
+        let ratio = |text: &str| text.parse().ok().filter(|ratio: &f64| ratio.is_finite() && *ratio >= 0.0);
+        let preset = ParquetOptions::default();
+        ParquetOptions {
+            codec,
+            level: level.and_then(|level| level.try_into().ok()).unwrap_or_else(|| codec.default_level()),
+            row_group_rows: self
+                .number("cairo.partition.encoder.parquet.row.group.size")
+                .map_or(preset.row_group_rows, count),
+            page_bytes: count(self.size("cairo.partition.encoder.parquet.data.page.size")),
+            min_ratio: self
+                .parsed("cairo.partition.encoder.parquet.min.compression.ratio", ratio)
+                .unwrap_or(preset.min_ratio),
+            statistics: self.word("cairo.partition.encoder.parquet.statistics.enabled") == "true",
+            version: if self.word("cairo.partition.encoder.parquet.version") == "2" { 2 } else { 1 },
         }
     }
 
@@ -193,7 +217,9 @@ impl Reader {
 
     fn number(&mut self, key: &'static str) -> Option<u64> {
         let Some(Setting { takes: Takes::Number(from, to), .. }) = Setting::find(key) else { return None };
-        let number = |text: &str| text.parse().ok().filter(|number| (*from..=*to).contains(number));
+        // As QuestDB reads numbers.
+        let number =
+            |text: &str| text.replace('_', "").parse().ok().filter(|number| (*from..=*to).contains(number));
         self.parsed(key, number).or_else(|| number(preset(key)))
     }
 

@@ -5,7 +5,7 @@ use super::setting::Origin::{QuestDb, QuestDbWith, Understudy};
 use super::setting::Preset::{Computed, None, Value};
 use super::setting::Support::{Honoured, NoEffect, Only};
 use super::setting::Takes::{
-    Address, Command, Name, Number, OneOf, PublicKeys, SecretKey, Size, Store, Time,
+    Address, Command, Name, Number, OneOf, PublicKeys, Ratio, SecretKey, Size, Store, Time,
 };
 use super::setting::{Preset, Setting, Takes};
 
@@ -340,9 +340,52 @@ pub const SETTINGS: &[Setting] = &[
         Value("true"),
         "for storage policies, rows dated in the future make no others old; for a TTL that is always so here",
     ),
+    questdb(
+        "cairo.partition.encoder.parquet.compression.codec",
+        OneOf(CODECS),
+        Value("LZ4_RAW"),
+        "of Parquet files, by a storage policy or `understudy convert`",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.compression.level",
+        Number(0, 22),
+        Computed("9 for ZSTD, else 0"),
+        "the codec's level",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.row.group.size",
+        Number(4, u64::MAX),
+        Value("100000"),
+        "rows of a row group",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.data.page.size",
+        Size,
+        Value("1048576"),
+        "bytes of a page, about",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.min.compression.ratio",
+        Ratio,
+        Value("1.2"),
+        "a column that shrinks by less is stored as it is",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.statistics.enabled",
+        OneOf(SWITCH),
+        Value("true"),
+        "smallest and largest value of each row group",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.version",
+        OneOf(&["1", "2"]),
+        Value("1"),
+        "version of data pages",
+    ),
 ];
 
 const ROLES: &[&str] = &["none", "primary", "replica", "primary-catchup-uploads"];
+const CODECS: &[&str] = &["LZ4_RAW", "UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD", "default"];
 const SWITCH: &[&str] = &["true", "false"];
 const FAILOVER: &[&str] = &["off", "auto"];
 const ON_OFF: &[&str] = &["on", "off"];

@@ -11,12 +11,13 @@ use super::report::{Report, told};
 use super::start::{Start, start};
 use super::stream::{Event, Feed, Ready, Stream};
 use super::tables::{Outcome, Tables};
+use crate::columnar::parquet::Options as ParquetOptions;
 use crate::ledger::{Cluster, ClusterId, Note, Point};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{JournalWriter, Pace, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies;
-use crate::native::store::{CommitMode, RealDisk, ReplicationOptions, encoder_options};
+use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
 use crate::policy::Settings;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ pub struct ReplicaOptions {
     pub trusted: Vec<[u8; 32]>,
     /// How storage policies are enforced here.
     pub policy: Settings,
+    /// How Parquet files are written.
+    pub parquet: ParquetOptions,
 }
 
 /// A directory that follows a bucket. Dropped without [`finish`](Self::finish), it is as if it had been killed.
@@ -219,7 +222,7 @@ impl Replica {
         for worker in tables.workers() {
             journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
         }
-        let encoder = encoder_options(&options.dir).map_err(|what| Failure::new(Exit::Usage, what))?;
+        let encoder = options.parquet.clone();
         let mut enforcer = Enforcer::new(options.policy, means, encoder, sender.clone());
         tables.workers().iter().for_each(|worker| enforcer.found(&worker.token().dir));
         let begun_with = tables.workers().iter().map(|worker| tables.applied(&worker.token().dir)).sum();

@@ -91,8 +91,7 @@ fn begin_anew(own: &Path) -> Result<(), Failure> {
 /// What the log says of the tables that are there. Their records are not compared: a replica's log of a table is its own, and
 /// holds the same transactions.
 fn learned(db: &Path, held: &BTreeMap<String, u64>) -> Result<Learned, Failure> {
-    let files =
-        DiskFiles::open(db).map_err(|error| Failure::failed(format!("{}: {error}", db.display())))?;
+    let files = DiskFiles::open(db).map_err(|error| Failure::failed(format!("{}: {error}", db.display())))?;
     let registry = match Registry::read(&files) {
         Ok(registry) => registry,
         Err(Error::Absent { .. }) => Registry::default(),

@@ -89,9 +89,9 @@ impl Writing {
 
     pub(super) fn accepts_until(&self, config: &Config) -> Option<u64> {
         let open = self.leaving.is_none() && !self.self_stopped;
-        let until = config.failover.map_or(u64::MAX, |failover| {
-            self.confirmed_us.saturating_add(failover.self_stop_us)
-        });
+        let until = config
+            .failover
+            .map_or(u64::MAX, |failover| self.confirmed_us.saturating_add(failover.self_stop_us));
         open.then_some(until)
     }
 
