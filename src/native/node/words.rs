@@ -3,7 +3,7 @@
 use crate::node::{Reason, Refusal};
 
 /// Why a node takes no writes.
-pub(super) fn why_refused(why: Refusal) -> &'static str {
+pub fn why_refused(why: Refusal) -> &'static str {
     match why {
         Refusal::Replica => "this node is a replica and takes no writes",
         Refusal::Opening => "this node is about to be the primary and takes no writes yet",
