@@ -11,6 +11,7 @@
 //! ([`Settings`]); where its pages differ from what its clients do, the clients are followed. `docs/client.md` has both.
 
 mod backoff;
+mod batch;
 mod counters;
 mod events;
 mod host;
@@ -29,6 +30,7 @@ mod settings_tests;
 mod walk_tests;
 
 pub use backoff::{Backoff, Dice, Jitter};
+pub use batch::{Batch, BatchError, Batcher};
 pub use counters::Counters;
 pub use events::{Action, Backpressure, CatchUp, Conn, Event, Safe, SendError, Sending};
 pub use host::{Host, HostState, Role, Target, ZoneTier};

@@ -46,6 +46,13 @@ pub struct Limits {
     pub total_bytes: u64,
 }
 
+impl Limits {
+    /// The longest frame, in bytes: it has to fit in a segment.
+    pub fn frame_bytes(&self) -> u64 {
+        self.segment_bytes.saturating_sub(HEADER_LEN + FRAME_HEADER_LEN)
+    }
+}
+
 /// Why a frame was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refused {
@@ -192,7 +199,7 @@ impl Queue {
     /// # Errors
     /// [`Refused`]; nothing has changed then.
     pub fn append(&mut self, payload: Bytes, made_us: i64) -> Result<u64, Refused> {
-        let most = self.limits.segment_bytes.saturating_sub(HEADER_LEN + FRAME_HEADER_LEN);
+        let most = self.limits.frame_bytes();
         if payload.is_empty() {
             return Err(Refused::Empty);
         }

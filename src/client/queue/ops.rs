@@ -5,8 +5,7 @@ use bytes::Bytes;
 /// One thing to do in the slot's directory. To be done in the order given, each whole before the next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FileOp {
-    /// Make a file of `len` zero bytes, with its space reserved. An empty file of that name may be there from before
-    /// a crash: it is replaced.
+    /// Make a file of `len` zero bytes. What has that name is replaced: a file from before a crash.
     Create {
         /// In the slot's directory.
         name: Box<str>,

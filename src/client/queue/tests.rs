@@ -140,7 +140,7 @@ fn a_restart_finds_what_was_not_acknowledged() {
 #[test]
 fn without_a_watermark_the_oldest_segment_is_sent_again() {
     let (mut shelf, mut queue) = (Shelf::default(), open(&Shelf::default()).0);
-    ["one", "two", "three"].map(|text| append(&mut queue, text));
+    ["one", "two", "three"].iter().for_each(|text| _ = append(&mut queue, text));
     shelf.settle(&mut queue);
     queue.ack(2);
     shelf.settle(&mut queue);
@@ -164,7 +164,7 @@ fn a_watermark_above_all_frames_is_not_believed() {
 #[test]
 fn a_torn_tail_is_cut_and_what_lay_behind_it_never_comes_back() {
     let (mut shelf, mut queue) = (Shelf::default(), open(&Shelf::default()).0);
-    ["one", "two", "three"].map(|text| append(&mut queue, text));
+    ["one", "two", "three"].iter().for_each(|text| _ = append(&mut queue, text));
     shelf.settle(&mut queue);
     let name = shelf.segments()[0].to_owned();
     // A loss of power took the second frame, not the third.

@@ -22,6 +22,7 @@ mod promote;
 mod repair;
 mod replay;
 mod replica;
+mod run;
 mod serve;
 mod ship;
 mod size;

@@ -127,7 +127,6 @@ pub(super) fn run(out: &Out, args: &ReplicaArgs) -> Result<Exit> {
 /// `understudy run`
 pub(super) fn run_role(out: &Out, args: &RunArgs) -> Result<Exit> {
     let config = Config::load(&args.dir)?;
-    let conf = args.dir.join("conf/server.conf");
     match config.role {
         Role::Replica | Role::Primary | Role::CatchupUploads => {
             let bucket = match &args.from {
@@ -136,11 +135,7 @@ pub(super) fn run_role(out: &Out, args: &RunArgs) -> Result<Exit> {
             };
             super::member::run(out, &args.dir, bucket, &config)
         }
-        Role::None => Err(Failure::failed(format!(
-            "{}: replication.role is none, so there is nothing to run",
-            conf.display()
-        ))
-        .advise("replication.role=replica follows the bucket of replication.object.store")),
+        Role::None => super::run::standalone(out, &args.dir, &config),
     }
 }
 

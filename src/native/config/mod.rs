@@ -36,10 +36,12 @@ mod tests;
 pub mod value;
 
 use super::bucket::{Connection, RequestLimits, connection::Secret};
+use super::line_http::Limits;
 use super::outcome::{Exit, Failure};
 use super::store::CommitMode;
 use crate::columnar::parquet::Options as ParquetOptions;
 use crate::node::Failover;
+use crate::node::write::Options as WriteOptions;
 use crate::policy::Settings as PolicySettings;
 use given::{Origin, Settings};
 use std::fmt;
@@ -86,8 +88,23 @@ pub struct Config {
     pub commit_mode: CommitMode,
     /// `cairo.wal.purge.interval` of the QuestDB that this directory belongs to.
     pub wal_purge_interval: Duration,
+    /// `line.*`, `http.net.*`: a node that takes lines.
+    pub lines: Lines,
     /// What may be wrong, to be told once at start.
     pub warnings: Vec<Warning>,
+}
+
+/// How lines are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lines {
+    /// `line.http.enabled`.
+    pub enabled: bool,
+    /// `http.net.bind.to`.
+    pub bind: SocketAddr,
+    /// `line.http.max.recv.buffer.size`, `http.net.connection.timeout`.
+    pub limits: Limits,
+    /// `line.default.partition.by` and the like, `cairo.wal.segment.rollover.*`.
+    pub tables: WriteOptions,
 }
 
 /// `replication.role`.

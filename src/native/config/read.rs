@@ -4,15 +4,18 @@ use super::given::{Given, Settings};
 use super::setting::{Preset, Setting, Support, Takes};
 use super::table::SETTINGS;
 use super::{
-    Cleaner, Config, ConfigError, Metrics, Node, Primary, Problem, Replica, Role, Ship, Snapshot, Warning,
-    value,
+    Cleaner, Config, ConfigError, Lines, Metrics, Node, Primary, Problem, Replica, Role, Ship, Snapshot,
+    Warning, value,
 };
 use crate::columnar::parquet::{Codec, Options as ParquetOptions};
 use crate::native::bucket::connection::Secret;
 use crate::native::bucket::{Connection, RequestLimits};
+use crate::native::line_http::Limits;
 use crate::native::store::CommitMode;
 use crate::node::Failover;
+use crate::node::write::Options as WriteOptions;
 use crate::policy::Settings as PolicySettings;
+use crate::wal::{ColumnType, PartitionBy, Tag};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -87,6 +90,7 @@ impl Reader {
                 _ => CommitMode::NoSync,
             },
             wal_purge_interval: self.time("cairo.wal.purge.interval"),
+            lines: self.lines(),
             warnings: Vec::new(),
         }
     }
@@ -172,6 +176,50 @@ impl Reader {
             bind: self.address(key),
             enabled: self.word("metrics.enabled") == "true",
             per_table: self.word("replication.metrics.per.table") == "true",
+        }
+    }
+
+    fn lines(&mut self) -> Lines {
+        let older = self.settings.get("http.bind.to").is_some();
+        let newer = self.settings.get("http.net.bind.to").is_some();
+        let key = if older && !newer { "http.bind.to" } else { "http.net.bind.to" };
+        let body = self.size("line.http.max.recv.buffer.size").min(u64::from(u32::MAX) - 1);
+        let preset = WriteOptions::default();
+        let tables = WriteOptions {
+            partition_by: match self.word("line.default.partition.by") {
+                "HOUR" => PartitionBy::Hour,
+                "WEEK" => PartitionBy::Week,
+                "MONTH" => PartitionBy::Month,
+                "YEAR" => PartitionBy::Year,
+                _ => PartitionBy::Day,
+            },
+            create_tables: self.word("line.auto.create.new.tables") == "true",
+            create_columns: self.word("line.auto.create.new.columns") == "true",
+            float: of_tag(if self.word("line.float.default.column.type") == "FLOAT" {
+                Tag::Float
+            } else {
+                Tag::Double
+            }),
+            integer: of_tag(match self.word("line.integer.default.column.type") {
+                "INT" => Tag::Int,
+                "SHORT" => Tag::Short,
+                "BYTE" => Tag::Byte,
+                _ => Tag::Long,
+            }),
+            segment_rows: self.number("cairo.wal.segment.rollover.row.count").unwrap_or(preset.segment_rows),
+            segment_bytes: self.size("cairo.wal.segment.rollover.size"),
+            ..preset
+        };
+        Lines {
+            enabled: self.word("line.http.enabled") == "true",
+            bind: self.address(key),
+            limits: Limits {
+                body,
+                bodies: body.saturating_mul(4),
+                patience: self.time("http.net.connection.timeout"),
+                name: tables.max_name,
+            },
+            tables,
         }
     }
 
@@ -297,4 +345,9 @@ fn machine() -> String {
     #[cfg(not(unix))]
     let name = std::env::var("COMPUTERNAME").unwrap_or_default();
     if name.is_empty() { "localhost".into() } else { name.chars().take(128).collect() }
+}
+
+/// A type without parameters.
+fn of_tag(tag: Tag) -> ColumnType {
+    ColumnType::from_code(tag as i32).unwrap_or(ColumnType::LONG)
 }

@@ -334,6 +334,50 @@ pub const SETTINGS: &[Setting] = &[
         Value("30000"),
         "how often QuestDB deletes what it has applied; `understudy doctor` looks at it",
     ),
+    // A node that takes lines.
+    questdb("line.http.enabled", OneOf(SWITCH), Value("true"), "a node of our own takes lines over HTTP"),
+    questdb("http.net.bind.to", Address, Value("0.0.0.0:9000"), "where it takes them"),
+    questdb(
+        "http.bind.to",
+        Address,
+        Computed("the former"),
+        "an older name of the former, which goes before it",
+    ),
+    questdb("http.net.connection.timeout", Time, Value("5m"), "how long a request may take to come in whole"),
+    questdb(
+        "line.http.max.recv.buffer.size",
+        Size,
+        Value("128 MiB"),
+        "bytes of a request, unpacked; all requests at a time have four times as much",
+    )
+    .theirs("1 GiB for a line"),
+    questdb(
+        "line.default.partition.by",
+        OneOf(&["DAY", "HOUR", "WEEK", "MONTH", "YEAR"]),
+        Value("DAY"),
+        "the partitions of tables that a line makes",
+    ),
+    questdb("line.auto.create.new.tables", OneOf(SWITCH), Value("true"), "lines make tables"),
+    questdb("line.auto.create.new.columns", OneOf(SWITCH), Value("true"), "lines make columns"),
+    questdb(
+        "line.float.default.column.type",
+        OneOf(&["DOUBLE", "FLOAT"]),
+        Value("DOUBLE"),
+        "the type of a column that a number makes",
+    ),
+    questdb(
+        "line.integer.default.column.type",
+        OneOf(&["LONG", "INT", "SHORT", "BYTE"]),
+        Value("LONG"),
+        "the type of a column that a whole number makes",
+    ),
+    questdb(
+        "cairo.wal.segment.rollover.row.count",
+        Number(1, u32::MAX as u64),
+        Value("200000"),
+        "rows after which a segment of the log is full",
+    ),
+    questdb("cairo.wal.segment.rollover.size", Size, Value("50 MiB"), "bytes after which it is"),
     questdb(
         "cairo.ttl.use.wall.clock",
         OneOf(SWITCH),
