@@ -1,8 +1,9 @@
 //! `understudy promote`
 
+use super::args::time;
 use super::bucket::{block_on, connect, connection};
 use super::out::Out;
-use super::policy::{asker, patience};
+use super::policy::asker;
 use super::progress::grouped;
 use super::tables::clean;
 use crate::ledger::{Cluster, PromoteRequest, Request};
@@ -51,7 +52,7 @@ pub(super) struct Promote {
     #[arg(long, short)]
     yes: bool,
     /// How long it is waited for
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = patience)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
     timeout: Duration,
 }
 

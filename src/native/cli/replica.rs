@@ -11,7 +11,7 @@ use crate::native::cluster::Pace;
 use crate::native::config::{Config, Role};
 use crate::native::metrics::Metrics;
 use crate::native::metrics::server::Ready;
-use crate::native::outcome::{Exit, Failure, Result};
+use crate::native::outcome::{Exit, Result};
 use crate::native::replica::{Replica, ReplicaOptions, Report};
 use clap::Args;
 use std::path::{Path, PathBuf};

@@ -120,7 +120,8 @@ pub fn divergent_in(dir: &Path) -> Result<Vec<(PathBuf, Divergent)>> {
         let file = path.join(REPORT);
         // One without a report was never finished.
         let Ok(bytes) = fs::read(&file) else { continue };
-        let report = Divergent::read(file.display(), &bytes).map_err(|error| Failure::failed(error.to_string()))?;
+        let report =
+            Divergent::read(file.display(), &bytes).map_err(|error| Failure::failed(error.to_string()))?;
         reports.push((path, report));
     }
     reports.sort_by_key(|(_, report)| (report.directory.term, report.n));
@@ -176,8 +177,7 @@ fn finish_rewinding(dir: &Path) -> Result<()> {
 
 /// Rows, and when they were committed, as far as the log still tells.
 fn count(db: &Path, lost: &mut [DivergentTable]) -> Result<()> {
-    let files =
-        DiskFiles::open(db).map_err(|error| Failure::failed(format!("{}: {error}", db.display())))?;
+    let files = DiskFiles::open(db).map_err(|error| Failure::failed(format!("{}: {error}", db.display())))?;
     for table in lost {
         if let Some((rows, committed_us)) = count_rows(&files, &table.directory, table.first, table.last) {
             (table.rows, table.committed_us) = (rows, Some(committed_us));

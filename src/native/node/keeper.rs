@@ -74,8 +74,9 @@ impl Keeper {
     pub(super) fn read(&self) -> Result<(Kept, u64)> {
         let path = self.folder.join(FILE);
         let failed = |text: String| {
-            Failure::new(Exit::Damaged, format!("{}: {text}", path.display()))
-                .advise("what it remembers can't be read: move the directory away and begin with an empty one")
+            Failure::new(Exit::Damaged, format!("{}: {text}", path.display())).advise(
+                "what it remembers can't be read: move the directory away and begin with an empty one",
+            )
         };
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,

@@ -52,7 +52,8 @@ impl Writes for Lines {
         precision: Unit,
         durable: bool,
     ) -> std::result::Result<(), LineError> {
-        let refused = |why: Refusal| LineError::of_request(Status::NotAcceptingWrites, super::why_refused(why));
+        let refused =
+            |why: Refusal| LineError::of_request(Status::NotAcceptingWrites, super::why_refused(why));
         let pass = self.gate.enter().await.map_err(refused)?;
         let primary = self.primary().ok_or_else(|| refused(Refusal::Opening))?;
         let written = tokio::task::spawn_blocking(move || {

@@ -1,5 +1,9 @@
 //! A node of a cluster: its directory is a replica's or a primary's, as its machine decides.
 
+mod recall;
+mod serve;
+
+use self::recall::recall;
 use super::gate::Gate;
 use super::keeper::Keeper;
 use super::lines::Lines;
@@ -94,7 +98,10 @@ enum State {
     /// Between two roles.
     None,
     Replica(Box<Replica>),
-    Primary { node: Arc<Standalone>, shipper: tokio::task::JoinHandle<()> },
+    Primary {
+        node: Arc<Standalone>,
+        shipper: tokio::task::JoinHandle<()>,
+    },
 }
 
 /// Ends a [`Member`] from another thread.
@@ -329,56 +336,13 @@ impl Member {
         self.replicate()
     }
 
-    /// The directory is a primary's from here on.
-    fn open(&mut self, point: Point, held: Held, requests: u64) -> Result<()> {
-        if let State::Replica(replica) = std::mem::replace(&mut self.state, State::None) {
-            replica.finish("it is the primary")?;
-        }
-        self.held = held.clone();
-        self.cluster = Some(point.cluster);
-        let node = Arc::new(Standalone::start(self.options.lines.clone())?);
-        self.lines.set(Some(node.clone()));
-        let (writer, driven) = PackWriter::driven(point.clone());
-        let (stop, stopped) = oneshot::channel();
-        let (options, bucket, listen) = (self.options.ship.clone(), self.bucket.clone(), self.listen.clone());
-        let (name, number, dir) = (options.name.clone(), self.number, self.dir.clone());
-        let commands = self.commands.clone();
-        let listen = Arc::new(Shipping { listen, commands: commands.clone() });
-        let _inside = self.runtime.enter();
-        let shipper = self.runtime.spawn(async move {
-            let cluster = point.cluster;
-            let number = match number {
-                Some(number) => number,
-                None => match register(&bucket, cluster, &name, KIND).await {
-                    Ok(number) => number,
-                    Err(failure) => return listen.warn(&failure.message),
-                },
-            };
-            remember_number(&dir, number);
-            let journal = JournalWriter::start(bucket.clone(), cluster, number, &name);
-            journal.note(Note::Started { version: env!("CARGO_PKG_VERSION").into(), role: "primary".into() });
-            let _ = commands.send(Command::Shipping(driven, stop));
-            let own = Own { cluster, point, held, requests, writer, journal: journal.clone() };
-            let stop = async {
-                let _ = stopped.await;
-            };
-            let shipped = ship_own(options, bucket, own, listen.clone(), stop).await;
-            if let Err(failure) = shipped {
-                listen.warn(&format!("what is written is not sent: {}", failure.message));
-            }
-            journal.note(Note::Role { role: "replica".into() });
-            journal.close().await;
-        });
-        self.state = State::Primary { node, shipper };
-        Ok(())
-    }
-
     /// No longer a primary: what it took is applied, and the directory let go.
     fn close_primary(&mut self) {
         self.lines.set(None);
         if let State::Primary { node, shipper } = std::mem::replace(&mut self.state, State::None) {
             // Its journal is written to the end, as far as that goes.
-            let _ = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), shipper).await });
+            let _ =
+                self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), shipper).await });
             if !node.settle(SETTLE) {
                 self.listen.warn("not all that was written is in the tables yet");
             }
@@ -451,78 +415,10 @@ impl Member {
         match why {
             Reason::Failed(error) => Err(crate::native::cluster::log_failure(&error)),
             Reason::Refused(what) => Err(Failure::failed(what)),
-            Reason::Fenced => Err(Failure::new(Exit::Fenced, "another node is the primary: what was not uploaded is kept")),
+            Reason::Fenced => {
+                Err(Failure::new(Exit::Fenced, "another node is the primary: what was not uploaded is kept"))
+            }
             _ => Ok(Exit::Ok),
         }
     }
-}
-
-/// What the shipper says, and what it is asked.
-struct Shipping {
-    listen: Arc<dyn Listen>,
-    commands: mpsc::UnboundedSender<Command>,
-}
-
-impl Listen for Shipping {
-    fn note(&self, text: &str) {
-        self.listen.note(text);
-    }
-
-    fn warn(&self, text: &str) {
-        self.listen.warn(text);
-    }
-
-    fn progress(&self, progress: &ship::Progress) {
-        self.listen.progress(progress);
-    }
-
-    fn hand_over(&self, to: &str) -> std::result::Result<(), String> {
-        let event = Event::HandOver { to: to.to_owned() };
-        self.commands.send(Command::Event(event)).map_err(|_closed| "the node is ending".to_owned())
-    }
-}
-
-/// What a directory remembers: for the machine, the first request that is not answered, and the instance's number.
-fn recall(dir: &Path, keeper: &Keeper) -> Result<(Kept, u64, Option<u32>)> {
-    let (mut kept, requests) = keeper.read()?;
-    if aside::is_rewinding(dir)? {
-        (kept.wrote, kept.point, kept.held) = (false, None, Held::new());
-        kept.own.clear();
-    }
-    if kept.wrote {
-        return Ok((kept, requests, number_of(dir)));
-    }
-    let known = remembered(dir, "run")?;
-    let number = known.as_ref().map(|(_, number, _)| *number).or_else(|| number_of(dir));
-    if let Some((cluster, _, point)) = known {
-        kept.cluster = kept.cluster.or(Some(cluster));
-        kept.point = point;
-        kept.held = applied(&dir.join("db"))?;
-    }
-    Ok((kept, requests, number))
-}
-
-/// The last transaction of each table that is applied: a replica has them all from the history.
-fn applied(db: &Path) -> Result<Held> {
-    let files = DiskFiles::open(db).map_err(|error| Failure::failed(format!("{}: {error}", db.display())))?;
-    let registry = match Registry::read(&files) {
-        Ok(registry) => registry,
-        Err(crate::wal::Error::Absent { .. }) => return Ok(Held::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let live = registry.tables.iter().filter(|token| !token.dropped);
-    let read = live.filter_map(|token| Some((token.dir.clone(), Applied::read(&files, &token.dir).ok()?.seq_txn)));
-    Ok(read.collect())
-}
-
-const NUMBER: &str = "understudy/node.number";
-
-/// A primary's number is wanted again when it becomes a replica.
-fn remember_number(dir: &Path, number: u32) {
-    // Else it is asked for again.
-    let _ = std::fs::write(dir.join(NUMBER), number.to_string());
-}
-
-fn number_of(dir: &Path) -> Option<u32> {
-    std::fs::read_to_string(dir.join(NUMBER)).ok()?.trim().parse().ok()
 }

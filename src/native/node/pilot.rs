@@ -1,11 +1,14 @@
 //! The task that runs a node's machine: requests and timers, packs that the shipper hands in, and orders to the rest of the
 //! node in the order in which the machine decides.
 
+mod look;
+mod packs;
+
+use self::packs::{Shipping, next_offer};
 use super::gate::Gate;
 use super::keeper::Keeper;
-use super::orders::{self, NodeStatus, PromoteOrder};
+use super::orders::{self, NodeStatus};
 use super::reading::{Answered, Food};
-use super::wishes::{self, Wish};
 use crate::ledger::{Action, ClusterId, Head, Key, Object, Pack, Place, Point, PutAnswer, Sign, Signer};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{Driven, HandedIn, Offer, WriterState, get, now_us, put};
@@ -25,8 +28,6 @@ use tokio::task::JoinSet;
 
 /// How often orders are looked for, and the status is told.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How often a request in the bucket is looked for.
-const WISHES_EVERY: Duration = Duration::from_secs(5);
 
 /// What the machine is told by the rest of the node.
 #[derive(Debug)]
@@ -98,14 +99,6 @@ pub(super) struct Pilot {
     leaving: bool,
     told: NodeStatus,
     over: bool,
-}
-
-struct Shipping {
-    driven: Driven,
-    stop: Option<oneshot::Sender<()>>,
-    offer: Option<Offer>,
-    /// Nothing more will be handed in.
-    done: bool,
 }
 
 impl Pilot {
@@ -351,83 +344,6 @@ impl Pilot {
         self.order(Order::Refused(why));
     }
 
-    fn ship(&mut self, driven: Driven, stop: oneshot::Sender<()>) {
-        // Packs may have gone before it was there.
-        if let Some(behind) = &self.behind {
-            driven.passed(behind.clone());
-        }
-        driven.acknowledged(self.machine.told(self.now()).confirmed);
-        let mut shipping = Shipping { driven, stop: Some(stop), offer: None, done: false };
-        if self.leaving {
-            shipping.end();
-        }
-        self.shipping = Some(shipping);
-    }
-
-    fn offered(&mut self, offer: Option<Offer>) {
-        let Some(shipping) = &mut self.shipping else { return };
-        match offer {
-            Some(offer) => {
-                shipping.offer = Some(offer);
-                self.on(Event::Commits);
-            }
-            None => shipping.done = true,
-        }
-        self.cut();
-    }
-
-    /// Makes the pack that is asked for, once it is known what goes into it.
-    fn cut(&mut self) {
-        let Some((head, needed, handover)) = self.cutting.take() else { return };
-        let offer = self.shipping.as_mut().and_then(|shipping| shipping.offer.take());
-        let done = self.shipping.as_ref().is_some_and(|shipping| shipping.done);
-        if offer.is_none() && !needed {
-            if self.leaving && !done {
-                // The shipper is still at it.
-                self.cutting = Some((head, needed, handover));
-            } else {
-                self.on(Event::Nothing);
-            }
-            return;
-        }
-        let head = Head { committed_us: now_us(), ..head };
-        let mut pack = Pack { handover, ..Pack::default() };
-        if let Some(offer) = &offer {
-            pack.tables.clone_from(&offer.pack.tables);
-            pack.answers.clone_from(&offer.pack.answers);
-        }
-        let signer = self.means.signer.as_deref().map(|signer| signer as &dyn Sign);
-        let encoded = tokio::task::block_in_place(|| pack.encode(head, signer));
-        let object = match encoded {
-            Ok(object) => object,
-            Err(error) => {
-                let failure = crate::native::cluster::log_failure(&error);
-                if let Some(offer) = offer {
-                    offer.answer(Err(failure));
-                }
-                self.on(Event::Nothing);
-                return;
-            }
-        };
-        let (sum, bytes) = (object.sum(), object.bytes().len() as u64);
-        let reached = reached(&pack);
-        let more = self.leaving && !done;
-        self.on(Event::Cut { object, reached, more });
-        for answer in &pack.answers {
-            self.requests = self.requests.max(answer.request.saturating_add(1));
-        }
-        let Some(behind) = &mut self.behind else { return };
-        behind.pass(sum);
-        let point = behind.clone();
-        if let Some(shipping) = &self.shipping {
-            shipping.driven.passed(point.clone());
-        }
-        if let Some(offer) = offer {
-            let committed_us = head.committed_us;
-            offer.answer(Ok(HandedIn { place: head.place, committed_us, bytes, point }));
-        }
-    }
-
     fn order(&self, order: Order) {
         // A node that has ended needs no orders.
         let _ = self.means.orders.send(order);
@@ -435,96 +351,6 @@ impl Pilot {
 
     fn food(&self, food: Food) {
         let _ = self.means.food.send(food);
-    }
-
-    /// Now and then: what people want, and how it stands.
-    fn look(&mut self) {
-        if let Some(order) = orders::take_promote_order(self.means.keeper.folder()) {
-            self.promote(order);
-        }
-        self.look_for_wishes();
-        self.tell();
-    }
-
-    fn promote(&mut self, PromoteOrder { planned }: PromoteOrder) {
-        if planned {
-            // The primary is asked through the bucket; what it hands over is likely to come soon.
-            self.on(Event::Brisk);
-        } else {
-            self.order(Order::Note("told to become the primary".into()));
-            self.on(Event::Promote);
-        }
-    }
-
-    /// A replica looks for wishes that concern it; a primary's shipper answers them.
-    fn look_for_wishes(&mut self) {
-        let due = self.wished.is_none_or(|wished| wished.elapsed() >= WISHES_EVERY);
-        let Some(cluster) = self.kept.cluster.filter(|_| due && !self.kept.wrote) else { return };
-        self.wished = Some(Instant::now());
-        let (bucket, wish, name) = (self.means.bucket.clone(), self.wish.clone(), self.name.clone());
-        let k = wish.fetch_max(self.requests, Ordering::Relaxed).max(self.requests);
-        let orders = self.means.orders.clone();
-        let folder = self.means.keeper.folder().to_owned();
-        // What is found is passed on as if it had been left in the directory.
-        tokio::spawn(async move {
-            let found = wishes::look(&bucket, cluster, k, &name).await;
-            if found.is_some() {
-                wish.fetch_max(k + 1, Ordering::Relaxed);
-            }
-            match found {
-                Some(Wish::Promote(order)) => {
-                    let note = format!("request {k} in the bucket: this node is to be the primary");
-                    let _ = orders.send(Order::Note(note));
-                    wishes::pass_on(&folder, order);
-                }
-                Some(Wish::Late) => {
-                    let note = format!("request {k} to promote this node is too old to be followed");
-                    let _ = orders.send(Order::Warn(note));
-                }
-                Some(Wish::Other) | None => {}
-            }
-        });
-    }
-
-    fn tell(&mut self) {
-        let told = self.machine.told(self.now());
-        let status = NodeStatus {
-            pid: std::process::id(),
-            name: self.name.clone(),
-            role: told.role.to_string(),
-            term: told.term.map(|term| term.0),
-            next: told.next.map(|next| next.n),
-            confirmed: told.confirmed,
-            refuses: told.refuses.map(|why| super::why_refused(why).to_owned()),
-            level: told.level,
-            promotions: told.promotions,
-            fenced: told.fenced,
-            self_stops: told.self_stops,
-            written_us: self.told.written_us,
-        };
-        let old = now_us() - status.written_us > 1_000_000;
-        if status != self.told || old {
-            self.told = NodeStatus { written_us: now_us(), ..status };
-            orders::tell(self.means.keeper.folder(), &self.told);
-        }
-    }
-}
-
-impl Shipping {
-    /// Has it hand in the rest, and end.
-    fn end(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // One that has ended needs no telling.
-            let _ = stop.send(());
-        }
-    }
-}
-
-/// What the shipper hands in next, while nothing waits; `None` once it has ended.
-async fn next_offer(shipping: &mut Option<Shipping>) -> Option<Offer> {
-    match shipping {
-        Some(shipping) if shipping.offer.is_none() && !shipping.done => shipping.driven.offers.recv().await,
-        _ => std::future::pending().await,
     }
 }
 

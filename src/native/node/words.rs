@@ -7,7 +7,9 @@ pub fn why_refused(why: Refusal) -> &'static str {
     match why {
         Refusal::Replica => "this node is a replica and takes no writes",
         Refusal::Opening => "this node is about to be the primary and takes no writes yet",
-        Refusal::Leaving => "this node takes no more writes: what it has is uploaded, then another one is the primary",
+        Refusal::Leaving => {
+            "this node takes no more writes: what it has is uploaded, then another one is the primary"
+        }
         Refusal::SelfStop => {
             "this node takes no writes: its packs are not confirmed, so another one may be the primary soon"
         }

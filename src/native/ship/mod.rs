@@ -116,7 +116,8 @@ pub trait Listen: Send + Sync {
     /// # Errors
     /// Why that can't be.
     fn hand_over(&self, _to: &str) -> Result<(), String> {
-        Err("the primary is a QuestDB that knows nothing of it: stop that, then promote without --planned".into())
+        Err("the primary is a QuestDB that knows nothing of it: stop that, then promote without --planned"
+            .into())
     }
 }
 

@@ -4,7 +4,8 @@ use super::Shared;
 use super::files::BesideFiles;
 use super::gather::Gathered;
 use crate::ledger::{
-    ANSWER_BYTES_MAX, ClusterId, Document, Key, Note, PolicyNote, PolicyRequest, PromoteRequest, Request, RequestAnswer,
+    ANSWER_BYTES_MAX, ClusterId, Document, Key, Note, PolicyNote, PolicyRequest, PromoteRequest, Request,
+    RequestAnswer,
 };
 use crate::native::bucket::{Bucket, GetAnswer};
 use crate::native::cluster::now_us;
