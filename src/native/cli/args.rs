@@ -60,6 +60,7 @@ pub(super) enum Verb {
     Clean(Clean),
     Node(Node),
     Policy(super::policy::Policy),
+    Promote(super::promote::Promote),
     Repair(Repair),
     Convert(Convert),
     Ship(super::ship::Ship),

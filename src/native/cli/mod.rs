@@ -14,9 +14,11 @@ mod index;
 mod inspect;
 mod interrupt;
 mod log;
+mod member;
 mod out;
 mod policy;
 mod progress;
+mod promote;
 mod repair;
 mod replay;
 mod replica;
@@ -78,6 +80,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
             NodeVerb::Remove { name, to } => bucket::node::remove(out, &to, &name),
         },
         Verb::Policy(args) => policy::run(out, args),
+        Verb::Promote(args) => promote::run(out, &args),
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Convert(args) => convert::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
