@@ -122,7 +122,7 @@ async fn ask(
 }
 
 /// Who asks, for people.
-fn asker() -> String {
+pub(super) fn asker() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
     user.unwrap_or_else(|_| "somebody".to_owned()).chars().take(100).collect()
 }

@@ -158,11 +158,6 @@ impl Reader {
                     let what = format!("{} has no effect: {why}", setting.key);
                     self.warnings.push(Warning { origin, what });
                 }
-                Support::Only(value, why) if !given.value.eq_ignore_ascii_case(value) => {
-                    let what = format!("{} can only be {value}: {why}", setting.key);
-                    self.problems.push(Problem { origin, what });
-                }
-                Support::Only(..) => {}
             }
         }
     }

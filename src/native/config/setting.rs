@@ -76,8 +76,6 @@ pub enum Support {
     Honoured,
     /// It is taken and does nothing, because of this. One that is set is warned of.
     NoEffect(&'static str),
-    /// Only this value is taken; any other promises what is not done.
-    Only(&'static str, &'static str),
 }
 
 impl Setting {
@@ -165,15 +163,6 @@ mod tests {
             assert!(before.iter().all(|other| other.variable() != setting.variable()), "{}", setting.key);
             assert!(setting.key.chars().all(|c| c.is_ascii_alphanumeric() || c == '.'), "{}", setting.key);
             assert!(!setting.what.is_empty() && !setting.what.ends_with('.'), "{}", setting.key);
-        }
-    }
-
-    #[test]
-    fn what_is_refused_is_ours_to_refuse() {
-        for setting in SETTINGS {
-            if matches!(setting.support, Support::Only(..)) {
-                assert!(is_ours(setting.key), "{} belongs to the QuestDB beside us", setting.key);
-            }
         }
     }
 

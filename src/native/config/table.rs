@@ -3,7 +3,7 @@
 
 use super::setting::Origin::{QuestDb, QuestDbWith, Understudy};
 use super::setting::Preset::{Computed, None, Value};
-use super::setting::Support::{Honoured, NoEffect, Only};
+use super::setting::Support::{Honoured, NoEffect};
 use super::setting::Takes::{
     Address, Command, Name, Number, OneOf, PublicKeys, Ratio, SecretKey, Size, Store, Time,
 };
@@ -456,7 +456,4 @@ impl Setting {
         Self { support: NoEffect(why), ..self }
     }
 
-    const fn only(self, value: &'static str, why: &'static str) -> Self {
-        Self { support: Only(value, why), ..self }
-    }
 }

@@ -42,7 +42,7 @@ mod tables;
 mod tail;
 mod tails;
 
-pub use divergent::{divergent, put as put_divergent};
+pub use divergent::{count as count_rows, divergent, put as put_divergent};
 pub use own::{Own, ship_own};
 pub use start::ship;
 
@@ -111,6 +111,14 @@ pub trait Listen: Send + Sync {
     fn progress(&self, progress: &Progress);
     /// Another process continues the history; told before anything else.
     fn fenced(&self) {}
+    /// An operator wants another instance to be the primary, by a hand-over.
+    ///
+    /// # Errors
+    /// Why that can't be.
+    fn hand_over(&self, _to: &str) -> Result<(), String> {
+        Err("the primary is a QuestDB that knows nothing of it: stop that, then promote without --planned"
+            .into())
+    }
 }
 
 /// How far the shipper is.
