@@ -128,7 +128,7 @@ run_tests() {
     esac
     say "tests of the module in $where"
     wasm_cargo test --test wasm --profile "$profile" --target $target --no-default-features \
-      --features web,web-ledger,web-parquet
+      --features web,web-ledger,web-parquet,sim
   done
 }
 

@@ -14,6 +14,7 @@
 //! | [`lab`] | storage policies on a clock that can be played at any speed (feature `parquet-form`) |
 //! | [`ilp`] | InfluxDB's line protocol as QuestDB speaks it: lines to values and back (feature `ledger`) |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
+//! | [`sim`] | a cluster on virtual time, with faults that a seed decides, and a checker (feature `sim`) |
 //! | [`node`] | a node as a state machine: roles, promotion, fencing, failover, and what it writes (feature `ledger`) |
 //! | [`client`] | a sender of rows: the host walk, and store-and-forward (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
@@ -40,6 +41,8 @@ pub mod node;
 pub mod policy;
 pub mod replay;
 mod rules;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod table;
 pub mod wal;
 // Clippy looks at it on any machine: not every compiler for wasm32 brings one along.

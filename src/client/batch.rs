@@ -67,20 +67,20 @@ impl Batcher {
         }
     }
 
-    /// Takes text, and returns the frames that it completes.
+    /// Takes text, and puts the frames that it completes into `done`.
     ///
     /// # Errors
-    /// [`BatchError`]; lines before the one that it names are lost with it.
-    pub fn take(&mut self, text: &[u8], now: Micros) -> Result<Vec<Batch>, BatchError> {
-        let mut done = Vec::new();
+    /// [`BatchError`]; lines before the one that it names are in `done` or come with [`finish`](Self::finish), those from
+    /// it on are dropped.
+    pub fn take(&mut self, text: &[u8], now: Micros, done: &mut Vec<Batch>) -> Result<(), BatchError> {
         self.text.extend_from_slice(text);
         while let Some(end) = self.line_end() {
-            self.line(end, now, &mut done)?;
+            if end - self.whole > self.most {
+                return Err(self.too_long());
+            }
+            self.line(end, now, done);
         }
-        if self.text.len() - self.whole > self.most {
-            return Err(BatchError::LineTooLong { line: self.lines + 1, most: self.most });
-        }
-        Ok(done)
+        if self.text.len() - self.whole > self.most { Err(self.too_long()) } else { Ok(()) }
     }
 
     /// The frame whose first line has waited long enough.
@@ -122,11 +122,8 @@ impl Batcher {
     }
 
     /// A line ends here.
-    fn line(&mut self, end: usize, now: Micros, done: &mut Vec<Batch>) -> Result<(), BatchError> {
+    fn line(&mut self, end: usize, now: Micros, done: &mut Vec<Batch>) {
         self.lines += 1;
-        if end - self.whole > self.most {
-            return Err(BatchError::LineTooLong { line: self.lines, most: self.most });
-        }
         let is_row = !self.text.get(self.whole..end).unwrap_or_default().trim_ascii().is_empty();
         let mut end = end;
         if end > self.bytes_max && self.rows > 0 {
@@ -142,7 +139,11 @@ impl Batcher {
         if self.rows_max.is_some_and(|most| self.rows >= most) || self.whole >= self.bytes_max {
             done.extend(self.cut(self.whole));
         }
-        Ok(())
+    }
+
+    fn too_long(&mut self) -> BatchError {
+        self.text.truncate(self.whole);
+        BatchError::LineTooLong { line: self.lines + 1, most: self.most }
     }
 
     /// The text up to here as a frame; `None` if no row is in it.
@@ -166,6 +167,13 @@ mod tests {
         Batcher::new(&settings)
     }
 
+    /// Takes text with lines that are short enough.
+    fn taken(batcher: &mut Batcher, text: &[u8], now: Micros) -> Vec<Batch> {
+        let mut done = Vec::new();
+        batcher.take(text, now, &mut done).expect("short lines");
+        done
+    }
+
     fn texts(batches: &[Batch]) -> Vec<(&str, u64)> {
         batches.iter().map(|batch| (std::str::from_utf8(&batch.bytes).expect("text"), batch.rows)).collect()
     }
@@ -173,9 +181,9 @@ mod tests {
     #[test]
     fn auto_flush_rows() {
         let mut batcher = batcher(2, 1 << 20);
-        let done = batcher.take(b"a x=1 1\nb x=1 2\nc x=1 3\nd x", 0).expect("short lines");
+        let done = taken(&mut batcher, b"a x=1 1\nb x=1 2\nc x=1 3\nd x", 0);
         assert_eq!(texts(&done), [("a x=1 1\nb x=1 2\n", 2)]);
-        let done = batcher.take(b"=1 4\n\n", 0).expect("short lines");
+        let done = taken(&mut batcher, b"=1 4\n\n", 0);
         assert_eq!(texts(&done), [("c x=1 3\nd x=1 4\n", 2)]);
         assert_eq!(batcher.finish(), None, "an empty line is no row");
     }
@@ -183,8 +191,8 @@ mod tests {
     #[test]
     fn auto_flush_interval_counts_from_the_first_row() {
         let mut batcher = batcher(9, 1 << 20);
-        assert_eq!(batcher.take(b"a x=1 1\n", 500), Ok(vec![]));
-        assert_eq!(batcher.take(b"b x=1 2\nc", 900_000), Ok(vec![]));
+        assert_eq!(taken(&mut batcher, b"a x=1 1\n", 500), Ok(vec![]));
+        assert_eq!(taken(&mut batcher, b"b x=1 2\nc", 900_000), []);
         assert_eq!(batcher.wakes_at(), Some(1_000_500));
         assert_eq!(batcher.due(1_000_499), None);
         assert_eq!(batcher.due(1_000_500).map(|batch| batch.rows), Some(2));
@@ -197,7 +205,7 @@ mod tests {
     #[test]
     fn an_escaped_line_feed_ends_no_line() {
         let mut batcher = batcher(1, 1 << 20);
-        let done = batcher.take(b"a s=\"one\\\ntwo\" 1\nb s=\"x\\\\\" 2\nc\\\\\n", 0).expect("short lines");
+        let done = batcher.take(b"a s=\"one\\\ntwo\" 1\nb s=\"x\\\\\" 2\nc\\\\\n", 0);
         let expected = [("a s=\"one\\\ntwo\" 1\n", 1), ("b s=\"x\\\\\" 2\n", 1), ("c\\\\\n", 1)];
         assert_eq!(texts(&done), expected);
     }
@@ -205,13 +213,18 @@ mod tests {
     #[test]
     fn no_frame_is_larger_than_a_segment_takes() {
         let mut batcher = batcher(1_000, 32 + 20);
-        let done =
-            batcher.take(b"0123456\n0123456\n0123456\n0123456789012345678\n", 0).expect("20 bytes fit");
+        let done = taken(&mut batcher, b"0123456\n0123456\n0123456\n0123456789012345678\n", 0);
         assert_eq!(texts(&done), [("0123456\n0123456\n", 2), ("0123456\n", 1), ("0123456789012345678\n", 1)]);
-        let error = batcher.take(b"\n01234567890123456789\n", 0);
+        let mut done = Vec::new();
+        let error = batcher.take(b"ok\n01234567890123456789\nnever\n", 0, &mut done);
         assert_eq!(error, Err(BatchError::LineTooLong { line: 6, most: 20 }));
-        let mut endless = batcher.clone();
-        assert!(endless.take(&[b'x'; 30], 0).is_err(), "a line without an end is not collected for ever");
+        assert_eq!(
+            batcher.finish().map(|batch| batch.bytes),
+            Some("ok\n".into()),
+            "what came before is kept"
+        );
+        let endless = batcher.take(&[b'x'; 30], 0, &mut done);
+        assert!(endless.is_err(), "a line without an end is not collected for ever");
     }
 
     proptest::proptest! {
@@ -221,10 +234,10 @@ mod tests {
             let (mut rest, mut all) = (text.as_bytes(), Vec::new());
             for cut in cuts {
                 let (head, tail) = rest.split_at(cut.min(rest.len()));
-                all.extend(batcher.take(head, 0).expect("short lines"));
+                all.extend(taken(&mut batcher, head, 0));
                 rest = tail;
             }
-            all.extend(batcher.take(rest, 0).expect("short lines"));
+            all.extend(taken(&mut batcher, rest, 0));
             all.extend(batcher.finish());
             let joined: Vec<u8> = all.iter().flat_map(|batch| batch.bytes.to_vec()).collect();
             let filled = |bytes: &[u8]| bytes.iter().copied().filter(|byte| *byte != b'\n').collect::<Vec<u8>>();

@@ -107,6 +107,7 @@ pub struct Host {
     /// Tried in this round.
     pub tried: bool,
     /// The how-manieth success its last one was, over all hosts; 0 for none.
+    #[serde(skip)]
     pub(super) success: u64,
 }
 

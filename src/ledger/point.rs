@@ -78,7 +78,7 @@ impl Point {
     }
 
     /// Goes past a seal at `next`.
-    pub(super) fn follow(&mut self, dir: Dir, seal: Sum) {
+    pub(crate) fn follow(&mut self, dir: Dir, seal: Sum) {
         if let Some(span) = self.terms.last_mut() {
             span.seal = Some(self.next.n);
         }

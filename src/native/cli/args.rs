@@ -64,6 +64,8 @@ pub(super) enum Verb {
     Repair(Repair),
     Convert(Convert),
     Ship(super::ship::Ship),
+    Simulate(super::simulate::Simulate),
+    Send(super::send::Send),
     Divergent(super::divergent::Divergent),
     Doctor(super::doctor::Doctor),
     Generate(super::generate::Generate),

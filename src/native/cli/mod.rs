@@ -23,8 +23,10 @@ mod repair;
 mod replay;
 mod replica;
 mod run;
+mod send;
 mod serve;
 mod ship;
+mod simulate;
 mod size;
 mod status;
 mod tables;
@@ -82,6 +84,8 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Convert(args) => convert::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
+        Verb::Simulate(args) => simulate::run(out, &args),
+        Verb::Send(args) => send::run(out, &args),
         Verb::Divergent(args) => divergent::run(out, &args),
         Verb::Doctor(args) => doctor::run(out, &args),
         Verb::Generate(args) => generate::run(out, &args),
