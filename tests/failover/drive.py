@@ -247,7 +247,7 @@ class Run:
 
 def manual(run: Run) -> None:
     """The primary dies, an operator promotes a replica; the old one comes back."""
-    a, b, _ = run.members
+    a, b, c = run.members
     run.begin()
     # Between two packs: some rows are answered, and in the primary's log alone.
     before = a.status()["confirmed"]
@@ -262,11 +262,17 @@ def manual(run: Run) -> None:
     run.found["window"] = round(run.client.window(killed), 2)
     a.start().wait_role("replica")
     run.wait_rows(50)
-    assert b.is_role("primary")
+    assert b.is_role("primary") and c.is_role("replica")
     # A former replica's directory goes on after a restart, too.
     b.node.kill()
     b.start().wait_role("primary")
     run.wait_rows(50)
+    # From another machine, by a request in the bucket.
+    b.node.kill()
+    told = run.command("promote", "--to", run.store, "--node", "c", "--yes")
+    assert "c is the primary of term" in told, told
+    run.wait_rows(50)
+    b.start().wait_role("replica")
     run.settle(lossless=False)
     assert run.found["lost"] > 0, run.found
 

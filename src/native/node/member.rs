@@ -7,6 +7,7 @@ use self::recall::recall;
 use super::gate::Gate;
 use super::keeper::Keeper;
 use super::lines::Lines;
+use super::orders::NodeStatus;
 use super::pilot::{Command, Means, Order, Pilot};
 use super::reading::{Food, feed, read};
 use super::standalone::{Standalone, StandaloneOptions};
@@ -64,6 +65,8 @@ pub trait Watch: Send + Sync {
     fn role(&self, _role: Role) {}
     /// It takes writes, or why not.
     fn accepts(&self, _refusal: Option<Refusal>) {}
+    /// How it stands has changed.
+    fn status(&self, _status: &NodeStatus) {}
     /// A replica has done something.
     fn replica(&self, _replica: &Replica) {}
 }
@@ -294,6 +297,7 @@ impl Member {
                     self.fenced();
                 }
             }
+            Order::Status(status) => self.watch.status(&status),
             Order::Note(text) => self.listen.note(&text),
             Order::Warn(text) => self.listen.warn(&text),
             Order::Failed(failure) => return Err(failure),

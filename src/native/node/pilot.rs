@@ -61,6 +61,8 @@ pub(super) enum Order {
     Exit(Reason),
     /// It can't go on.
     Failed(Failure),
+    /// How it stands has changed.
+    Status(Box<NodeStatus>),
     /// For people.
     Note(String),
     /// The same of what may be wrong.

@@ -89,6 +89,9 @@ impl Pilot {
             written_us: self.told.written_us,
         };
         let old = now_us() - status.written_us > TELL_EVERY_US;
+        if status != self.told {
+            self.order(Order::Status(Box::new(status.clone())));
+        }
         if status != self.told || old {
             self.told = NodeStatus { written_us: now_us(), ..status };
             orders::tell(self.means.keeper.folder(), &self.told);

@@ -146,6 +146,22 @@ fn l4_a_successor_that_is_dead_leaves_the_term_where_it_was() {
 }
 
 #[test]
+fn whoever_is_told_to_end_ends_whatever_it_is_doing() {
+    let mut world = cluster(9, config);
+    world.tell(0, Event::HandOver { to: "b".into() });
+    world.tell(0, Event::Stop);
+    world.tell(2, Event::Stop);
+    world.run(10 * SECOND, 50 * MS);
+    assert_eq!(world.nodes[0].exited, Some(Reason::Stopped));
+    assert_eq!(world.nodes[2].exited, Some(Reason::Stopped));
+    assert_eq!(world.primaries(), [1]);
+    world.tell(1, Event::Stop);
+    world.run(20 * SECOND, 50 * MS);
+    assert_eq!(world.nodes[1].exited, Some(Reason::Stopped));
+    assert_eq!(world.history().len(), world.made.len(), "what was taken is uploaded first");
+}
+
+#[test]
 fn l3_a_zombie_takes_no_writes_when_it_wakes() {
     let mut world = cluster(5, automatic);
     let frozen = world.now_us;
