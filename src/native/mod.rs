@@ -8,9 +8,12 @@
 //! | [`disk`] | a `db` directory on this machine, as [`crate::wal::Files`] |
 //! | [`http`] | the same directory behind a web server |
 //! | [`index`] | `understudy-index.json`: the listing that a static server does not give |
+//! | [`line_http`] | InfluxDB's line protocol over HTTP, as QuestDB answers it |
 //! | [`metrics`] | what a node measures, and the server for it and for health checks |
+//! | [`node`] | a node that runs by itself: `understudy run` |
 //! | [`outcome`] | exit codes, failures |
 //! | [`policies`] | storage policies in the log: the table that has them, and operators' wishes about them |
+//! | [`primary`] | the writing side of a node: lines into the log, the log into tables |
 //! | [`remote`] | partitions that storage policies have dropped from a directory, and that the bucket has |
 //! | [`replica`] | a directory that follows a cluster's bucket |
 //! | [`source`] | what a SOURCE argument means |
@@ -35,9 +38,12 @@ pub mod disk;
 pub mod export;
 pub mod http;
 pub mod index;
+pub mod line_http;
 pub mod metrics;
+pub mod node;
 pub mod outcome;
 pub mod policies;
+pub mod primary;
 pub mod remote;
 pub mod replica;
 pub mod serve;

@@ -65,8 +65,8 @@ pub enum Event {
     },
     /// The answer to [`Decision::Rewind`]: the tables are those of the history before this point.
     Rewound {
-        /// Where to read on.
-        point: Box<Point>,
+        /// Where to read on; `None` if there are no tables any more, so that it begins as a new replica does.
+        point: Option<Box<Point>>,
         /// What the tables hold.
         held: Held,
     },

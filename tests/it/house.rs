@@ -18,7 +18,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ilp", &["table"]),
     ("ledger", &["wal", "table"]),
     ("node", &["wal", "table", "ilp", "ledger"]),
-    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node"]),
+    ("client", &[]),
+    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node", "client"]),
     ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger"]),
 ];
 

@@ -36,6 +36,8 @@ mod ledger_formats;
 mod ledger_mirror;
 mod ledger_model;
 mod ledger_watch;
+#[cfg(feature = "ledger")]
+mod lines;
 #[path = "../common/packed.rs"]
 mod packed;
 mod parquet;

@@ -330,8 +330,8 @@ pub(super) struct Clean {
     pub(super) yes: bool,
 }
 
-fn time(text: &str) -> Result<Duration, String> {
-    config::time(text).ok_or_else(|| "a time is a number with a unit, e.g. 12h or 7d".to_owned())
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    config::time(text).ok_or_else(|| "a time is a number with a unit, e.g. 30s, 12h or 7d".to_owned())
 }
 
 /// List the instances of a cluster, or retire one

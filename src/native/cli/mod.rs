@@ -20,6 +20,7 @@ mod progress;
 mod repair;
 mod replay;
 mod replica;
+mod run;
 mod serve;
 mod ship;
 mod size;

@@ -73,8 +73,9 @@ pub(super) struct ReplicaArgs {
 
 /// Run what the directory's configuration says
 ///
-/// `replication.role=replica` in DIR/conf/server.conf follows the bucket of `replication.object.store`, as `understudy replica`
-/// does. docs/configuration.md has all settings.
+/// With `replication.role=none`, the default, in DIR/conf/server.conf it is a database of its own, which takes InfluxDB's line
+/// protocol over HTTP (docs/ilp.md). `replica` follows the bucket of `replication.object.store`, as `understudy replica` does.
+/// docs/configuration.md has all settings.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -133,11 +134,7 @@ pub(super) fn run_role(out: &Out, args: &RunArgs) -> Result<Exit> {
         .advise(
             "beside a QuestDB that is the primary, `understudy ship --db DIR/db --to STORE` fills the bucket",
         )),
-        Role::None => Err(Failure::failed(format!(
-            "{}: replication.role is none, so there is nothing to run",
-            conf.display()
-        ))
-        .advise("replication.role=replica follows the bucket of replication.object.store")),
+        Role::None => super::run::standalone(out, &args.dir, &config),
     }
 }
 
@@ -157,6 +154,7 @@ fn options(verb: &'static str, dir: &Path, config: &Config) -> ReplicaOptions {
         digest: config.digest,
         trusted: config.trusted_keys.clone(),
         policy: config.policy,
+        parquet: config.parquet.clone(),
     }
 }
 

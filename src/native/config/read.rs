@@ -4,13 +4,18 @@ use super::given::{Given, Settings};
 use super::setting::{Preset, Setting, Support, Takes};
 use super::table::SETTINGS;
 use super::{
-    Cleaner, Config, ConfigError, Metrics, Node, Primary, Problem, Replica, Role, Ship, Snapshot, Warning,
-    value,
+    Cleaner, Config, ConfigError, Lines, Metrics, Node, Primary, Problem, Replica, Role, Ship, Snapshot,
+    Warning, value,
 };
+use crate::columnar::parquet::{Codec, Options as ParquetOptions};
 use crate::native::bucket::connection::Secret;
 use crate::native::bucket::{Connection, RequestLimits};
+use crate::native::line_http::Limits;
 use crate::native::store::CommitMode;
+use crate::node::Failover;
+use crate::node::write::Options as WriteOptions;
 use crate::policy::Settings as PolicySettings;
+use crate::wal::{ColumnType, PartitionBy, Tag};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -75,17 +80,37 @@ impl Reader {
             signing_key: self.signing_key(),
             trusted_keys: self.public_keys("understudy.trusted.keys"),
             on_fence: self.text("understudy.on.fence"),
-            failover: self.word("understudy.failover") == "on",
+            failover: self.failover(),
             metrics: self.metrics(),
             policy: self.policy(),
+            parquet: self.parquet(),
             commit_mode: match self.word("cairo.commit.mode") {
                 "sync" => CommitMode::Sync,
                 "async" => CommitMode::Async,
                 _ => CommitMode::NoSync,
             },
             wal_purge_interval: self.time("cairo.wal.purge.interval"),
+            lines: self.lines(),
             warnings: Vec::new(),
         }
+    }
+
+    fn failover(&mut self) -> Option<Failover> {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let failover = Failover {
+            beat_us: micros(self.time("understudy.failover.beat")),
+            patience_us: micros(self.time("understudy.failover.patience")),
+            self_stop_us: micros(self.time("understudy.failover.self.stop")),
+            rank: u32::try_from(self.number("understudy.failover.rank").unwrap_or(0)).unwrap_or(0),
+        };
+        let wanted = self.word("understudy.failover") == "auto";
+        if let Some(fault) = failover.fault().filter(|_| wanted)
+            && let Some(given) = self.settings.get("understudy.failover")
+        {
+            let what = format!("understudy.failover=auto can't go by these timers: {fault}");
+            self.problems.push(Problem { origin: given.origin.clone(), what });
+        }
+        wanted.then_some(failover)
     }
 
     fn policy(&mut self) -> PolicySettings {
@@ -98,6 +123,28 @@ impl Reader {
             worker_count: count(self.number("storage.policy.worker.count")),
             use_wall_clock: self.word("cairo.ttl.use.wall.clock") == "true",
             ..PolicySettings::default()
+        }
+    }
+
+    fn parquet(&mut self) -> ParquetOptions {
+        let codec = self.word("cairo.partition.encoder.parquet.compression.codec");
+        let codec = Codec::named(codec).unwrap_or(Codec::Lz4Raw);
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let level = self.number("cairo.partition.encoder.parquet.compression.level");
+        let ratio = |text: &str| text.parse().ok().filter(|ratio: &f64| ratio.is_finite() && *ratio >= 0.0);
+        let preset = ParquetOptions::default();
+        ParquetOptions {
+            codec,
+            level: level.and_then(|level| level.try_into().ok()).unwrap_or_else(|| codec.default_level()),
+            row_group_rows: self
+                .number("cairo.partition.encoder.parquet.row.group.size")
+                .map_or(preset.row_group_rows, count),
+            page_bytes: count(self.size("cairo.partition.encoder.parquet.data.page.size")),
+            min_ratio: self
+                .parsed("cairo.partition.encoder.parquet.min.compression.ratio", ratio)
+                .unwrap_or(preset.min_ratio),
+            statistics: self.word("cairo.partition.encoder.parquet.statistics.enabled") == "true",
+            version: if self.word("cairo.partition.encoder.parquet.version") == "2" { 2 } else { 1 },
         }
     }
 
@@ -129,6 +176,50 @@ impl Reader {
             bind: self.address(key),
             enabled: self.word("metrics.enabled") == "true",
             per_table: self.word("replication.metrics.per.table") == "true",
+        }
+    }
+
+    fn lines(&mut self) -> Lines {
+        let older = self.settings.get("http.bind.to").is_some();
+        let newer = self.settings.get("http.net.bind.to").is_some();
+        let key = if older && !newer { "http.bind.to" } else { "http.net.bind.to" };
+        let body = self.size("line.http.max.recv.buffer.size").min(u64::from(u32::MAX) - 1);
+        let preset = WriteOptions::default();
+        let tables = WriteOptions {
+            partition_by: match self.word("line.default.partition.by") {
+                "HOUR" => PartitionBy::Hour,
+                "WEEK" => PartitionBy::Week,
+                "MONTH" => PartitionBy::Month,
+                "YEAR" => PartitionBy::Year,
+                _ => PartitionBy::Day,
+            },
+            create_tables: self.word("line.auto.create.new.tables") == "true",
+            create_columns: self.word("line.auto.create.new.columns") == "true",
+            float: of_tag(if self.word("line.float.default.column.type") == "FLOAT" {
+                Tag::Float
+            } else {
+                Tag::Double
+            }),
+            integer: of_tag(match self.word("line.integer.default.column.type") {
+                "INT" => Tag::Int,
+                "SHORT" => Tag::Short,
+                "BYTE" => Tag::Byte,
+                _ => Tag::Long,
+            }),
+            segment_rows: self.number("cairo.wal.segment.rollover.row.count").unwrap_or(preset.segment_rows),
+            segment_bytes: self.size("cairo.wal.segment.rollover.size"),
+            ..preset
+        };
+        Lines {
+            enabled: self.word("line.http.enabled") == "true",
+            bind: self.address(key),
+            limits: Limits {
+                body,
+                bodies: body.saturating_mul(4),
+                patience: self.time("http.net.connection.timeout"),
+                name: tables.max_name,
+            },
+            tables,
         }
     }
 
@@ -174,7 +265,9 @@ impl Reader {
 
     fn number(&mut self, key: &'static str) -> Option<u64> {
         let Some(Setting { takes: Takes::Number(from, to), .. }) = Setting::find(key) else { return None };
-        let number = |text: &str| text.parse().ok().filter(|number| (*from..=*to).contains(number));
+        // As QuestDB reads numbers.
+        let number =
+            |text: &str| text.replace('_', "").parse().ok().filter(|number| (*from..=*to).contains(number));
         self.parsed(key, number).or_else(|| number(preset(key)))
     }
 
@@ -252,4 +345,9 @@ fn machine() -> String {
     #[cfg(not(unix))]
     let name = std::env::var("COMPUTERNAME").unwrap_or_default();
     if name.is_empty() { "localhost".into() } else { name.chars().take(128).collect() }
+}
+
+/// A type without parameters.
+fn of_tag(tag: Tag) -> ColumnType {
+    ColumnType::from_code(tag as i32).unwrap_or(ColumnType::LONG)
 }

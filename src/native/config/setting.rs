@@ -31,6 +31,8 @@ pub enum Takes {
     Size,
     /// A whole number from the first to the second.
     Number(u64, u64),
+    /// A number from 0 on, with a fraction.
+    Ratio,
     /// An object store, `scheme::key=value;..`. A secret.
     Store,
     /// 64 hex digits. A secret.
@@ -129,6 +131,7 @@ impl fmt::Display for Takes {
             Self::Size => f.write_str("bytes above 0 like 65536, 512k, 10m, 1g, 8 MiB"),
             Self::Number(from, u64::MAX) => write!(f, "a whole number from {from}"),
             Self::Number(from, to) => write!(f, "a whole number from {from} to {to}"),
+            Self::Ratio => f.write_str("a number from 0 on like 1.2"),
             Self::Store => f.write_str("an object store like s3::bucket=..;root=..;"),
             Self::SecretKey => f.write_str("64 hex digits"),
             Self::PublicKeys => f.write_str("64 hex digits, several with commas between them"),

@@ -5,7 +5,7 @@ use super::setting::Origin::{QuestDb, QuestDbWith, Understudy};
 use super::setting::Preset::{Computed, None, Value};
 use super::setting::Support::{Honoured, NoEffect, Only};
 use super::setting::Takes::{
-    Address, Command, Name, Number, OneOf, PublicKeys, SecretKey, Size, Store, Time,
+    Address, Command, Name, Number, OneOf, PublicKeys, Ratio, SecretKey, Size, Store, Time,
 };
 use super::setting::{Preset, Setting, Takes};
 
@@ -277,8 +277,36 @@ pub const SETTINGS: &[Setting] = &[
         "Ed25519 public keys; with any, only objects signed by one of them are taken",
     ),
     ours("understudy.on.fence", Command, None, "run by sh when another primary has taken over"),
-    ours("understudy.failover", OneOf(ON_OFF), Value("off"), "a replica takes over by itself")
-        .only("off", "no replica takes over by itself yet"),
+    ours(
+        "understudy.failover",
+        OneOf(FAILOVER),
+        Value("off"),
+        "`auto`: a replica takes over by itself when the primary falls silent; docs/failover.md",
+    ),
+    ours(
+        "understudy.failover.beat",
+        Time,
+        Value("2s"),
+        "with `auto`, a primary puts a pack at least this often",
+    ),
+    ours(
+        "understudy.failover.patience",
+        Time,
+        Value("5s"),
+        "with `auto`, how long a replica hears nothing before it takes over",
+    ),
+    ours(
+        "understudy.failover.rank",
+        Number(0, 100),
+        Value("0"),
+        "with `auto`, a replica of rank n waits half the patience n times longer",
+    ),
+    ours(
+        "understudy.failover.self.stop",
+        Time,
+        Value("4s"),
+        "with `auto`, a primary whose packs are not confirmed for this long takes no writes",
+    ),
     // QuestDB's, that we share.
     questdb("http.min.enabled", OneOf(SWITCH), Value("true"), "a node answers /metrics and health checks"),
     questdb(
@@ -306,16 +334,104 @@ pub const SETTINGS: &[Setting] = &[
         Value("30000"),
         "how often QuestDB deletes what it has applied; `understudy doctor` looks at it",
     ),
+    // A node that takes lines.
+    questdb("line.http.enabled", OneOf(SWITCH), Value("true"), "a node of our own takes lines over HTTP"),
+    questdb("http.net.bind.to", Address, Value("0.0.0.0:9000"), "where it takes them"),
+    questdb(
+        "http.bind.to",
+        Address,
+        Computed("the former"),
+        "an older name of the former, which goes before it",
+    ),
+    questdb("http.net.connection.timeout", Time, Value("5m"), "how long a request may take to come in whole"),
+    questdb(
+        "line.http.max.recv.buffer.size",
+        Size,
+        Value("128 MiB"),
+        "bytes of a request, unpacked; all requests at a time have four times as much",
+    )
+    .theirs("1 GiB for a line"),
+    questdb(
+        "line.default.partition.by",
+        OneOf(&["DAY", "HOUR", "WEEK", "MONTH", "YEAR"]),
+        Value("DAY"),
+        "the partitions of tables that a line makes",
+    ),
+    questdb("line.auto.create.new.tables", OneOf(SWITCH), Value("true"), "lines make tables"),
+    questdb("line.auto.create.new.columns", OneOf(SWITCH), Value("true"), "lines make columns"),
+    questdb(
+        "line.float.default.column.type",
+        OneOf(&["DOUBLE", "FLOAT"]),
+        Value("DOUBLE"),
+        "the type of a column that a number makes",
+    ),
+    questdb(
+        "line.integer.default.column.type",
+        OneOf(&["LONG", "INT", "SHORT", "BYTE"]),
+        Value("LONG"),
+        "the type of a column that a whole number makes",
+    ),
+    questdb(
+        "cairo.wal.segment.rollover.row.count",
+        Number(1, u32::MAX as u64),
+        Value("200000"),
+        "rows after which a segment of the log is full",
+    ),
+    questdb("cairo.wal.segment.rollover.size", Size, Value("50 MiB"), "bytes after which it is"),
     questdb(
         "cairo.ttl.use.wall.clock",
         OneOf(SWITCH),
         Value("true"),
         "for storage policies, rows dated in the future make no others old; for a TTL that is always so here",
     ),
+    questdb(
+        "cairo.partition.encoder.parquet.compression.codec",
+        OneOf(CODECS),
+        Value("LZ4_RAW"),
+        "of Parquet files, by a storage policy or `understudy convert`",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.compression.level",
+        Number(0, 22),
+        Computed("9 for ZSTD, else 0"),
+        "the codec's level",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.row.group.size",
+        Number(4, u64::MAX),
+        Value("100000"),
+        "rows of a row group",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.data.page.size",
+        Size,
+        Value("1048576"),
+        "bytes of a page, about",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.min.compression.ratio",
+        Ratio,
+        Value("1.2"),
+        "a column that shrinks by less is stored as it is",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.statistics.enabled",
+        OneOf(SWITCH),
+        Value("true"),
+        "smallest and largest value of each row group",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.version",
+        OneOf(&["1", "2"]),
+        Value("1"),
+        "version of data pages",
+    ),
 ];
 
 const ROLES: &[&str] = &["none", "primary", "replica", "primary-catchup-uploads"];
+const CODECS: &[&str] = &["LZ4_RAW", "UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD", "default"];
 const SWITCH: &[&str] = &["true", "false"];
+const FAILOVER: &[&str] = &["off", "auto"];
 const ON_OFF: &[&str] = &["on", "off"];
 const NO_CHECKPOINTS: &str = "the cleaner counts the snapshots of the bucket";
 const NO_ROUNDS: &str = "a thread without a task sleeps until there is one";

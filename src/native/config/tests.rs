@@ -32,7 +32,7 @@ fn without_a_file_the_defaults_hold() {
     assert_eq!((config.snapshot.interval, config.snapshot.bytes), (Duration::from_secs(86_400), 10 << 30));
     assert_eq!((config.ship.disk_limit, config.ship.digest_rate), (10 << 30, 8 << 20));
     assert_eq!(config.ship.bind.to_string(), "127.0.0.1:9013");
-    assert!(config.digest && !config.failover);
+    assert!(config.digest && config.failover.is_none());
     assert_eq!((config.signing_key(), config.trusted_keys.len(), config.on_fence.clone()), (None, 0, None));
     let Metrics { server, bind, enabled, per_table } = config.metrics;
     assert!(server && enabled && per_table);

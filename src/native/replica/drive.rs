@@ -9,16 +9,17 @@ use super::partitions::Partitions;
 use super::policy::Enforcer;
 use super::report::{Report, told};
 use super::start::{Start, start};
-use super::stream::{Event, Ready, Stream};
+use super::stream::{Event, Feed, Ready, Stream};
 use super::tables::{Outcome, Tables};
-use crate::ledger::{Cluster, Note};
+use crate::columnar::parquet::Options as ParquetOptions;
+use crate::ledger::{Cluster, Note, Point};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{JournalWriter, Pace, now_us};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies;
-use crate::native::store::{CommitMode, RealDisk, ReplicationOptions, encoder_options};
+use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
 use crate::policy::Settings;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -60,6 +61,8 @@ pub struct ReplicaOptions {
     pub trusted: Vec<[u8; 32]>,
     /// How storage policies are enforced here.
     pub policy: Settings,
+    /// How Parquet files are written.
+    pub parquet: ParquetOptions,
 }
 
 /// A directory that follows a bucket. Dropped without [`finish`](Self::finish), it is as if it had been killed.
@@ -115,6 +118,12 @@ pub struct Waker {
 }
 
 impl Waker {
+    /// Has a step that waits return.
+    pub fn wake(&self) {
+        // A replica that is gone needs no waking.
+        let _ = self.sender.send(Event::Wake);
+    }
+
     /// Ends the step at hand: the block under way is finished, and no other one is begun.
     pub fn stop(&self) {
         self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -130,6 +139,36 @@ impl Replica {
     /// A directory that another program has open, that belongs to another cluster, or to another history than the bucket's; what
     /// reading and writing answer.
     pub fn start(bucket: Bucket, options: ReplicaOptions) -> Result<Self> {
+        let mut replica = Self::prepare(bucket, options)?;
+        replica.begin(replica.tables.point().clone())?;
+        Ok(replica)
+    }
+
+    /// As [`start`](Self::start), but somebody else follows the log, from [`next`](Self::next) on.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn fed(bucket: Bucket, options: ReplicaOptions) -> Result<(Self, Feed)> {
+        let mut replica = Self::prepare(bucket, options)?;
+        replica.save(true)?;
+        let ahead = AHEAD_BYTES.min(replica.options.memory);
+        let (stream, feed) = Stream::fed(ahead, replica.sender.clone());
+        replica.stream = Some(stream);
+        Ok((replica, feed))
+    }
+
+    /// Behind all that is applied.
+    pub fn next(&self) -> &Point {
+        self.tables.point()
+    }
+
+    /// The last transaction of each table that is applied, by directory.
+    pub fn applied(&self) -> BTreeMap<String, u64> {
+        let dirs = self.tables.workers().iter().map(|worker| worker.token().dir.clone());
+        dirs.map(|dir| (dir.clone(), self.tables.applied(&dir))).collect()
+    }
+
+    fn prepare(bucket: Bucket, options: ReplicaOptions) -> Result<Self> {
         let home = Home::open(&options.dir, options.verb)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(REQUESTERS)
@@ -172,11 +211,11 @@ impl Replica {
         for worker in tables.workers() {
             journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
         }
-        let encoder = encoder_options(&options.dir).map_err(|what| Failure::new(Exit::Usage, what))?;
+        let encoder = options.parquet.clone();
         let mut enforcer = Enforcer::new(options.policy, means, encoder, sender.clone());
         tables.workers().iter().for_each(|worker| enforcer.found(&worker.token().dir));
         let begun_with = tables.workers().iter().map(|worker| tables.applied(&worker.token().dir)).sum();
-        let mut replica = Self {
+        Ok(Self {
             options,
             jobs,
             stream: None,
@@ -206,9 +245,7 @@ impl Replica {
             unenforced: true,
             stop: Arc::default(),
             runtime: Some(runtime),
-        };
-        replica.begin(point)?;
-        Ok(replica)
+        })
     }
 
     /// Does what there is to do, and waits for at most this long if there is nothing.

@@ -63,7 +63,7 @@ fn count(shared: &Shared, dir: &str, first: u64, last: u64) -> Option<(Option<u6
 ///
 /// # Errors
 /// What the store answers.
-pub(super) async fn put(bucket: &Bucket, dir: Dir, report: &Divergent) -> Result<Key, Failure> {
+pub async fn put(bucket: &Bucket, dir: Dir, report: &Divergent) -> Result<Key, Failure> {
     let bytes = report.to_bytes().map_err(|error| Failure::failed(error.to_string()))?;
     for k in 0..REPORTS_MAX {
         let key = Key::Divergent { dir, k };

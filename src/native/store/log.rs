@@ -12,7 +12,7 @@ use crate::table::files::{
 };
 use crate::wal::{
     Error, Files, LogVersion, MetaColumn, REPLICA_MARK, Result, SegmentId, SequencerLog, SequencerMeta,
-    TableMeta, TxnKind, TxnRecord, read_raw_change,
+    TableMeta, TxnKind, TxnRecord, is_replicas_own, read_raw_change,
 };
 
 /// The sequencer's folder.
@@ -28,6 +28,8 @@ pub(super) struct Log {
     changes: ChangeLog,
     /// Where records point at; made when first needed.
     segment: Option<OwnSegment>,
+    /// Another writer's: the transactions that are applied come from it, and nothing is written to it.
+    given: bool,
 }
 
 /// A segment of events without rows.
@@ -69,7 +71,7 @@ impl Log {
         if sync {
             disk.sync_dir(&format!("{dir}/txn_seq"))?;
         }
-        Ok(Self { dir: dir.to_owned(), writer, changes, segment: None })
+        Ok(Self { dir: dir.to_owned(), writer, changes, segment: None, given: false })
     }
 
     /// A log as another directory has it, up to transaction `seq_txn`, written.
@@ -121,7 +123,28 @@ impl Log {
         }
         let version = column_structure_version(txn.structure_version);
         let changes = ChangeLog::open(&files, dir, u64::try_from(version).unwrap_or(0))?;
-        Ok(Self { dir: dir.to_owned(), writer: LogWriter::of(&log), changes, segment: None })
+        Ok(Self { dir: dir.to_owned(), writer: LogWriter::of(&log), changes, segment: None, given: false })
+    }
+
+    /// Takes the log for that of the table's own writer, which has rows: it is read, and never written.
+    ///
+    /// What a replica's own records say behind `_txn` is still set back by [`set_back`](Self::set_back).
+    pub(super) fn leave_to_writer(&mut self) {
+        self.given = true;
+    }
+
+    /// Whether the records behind `_txn` are those of a replica, which have no rows.
+    fn is_ahead_of_rows(&self, disk: &dyn Disk, txn: &TxnState) -> Result<bool> {
+        if self.writer.max_txn() <= txn.seq_txn {
+            return Ok(false);
+        }
+        let files = DiskReader(disk);
+        let next = txn.seq_txn + 1;
+        let records = SequencerLog::open(&files, &self.dir)?.records(&files, next..=next)?;
+        match records.first().and_then(TxnRecord::segment) {
+            Some((segment, _)) => is_replicas_own(&files, &self.dir, segment.wal),
+            None => Ok(false),
+        }
     }
 
     /// Sets a log that is ahead of `_txn` back to it: its last transactions were never applied.
@@ -132,6 +155,9 @@ impl Log {
         txn: &TxnState,
         sync: bool,
     ) -> Result<()> {
+        if self.given && !self.is_ahead_of_rows(disk, txn)? {
+            return disk.remove_dir(&format!("{}/{NEXT}", self.dir));
+        }
         let version = column_structure_version(txn.structure_version);
         let file = format!("{}/txn_seq/_meta", self.dir);
         let writer = self.writer.at(txn.seq_txn);
@@ -153,6 +179,9 @@ impl Log {
         records: &[TxnRecord],
         sync: bool,
     ) -> Result<()> {
+        if self.given {
+            return Ok(());
+        }
         let Some(version) = records.first().map(|record| record.structure_version) else { return Ok(()) };
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let segment = self.segment(disk, meta, (version, count), sync)?;
@@ -173,6 +202,9 @@ impl Log {
         txn: &TxnState,
         sync: bool,
     ) -> Result<()> {
+        if self.given {
+            return Ok(());
+        }
         let version = column_structure_version(txn.structure_version);
         let segment = self.segment(disk, meta, (version, 1), sync)?;
         self.publish(disk, &[LogRecord::empty(version, segment, 0, 0)], sync)
@@ -183,6 +215,9 @@ impl Log {
     /// The server looks for a materialized view's state in the log, from its end on, and takes the view's own file once
     /// an event can't be read. Where all events can be read and none of them is of the kind, it takes defaults.
     pub(super) fn hide_last(&self, disk: &dyn Disk, sync: bool) -> Result<()> {
+        if self.given {
+            return Ok(());
+        }
         let (files, last) = (DiskReader(disk), self.writer.max_txn());
         let records = SequencerLog::open(&files, &self.dir)?.records(&files, last..=last)?;
         let Some((record, (segment, _))) = records.first().and_then(|r| Some((r, r.segment()?))) else {
@@ -202,6 +237,9 @@ impl Log {
         raw: &[u8],
         sync: bool,
     ) -> Result<()> {
+        if self.given {
+            return Ok(());
+        }
         let (changes, patches) = self.changes.append(raw);
         write_patches(disk, &self.dir, &patches, sync)?;
         let version = record.structure_version;

@@ -123,6 +123,11 @@ impl FileTable {
         Ok(opened)
     }
 
+    /// Takes the sequencer's log for that of the table's own writer: it is not written.
+    pub(super) fn leave_log_to_writer(&mut self) {
+        self.log.leave_to_writer();
+    }
+
     /// The last transaction applied.
     pub fn seq_txn(&self) -> u64 {
         self.txn.seq_txn

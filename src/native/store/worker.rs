@@ -36,6 +36,8 @@ pub struct Worker {
     standing: Standing,
     failure: Option<Error>,
     adopt: bool,
+    /// The log is in the table's own directory, and has rows.
+    own_log: bool,
     made: bool,
     /// How long after its commit the newest transaction was applied.
     delay: Option<Duration>,
@@ -72,11 +74,18 @@ impl Worker {
             standing: Standing::Exact,
             failure: None,
             adopt,
+            own_log: false,
             made: false,
             delay: None,
             idle_since: None,
             entered: None,
         }
+    }
+
+    /// For a table whose writer's log is in its own directory: what is applied comes from there, as with QuestDB itself, and nothing
+    /// is written to it.
+    pub fn with_own_log(self) -> Self {
+        Self { own_log: true, ..self }
     }
 
     /// The table.
@@ -275,6 +284,9 @@ impl Worker {
             Some(_) => FileTable::open(self.disk.clone(), &self.token, self.commit_mode)?,
             None => self.create(source)?,
         };
+        if self.own_log {
+            table.leave_log_to_writer();
+        }
         if !table.is_ours() && !self.adopt {
             let what = format!(
                 "{}; it has its own history now. --adopt takes it as it is",

@@ -84,8 +84,8 @@ enum Phase {
     Writing(Box<Writing>),
     /// What the history does not contain is being written down.
     Aside(Box<Reader>, Option<Box<Manifest>>),
-    /// The tables are being taken back.
-    Rewinding,
+    /// The tables are being taken back; with the beginning of the history.
+    Rewinding(Box<Point>),
     Over,
 }
 
@@ -192,7 +192,7 @@ impl Machine {
             Event::Cut { object, reached, more } => self.cut(object, reached, more, now),
             Event::Nothing => self.nothing(),
             Event::Aside { any } => self.set_aside(any, now),
-            Event::Rewound { point, held } => self.rewound(*point, held, now),
+            Event::Rewound { point, held } => self.rewound(point.map(|point| *point), held, now),
             Event::Promote => self.promote(now),
             Event::HandOver { to } => self.hand_over(to),
             Event::Brisk => {
@@ -219,7 +219,7 @@ impl Machine {
             | Phase::Following(_, turn)
             | Phase::Claiming(_, turn) => turn.resume_us,
             Phase::Writing(writing) => writing.wakes_at(&self.config),
-            Phase::Opening(_) | Phase::Aside(..) | Phase::Rewinding | Phase::Over => None,
+            Phase::Opening(_) | Phase::Aside(..) | Phase::Rewinding(_) | Phase::Over => None,
         }
     }
 
@@ -232,9 +232,18 @@ impl Machine {
         match &self.phase {
             Phase::Writing(writing) => writing.accepts(&self.config, now),
             Phase::Opening(_) => Err(Refusal::Opening),
-            Phase::Aside(..) | Phase::Rewinding => Err(Refusal::Fenced),
+            Phase::Aside(..) | Phase::Rewinding(_) => Err(Refusal::Fenced),
             Phase::Over => Err(Refusal::Over),
             _ => Err(if self.kept.wrote { Refusal::Opening } else { Refusal::Replica }),
+        }
+    }
+
+    /// Until when writes may be taken if nothing more happens, by the monotonic clock; `None` if none may. A driver that takes
+    /// writes on other threads compares the clock with this at each of them, as [`accepts_writes`](Self::accepts_writes) does.
+    pub fn accepts_until(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Writing(writing) => writing.accepts_until(&self.config),
+            _ => None,
         }
     }
 
@@ -293,7 +302,7 @@ impl Machine {
             Phase::Claiming(..) => self.tick_claiming(now),
             Phase::Opening(_) => self.tick_opening(now),
             Phase::Writing(_) => self.tick_writing(now),
-            Phase::Aside(..) | Phase::Rewinding | Phase::Over => {}
+            Phase::Aside(..) | Phase::Rewinding(_) | Phase::Over => {}
         }
     }
 

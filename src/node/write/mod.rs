@@ -29,7 +29,7 @@ use pack::Change;
 use std::sync::Arc;
 
 /// How tables and columns are made, and when a segment is full: QuestDB's settings and defaults.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// `line.default.partition.by`
     pub partition_by: PartitionBy,

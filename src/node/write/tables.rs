@@ -10,7 +10,7 @@ use crate::table::files::{TabIndex, Upgrade, encode_registry_record};
 use crate::table::text::valid;
 use crate::wal::{Cursor, Error, Files, Registry, Result, TableKind, TableToken};
 use foldhash::fast::FixedState;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Spellings of tables that are remembered.
 const SPELLINGS_MAX: usize = 10_000;
@@ -83,7 +83,7 @@ impl Tables {
             Err(Error::Absent { .. }) => Registry::default(),
             Err(error) => return Err(error),
         };
-        tables.registry = registry_file(files)?;
+        let listed = tables.read_registry(files)?;
         match files.read_all("_tab_index.d", SMALL_FILE_MAX) {
             Ok(bytes) => {
                 tables.last_id = TabIndex::decode("_tab_index.d", &bytes)?.last_id;
@@ -98,6 +98,14 @@ impl Tables {
             }
             if token.dropped {
                 continue;
+            }
+            if !listed.contains(&token.dir) {
+                // Its making was ended: before it was a table, or before it was entered.
+                if !matches!(files.len(&format!("{}/_txn", token.dir)), Ok(1..)) {
+                    continue;
+                }
+                let entered = tables.enter(&token);
+                tables.repairs.extend(entered);
             }
             let known = if token.kind == TableKind::Wal && !token.is_own() && !token.is_system() {
                 let (writer, repair) = take_up(files, &token)?;
@@ -209,15 +217,36 @@ impl Tables {
         Ok(index)
     }
 
+    /// The writes that enter a table into the registry: the record, then the length that makes it count.
+    fn enter(&mut self, token: &TableToken) -> Vec<Write> {
+        let record = encode_registry_record(token);
+        let begin = self.registry.end.max(8);
+        let first = self.registry.end == 0;
+        self.registry.end = begin + record.len() as u64;
+        let (name, end) = (&self.registry.name, self.registry.end.to_le_bytes().to_vec());
+        if first {
+            // A file that begins with no length can't be read.
+            return vec![root(name, 0, [end, record].concat())];
+        }
+        vec![root(name, begin, record), root(name, 0, end)]
+    }
+
+    /// Finds the newest `tables.d.N`, and where its next record goes; answers the directories that it names.
+    fn read_registry(&mut self, files: &dyn Files) -> Result<BTreeSet<String>> {
+        let names = files.list("")?.unwrap_or_default();
+        let newest =
+            names.iter().filter_map(|name| name.strip_prefix("tables.d.")?.parse::<u64>().ok()).max();
+        let Some(newest) = newest else { return Ok(BTreeSet::new()) };
+        let name = format!("tables.d.{newest}");
+        let end = Cursor::new(&name, 0, &files.read(&name, 0, 8)?).u63("end of the registry")?;
+        let decoded = Registry::decode(&name, &files.read(&name, 0, end)?)?;
+        self.registry = RegistryFile { name, end };
+        Ok(decoded.tables.into_iter().map(|token| token.dir).collect())
+    }
+
     fn create(&mut self, new: New, now_us: i64, out: &mut Written) -> usize {
         self.last_id += 1;
         let new = New { id: i32::try_from(self.last_id).unwrap_or(i32::MAX), ..new };
-        let root = |file: &str, offset, bytes: Vec<u8>| Write {
-            dir: "".into(),
-            file: file.into(),
-            offset,
-            bytes: bytes.into(),
-        };
         // The number is taken before anything has it.
         if self.founded {
             out.writes.push(root("_tab_index.d", 0, self.last_id.to_le_bytes().to_vec()));
@@ -228,11 +257,7 @@ impl Tables {
             self.founded = true;
         }
         let writer = create(new, &self.options, now_us, out);
-        let record = encode_registry_record(&writer.token.as_registered(false));
-        let begin = self.registry.end.max(8);
-        self.registry.end = begin + record.len() as u64;
-        out.writes.push(root(&self.registry.name, begin, record));
-        out.writes.push(root(&self.registry.name, 0, self.registry.end.to_le_bytes().to_vec()));
+        out.writes.extend(self.enter(&writer.token.as_registered(false)));
         let index = self.writers.len();
         self.names.insert(writer.token.name.to_lowercase(), Known::Writer(index));
         self.writers.push(writer);
@@ -240,12 +265,7 @@ impl Tables {
     }
 }
 
-/// The newest `tables.d.N`, and where its next record goes.
-fn registry_file(files: &dyn Files) -> Result<RegistryFile> {
-    let names = files.list("")?.unwrap_or_default();
-    let newest = names.iter().filter_map(|name| name.strip_prefix("tables.d.")?.parse::<u64>().ok()).max();
-    let Some(newest) = newest else { return Ok(RegistryFile { name: "tables.d.0".into(), end: 0 }) };
-    let name = format!("tables.d.{newest}");
-    let end = Cursor::new(&name, 0, &files.read(&name, 0, 8)?).u63("end of the registry")?;
-    Ok(RegistryFile { name, end })
+/// A file of the database itself.
+fn root(file: &str, offset: u64, bytes: Vec<u8>) -> Write {
+    Write { dir: "".into(), file: file.into(), offset, bytes: bytes.into() }
 }

@@ -334,7 +334,10 @@ impl World {
             Decision::Rewind { point, held } => {
                 let it = &mut self.nodes[node];
                 it.local.truncate(held.get(TABLE).copied().unwrap_or(0) as usize);
-                self.push(10 * MS, Happening::Event { node, life, event: Event::Rewound { point, held } });
+                self.push(
+                    10 * MS,
+                    Happening::Event { node, life, event: Event::Rewound { point: Some(point), held } },
+                );
             }
             Decision::Exit(why) => {
                 self.nodes[node].exited = Some(why);
