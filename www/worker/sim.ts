@@ -1,8 +1,6 @@
 /** The simulated cluster, as the page asks for it: a module of its own, built behind the page. */
-import type { OpenOptions } from "../../pkg/types.js";
 import type { Happening, Order, Scenario, Scripted, Told, Violation } from "../model/failover/told.js";
 import { failure } from "./failure.js";
-import type { LoadModule } from "./parquet.js";
 
 /** What `pkg/sim.js` exports, built into a script of its own. */
 export interface SimScript {
@@ -44,22 +42,6 @@ const STEPS = 250;
 const WORK_MS = 12;
 /** While nothing is to be seen in between: fewer, longer pieces. */
 const SEEK_MS = 60;
-
-export async function loadSimScript(
-  load: LoadModule,
-  onProgress: OpenOptions["onProgress"],
-): Promise<SimScript> {
-  const answer = await fetch(new URL(__SIM_LIST__, import.meta.url), { cache: "no-cache" });
-  if (!answer.ok)
-    throw failure(
-      "module",
-      "the simulator’s module is not here (yet): `make run` builds it in the background, which takes some minutes the first time; elsewhere `scripts/page.sh sim` puts it into the page",
-    );
-  const listed = (await answer.json()) as { script: string; wasm: string; bytes: number };
-  const script = (await import(new URL(listed.script, import.meta.url).href)) as SimScript;
-  await load(listed.wasm, listed.bytes, (module) => script.loadSim(module), onProgress);
-  return script;
-}
 
 export class SimCalls {
   #sim: Simulation | null = null;

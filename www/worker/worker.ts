@@ -13,7 +13,8 @@ import { failure } from "./failure.js";
 import { LabCalls } from "./lab.js";
 import { loadParquetEngine } from "./parquet.js";
 import type { Args, EngineError, Method, Reply, Request } from "./protocol.js";
-import { loadSimScript, SimCalls, type SimScript } from "./sim.js";
+import { SimCalls, type SimScript } from "./sim.js";
+import { loadSimScript } from "./simscript.js";
 
 /** The module says here what it panicked with, before it traps. */
 declare global {
