@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("node", &["wal", "table", "ilp", "ledger"]),
     ("client", &[]),
     ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node", "client"]),
-    ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger"]),
+    ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger", "sim"]),
 ];
 
 /// Rooms that drive the others, and may name what the pure ones may not.
