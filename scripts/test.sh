@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust wasm module size pkg page e2e live parquet replica stores cluster policy)
+all_parts=(setup format lint docs rust sim wasm module size pkg page e2e live parquet replica stores cluster policy)
 
 main() {
   local parts=("$@")
@@ -46,10 +46,17 @@ part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-
 part_rust() {
   local programs=() name
   for name in $(test_programs); do
-    case $name in live | replica | stores | cluster | wasm) ;; *) programs+=(--test "$name") ;; esac
+    case $name in live | replica | stores | cluster | wasm | sim) ;; *) programs+=(--test "$name") ;; esac
   done
   cargo test --lib --bins "${programs[@]}"
   cargo test --doc
+}
+
+# 1,000 seeds of the simulator with the command as it is shipped, and the bugs that it has to find.
+part_sim() {
+  cargo test --no-default-features --features planted-bugs --test sim
+  cargo build --release --bin understudy
+  "$target_dir/release/understudy" --no-progress simulate --seeds 0..1000
 }
 
 part_wasm() { scripts/wasm.sh test --profile release node chromium; }

@@ -19,6 +19,7 @@
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
 //! | [`ship`] | a database's log on its way into a bucket, beside QuestDB |
+//! | [`simulate`] | many seeds of the simulator, on all cores |
 //! | [`store`] | a database in QuestDB's own files, written by applying a log |
 //! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
 //! | [`cli`] | arguments, output, exit codes, one file per verb |
@@ -48,5 +49,6 @@ pub mod remote;
 pub mod replica;
 pub mod serve;
 pub mod ship;
+pub mod simulate;
 pub mod source;
 pub mod store;

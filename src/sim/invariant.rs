@@ -1,6 +1,6 @@
 //! What must hold at every step, and what is told when it does not.
 
-use super::Micros;
+use super::{Faults, Micros};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -59,16 +59,16 @@ pub(super) fn breach<T>(invariant: Invariant, what: impl fmt::Display) -> Check<
     Err(Breach { invariant, what: what.to_string() })
 }
 
-impl Violation {
-    /// How to see it again: a command for a shell.
-    pub fn command(&self, seed: u64, scenario: &str) -> String {
-        format!("understudy simulate --replay {seed}{scenario}")
-    }
-}
-
 /// The part of the page's address, behind `index.html`, that shows this step of this seed.
-pub fn lab_link(seed: u64, step: u64) -> String {
-    format!("#lab&seed={seed}&step={step}")
+///
+/// ```
+/// use understudy::sim::{Fault, Faults, lab_link};
+/// assert_eq!(lab_link(7, 120, Faults::all()), "#lab&seed=7&step=120");
+/// assert_eq!(lab_link(7, 120, [Fault::Kill].into_iter().collect()), "#lab&seed=7&step=120&faults=kill");
+/// ```
+pub fn lab_link(seed: u64, step: u64, faults: Faults) -> String {
+    let only = if faults == Faults::all() { String::new() } else { format!("&faults={faults}") };
+    format!("#lab&seed={seed}&step={step}{only}")
 }
 
 impl Invariant {

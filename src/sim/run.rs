@@ -4,20 +4,25 @@ use super::bucket::Bucket;
 use super::bugs::Bugs;
 use super::client::ClientActor;
 use super::ground::{Due, Ground};
-use super::invariant::{Breach, Check, Violation};
+use super::invariant::{Breach, Check, Invariant, Violation};
 use super::node::Node;
 use super::scenario::{ClientSettings, NodeSettings, Scenario, Scripted};
 use super::told::{Happening, What};
 use super::workload::TABLES;
-use super::{Command, End, Micros, Trouble, node, plan};
+use super::{Command, End, Micros, NODES_MAX, Trouble, node, plan};
 use crate::node::Role;
 
 /// How long a message usually takes, one way.
 const TYPICAL_US: Micros = 400;
+/// Addresses that clients know beyond the nodes that there are.
+const SPARE_HOSTS: u32 = 3;
 /// How often the operator looks whether anybody is primary.
 const OPERATOR_US: Micros = 1_500_000;
 /// How often everything is compared with everything.
 const LOOK_US: Micros = 5_000_000;
+/// How long after the end somebody may still be on the way: who stands at numbers that are gone looks at the boundary once a
+/// minute (rule R2).
+const PATIENCE_US: Micros = 75_000_000;
 /// Rows are made until this long after faults are over.
 const ROWS_UNTIL_US: Micros = 2_000_000;
 
@@ -46,6 +51,8 @@ pub struct Sim {
     pub(super) quiet: bool,
     /// In how many looks running the operator has seen no primary.
     pub(super) headless: u32,
+    /// The end, which comes later where somebody is not level yet.
+    until_us: Micros,
     violation: Option<Violation>,
     over: bool,
 }
@@ -76,6 +83,7 @@ impl Sim {
             bugs,
             quiet: false,
             headless: 0,
+            until_us: scenario.until_us,
             violation: None,
             over: false,
             scenario,
@@ -135,11 +143,16 @@ impl Sim {
         if self.over {
             return false;
         }
-        let next = self.ground.agenda.due().filter(|due| *due <= self.scenario.until_us);
+        let next = self.ground.agenda.due().filter(|due| *due <= self.until_us);
         let Some((at, due)) = next.and_then(|_| self.ground.agenda.take()) else {
-            self.ground.now = self.scenario.until_us;
-            self.over = true;
+            self.ground.now = self.until_us;
             let end = self.at_the_end();
+            let waits = end.as_ref().is_err_and(|breach| breach.invariant == Invariant::Converges);
+            if waits && self.until_us < self.scenario.until_us + PATIENCE_US {
+                self.until_us += LOOK_US;
+                return true;
+            }
+            self.over = true;
             self.judge(end);
             return false;
         };
@@ -226,6 +239,8 @@ impl Sim {
     fn act(&mut self, due: Due) -> Check {
         let Self { nodes, clients, ground, .. } = self;
         let nodes_now = nodes.len() as u32;
+        // Clients know some addresses more, where nodes may be added.
+        let hosts = (nodes_now + SPARE_HOSTS).min(NODES_MAX);
         match due {
             Due::AtBucket { ticket, ask } => ground.at_bucket(ticket, ask),
             Due::Late(ask) => ground.late(ask),
@@ -233,14 +248,16 @@ impl Sim {
             Due::Wake { node, .. } | Due::Done { node, .. } => {
                 with(nodes, node, |node| node.take(due, ground))
             }
+            Due::AtNode { node, call } if node >= nodes_now => {
+                ground.hang_up(node, &call);
+                Ok(())
+            }
             Due::AtNode { node, .. } => with(nodes, node, |node| node.take(due, ground)),
             Due::AtClient { client, .. } | Due::Filed { client, .. } | Due::ClientWakes { client, .. } => {
                 with(clients, client, |client| client.take(due, ground))
             }
             Due::Start(End::Node(node)) => with(nodes, node, |node| node.start(ground)),
-            Due::Start(End::Client(client)) => {
-                with(clients, client, |client| client.start(nodes_now, ground))
-            }
+            Due::Start(End::Client(client)) => with(clients, client, |client| client.start(hosts, ground)),
             Due::Start(End::Bucket) => Ok(()),
             Due::Torn { node, life } => self.torn(node, life),
             Due::Rows { client } => self.rows(client),

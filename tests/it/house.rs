@@ -19,7 +19,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ledger", &["wal", "table"]),
     ("node", &["wal", "table", "ilp", "ledger"]),
     ("client", &[]),
-    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node", "client"]),
+    ("sim", &["wal", "table", "apply", "policy", "replay", "ilp", "ledger", "node", "client"]),
+    (
+        "native",
+        &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node", "client", "sim"],
+    ),
     ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger", "sim"]),
 ];
 
@@ -142,7 +146,7 @@ fn no_module_is_a_drawer_for_everything() {
 fn pure_rooms_compile_for_wasm32() {
     /// With what the script ends where no compiler for wasm32 has been set up.
     const NOT_SET_UP: i32 = 75;
-    let all = ["columnar", "ledger", "parquet-form"];
+    let all = ["columnar", "ledger", "parquet-form", "sim"];
     for features in std::iter::once(vec![]).chain(all.map(|feature| vec!["--features", feature])) {
         let checked = Command::new("bash")
             .arg("scripts/wasm.sh")

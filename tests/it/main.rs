@@ -49,8 +49,6 @@ mod recordings;
 mod shipping;
 #[path = "../common/sim_disk.rs"]
 mod sim_disk;
-#[cfg(feature = "sim")]
-mod sim_traces;
 mod sql;
 mod store;
 mod table_check;

@@ -1,16 +1,14 @@
-//! The simulator as WebAssembly: the same runs as natively, to the last bit, and what the page asks it.
+//! The simulator in a tab: the same seeds give the same runs as natively (`tests/sim/traces.rs`), and what the page asks it.
 
-#[path = "../common/sim_traces.rs"]
-mod made;
-
+use understudy::sim::Scenario;
 use understudy::web::WebSim;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen_test]
-fn seeds_give_the_same_traces_as_natively_and_twice() {
-    let made = made::sim_traces();
-    assert_eq!(made, include_str!("../data/sim_traces.txt"));
-    assert_eq!(made::sim_traces(), made);
+fn seeds_have_the_traces_that_they_have_natively_and_twice() {
+    let made = Scenario::traces();
+    assert_eq!(made, include_str!("../data/simulator_traces.txt").trim_end());
+    assert_eq!(Scenario::traces(), made);
 }
 
 #[wasm_bindgen_test]

@@ -63,6 +63,7 @@ pub(super) enum Verb {
     Repair(Repair),
     Convert(Convert),
     Ship(super::ship::Ship),
+    Simulate(super::simulate::Simulate),
     Divergent(super::divergent::Divergent),
     Doctor(super::doctor::Doctor),
     Generate(super::generate::Generate),

@@ -23,6 +23,7 @@ mod replica;
 mod run;
 mod serve;
 mod ship;
+mod simulate;
 mod size;
 mod status;
 mod tables;
@@ -79,6 +80,7 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Convert(args) => convert::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
+        Verb::Simulate(args) => simulate::run(out, &args),
         Verb::Divergent(args) => divergent::run(out, &args),
         Verb::Doctor(args) => doctor::run(out, &args),
         Verb::Generate(args) => generate::run(out, &args),

@@ -3,8 +3,7 @@
 use super::local::{held_of, lay_out, left_over, remove_tables, rows_beyond};
 use super::{APPLY_US, Asker, EARLIER_MAX, Job, Node};
 use crate::ledger::{
-    Action, Cluster, ClusterId, Divergent, Head, Key, Kind, Object, Pack, Place, Point, PutAnswer,
-    What as Entry,
+    Action, ClusterId, Divergent, Head, Key, Kind, Object, Pack, Place, Point, PutAnswer, What as Entry,
 };
 use crate::node::divergent::{Own, beyond, unknown};
 use crate::node::{Answer, Decision, Event, Held, Refusal, Role, reached, write};
@@ -81,8 +80,8 @@ impl Node {
                 self.set_aside(sealed, &held, ground);
                 Ok(())
             }
-            Decision::Rewind { point, .. } => {
-                self.later(ground, ASIDE_US, Job::Rewound { point });
+            Decision::Rewind { .. } => {
+                self.later(ground, ASIDE_US, Job::Rewound);
                 Ok(())
             }
             Decision::Exit(reason) => self.exits(&reason, ground),
@@ -148,8 +147,8 @@ impl Node {
                 self.tell(Event::Aside { any: any && !self.bugs.no_rewind }, ground);
                 Ok(())
             }
-            Job::Rewound { point } => {
-                self.rewound(&point, ground);
+            Job::Rewound => {
+                self.rewound(ground);
                 Ok(())
             }
             Job::Upkeep => self.upkeep(ground),
@@ -360,13 +359,11 @@ impl Node {
         self.later(ground, ASIDE_US, Job::Aside { any });
     }
 
-    /// The tables are empty, and the history is read again from its beginning or the newest snapshot.
-    fn rewound(&mut self, point: &Point, ground: &mut Ground) {
+    /// The tables are empty: it begins as a new replica does.
+    fn rewound(&mut self, ground: &mut Ground) {
         self.forget_tables(ground);
-        let first = point.terms.first().map_or(point.next.dir, |span| span.directory);
-        let start = Box::new(Point::start(&Cluster::new(point.cluster, first)));
         ground.tell(self.end(), What::Rewound);
-        self.tell(Event::Rewound { point: start, held: Held::new() }, ground);
+        self.tell(Event::Rewound { point: None, held: Held::new() }, ground);
     }
 
     pub(super) fn forget_tables(&mut self, ground: &Ground) {

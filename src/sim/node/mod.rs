@@ -137,7 +137,7 @@ pub(super) enum Job {
     /// What the history does not hold is written down.
     Aside { any: bool },
     /// The tables are taken back.
-    Rewound { point: Box<Point> },
+    Rewound,
     /// It is time to look after snapshots.
     Upkeep,
     /// Something that failed is to be tried again.
