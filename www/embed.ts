@@ -8,7 +8,7 @@ import { entryOfKey } from "./model/command.js";
 import { LAB_COMMANDS } from "./model/failover/command.js";
 import { parseLabLink } from "./model/failover/link.js";
 import { isOrder } from "./model/failover/scenario.js";
-import { beginLesson } from "./lessons.js";
+import { beginLesson, openLink } from "./lessons.js";
 
 export const EMBED_VERSION = 1;
 /** Changes are told no more often than this. */
@@ -65,7 +65,7 @@ function isAsked(value: unknown): value is Asked {
 function perform(lab: Failover, asked: Asked): string | null {
   switch (asked.do) {
     case "open":
-      lab.open(parseLabLink(asked.link.startsWith("#") ? asked.link : `#${asked.link}`));
+      openLink(lab, parseLabLink(asked.link.startsWith("#") ? asked.link : `#${asked.link}`));
       return lab.trouble;
     case "lesson":
       void beginLesson(lab, asked.name);

@@ -82,10 +82,11 @@ export class Failover {
     void this.#calls.wish();
   };
 
-  /** The link to what is on show. */
+  /** The link to what is on show; within a lesson to its beginning. */
   link(): string {
     const { scenario, seed, speed, lesson } = this.state;
-    return formatLabLink({ scenario, seed, speed, at: { us: this.us }, lesson: lesson?.name ?? null });
+    if (lesson && lesson.step < lesson.lesson.steps.length) return `#lab&lesson=${lesson.name}`;
+    return formatLabLink({ scenario, seed, speed, at: { us: this.us }, lesson: null });
   }
 
   /** Whether the clock is on its way to where it was sent. */

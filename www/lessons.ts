@@ -1,5 +1,6 @@
 /** Fetches lessons: data files beside the page. */
 import type { Failover } from "./failover.js";
+import type { FailoverLink } from "./model/failover/link.js";
 import { type Lesson, readLesson } from "./model/failover/lesson.js";
 
 /** A lesson as the list has it, which the build writes. */
@@ -18,6 +19,12 @@ export function lessonList(): Promise<Listed[]> {
 
 export async function fetchLesson(name: string): Promise<Lesson> {
   return readLesson(await fetchText(`lessons/${name}.json`));
+}
+
+/** Shows what a link says, or begins the lesson that it names. */
+export function openLink(lab: Failover, link: FailoverLink): void {
+  if (link.lesson === null) lab.open(link);
+  else void beginLesson(lab, link.lesson);
 }
 
 /** Begins a lesson by its name; what is wrong with it is said on the page. */

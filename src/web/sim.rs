@@ -1,6 +1,6 @@
 //! A simulated cluster for JavaScript: a module of its own. Documents go over as JSON.
 
-use crate::sim::{Command, Scenario, Scripted, Sim};
+use crate::sim::{Command, Faults, Scenario, Scripted, Sim};
 use serde::Deserialize;
 use serde_json::json;
 use wasm_bindgen::prelude::*;
@@ -113,19 +113,22 @@ impl WebSim {
     }
 }
 
-/// A document; one that says no more than `chaos`, and perhaps what is done when, is what `understudy simulate` runs.
+/// A document; one that says no more than `chaos`, perhaps with which faults and what is done when, is what
+/// `understudy simulate` runs.
 fn read(text: &str) -> Result<Scenario, String> {
-    let Ok(Chaos { name, script }) = serde_json::from_str(text) else { return Scenario::read(text) };
+    let Ok(Chaos { name, faults, script }) = serde_json::from_str(text) else { return Scenario::read(text) };
     if name != "chaos" {
         return Scenario::read(text);
     }
-    Ok(Scenario { script, ..Scenario::chaos() })
+    let chaos = Scenario::chaos();
+    Ok(Scenario { faults: faults.unwrap_or(chaos.faults), script, ..chaos })
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Chaos {
     name: String,
+    faults: Option<Faults>,
     #[serde(default)]
     script: Vec<Scripted>,
 }

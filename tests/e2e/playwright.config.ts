@@ -22,8 +22,8 @@ export default defineConfig({
   workers: 2,
   // Times are measured when nothing else runs.
   projects: [
-    { name: "page", testIgnore: "speed.spec.ts" },
-    { name: "speed", testMatch: "speed.spec.ts", dependencies: ["page"] },
+    { name: "page", testIgnore: "*speed.spec.ts" },
+    { name: "speed", testMatch: "*speed.spec.ts", dependencies: ["page"] },
   ],
   reporter: [["list"]],
   use: {

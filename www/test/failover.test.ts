@@ -89,6 +89,10 @@ test("links name a scenario, a seed and a moment, and come back as they were", (
   );
   const failing = parseLabLink("#lab&seed=1234&step=987");
   assert.deepEqual([failing.scenario, failing.seed, failing.at], [CHAOS, 1234, { step: 987 }]);
+  assert.deepEqual(parseLabLink("#lab&seed=7&step=120&faults=kill,pause").scenario, {
+    name: "chaos",
+    faults: ["kill", "pause"],
+  });
   const script = [{ do: "kill" as const, node: 0, at_us: 5 }];
   for (const scenario of [FREE, SAFE, { ...FREE, script }]) {
     const link = { scenario, seed: 9, at: { us: 12_345_678 }, speed: 0.25, lesson: "01-a" };

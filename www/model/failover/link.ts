@@ -1,7 +1,8 @@
 /**
  * The lab's part of the link grammar (`../link.ts` has the replay's): `#lab&scenario=safe&seed=7&t=12.5&speed=0.25`. `t` is a
  * time in seconds, to the microsecond; `step` in its place is a step of the run, as a failing seed of the simulator prints it.
- * `scenario` is a name, or a document in JSON; with `step` and without it, it is `chaos`. `lesson` is a lesson's name.
+ * `scenario` is a name, or a document in JSON; with `step` and without it, it is `chaos`, of which `faults` may name the kinds of
+ * fault. `lesson` is a lesson's name.
  */
 import { CHAOS, FREE, namedScenario, nameOf, readScenario, SEED } from "./scenario.js";
 import type { Scenario } from "./told.js";
@@ -27,7 +28,7 @@ export function parseLabLink(fragment: string): FailoverLink {
   const speed = Number(parts.get("speed") ?? Number.NaN);
   const at = step !== null ? { step } : seconds >= 0 ? { us: Math.round(seconds * 1e6) } : null;
   const asked = parts.get("scenario");
-  let scenario: Scenario = at && "step" in at ? CHAOS : FREE;
+  let scenario: Scenario = at && "step" in at ? chaosOf(parts.get("faults")) : FREE;
   let trouble: string | null = null;
   try {
     if (asked !== null) scenario = namedScenario(asked) ?? readScenario(asked);
@@ -42,6 +43,10 @@ export function parseLabLink(fragment: string): FailoverLink {
     lesson: /^[a-z0-9-]{1,60}$/.exec(parts.get("lesson") ?? "")?.[0] ?? null,
     trouble,
   };
+}
+
+function chaosOf(faults: string | null): Scenario {
+  return faults === null || faults === "" ? CHAOS : { ...CHAOS, faults: faults.split(",") };
 }
 
 function whole(text: string | null): number | null {

@@ -3,7 +3,7 @@ import { render } from "preact";
 import type { Engine } from "../../engine/client.js";
 import { embed } from "../../embed.js";
 import { Failover } from "../../failover.js";
-import { beginLesson } from "../../lessons.js";
+import { beginLesson, openLink } from "../../lessons.js";
 import { entryOfKey } from "../../model/command.js";
 import { LAB_COMMANDS } from "../../model/failover/command.js";
 import { isLabLink, parseLabLink } from "../../model/failover/link.js";
@@ -64,7 +64,7 @@ function bindAddress(lab: Failover): void {
   addEventListener("hashchange", () => {
     if (location.hash === written || !isLabLink(location.hash)) return;
     written = location.hash;
-    lab.open(parseLabLink(location.hash));
+    openLink(lab, parseLabLink(location.hash));
   });
 }
 
