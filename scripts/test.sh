@@ -37,6 +37,7 @@ part_lint() {
   cargo clippy --lib --no-default-features --features web -- -D warnings
   cargo clippy --lib --no-default-features --features web-ledger -- -D warnings
   cargo clippy --lib --no-default-features --features web-parquet -- -D warnings
+  cargo clippy --lib --no-default-features --features web-sim -- -D warnings
 }
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }
