@@ -89,23 +89,31 @@ class Member:
 
 
 def ids_of(db: Path) -> list[int]:
-    """The ids of a table's rows as they are applied: one partition for a day, rows in the order in which they came."""
+    """The ids of a table's rows as they are applied; all lie in one partition."""
     for table in sorted(db.glob(f"{TABLE}~*")):
-        for _ in range(200):
-            with open(table / "_txn", "rb") as file:
-                head = os.pread(file.fileno(), 36, 0)
-                version, a, b = struct.unpack_from("<qi20xi", head)
-                txn, transient, fixed = struct.unpack("<3q", os.pread(file.fileno(), 24, b if version & 1 else a))
-            parts = sorted((p for p in table.iterdir() if p.is_dir() and p.name[:2] == "20"), key=lambda p: (p.name.split(".")[0], p.stat().st_ino))
-            newest = {p.name.split(".")[0]: p for p in parts}
-            assert len(newest) <= 1, parts
+        for _ in range(500):
             try:
-                data = (list(newest.values())[0] / "id.d").read_bytes() if newest else b""
-            except FileNotFoundError:
+                return read_ids(table)
+            except (FileNotFoundError, ValueError, struct.error):
+                # Written meanwhile, or not there yet.
                 time.sleep(0.01)
-                continue
-            return list(struct.unpack(f"<{transient + fixed}q", data[: 8 * (transient + fixed)]))
+        return read_ids(table)
     return []
+
+
+def read_ids(table: Path) -> list[int]:
+    with open(table / "_txn", "rb") as file:
+        head = os.pread(file.fileno(), 36, 0)
+        version, a, b = struct.unpack_from("<qi20xi", head)
+        _, transient, fixed = struct.unpack("<3q", os.pread(file.fileno(), 24, b if version & 1 else a))
+    rows = transient + fixed
+    if rows == 0:
+        return []
+    # The one that was written last: a partition that late rows are merged into gets another name.
+    parts = [p.name for p in table.iterdir() if p.name[:2] == "20"]
+    assert len({name.split(".")[0] for name in parts}) == 1, parts
+    part = max(parts, key=lambda name: int((name.split(".") + ["0"])[1]))
+    return list(struct.unpack(f"<{rows}q", (table / part / "id.d").read_bytes()[: 8 * rows]))
 
 
 class Client(threading.Thread):
