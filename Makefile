@@ -49,4 +49,4 @@ bench-wasm: ## the same in node, as a ratio to native
 
 clean: ## remove everything that was built, the set-up's tools included
 	cargo clean
-	rm -rf dist dist-dev node_modules test-results pkg/understudy.js pkg/understudy.d.ts pkg/understudy_bg.wasm pkg/understudy_bg.wasm.d.ts pkg/understudy_ledger* pkg/understudy_parquet*
+	rm -rf dist dist-dev node_modules test-results pkg/understudy.js pkg/understudy.d.ts pkg/understudy_bg.wasm pkg/understudy_bg.wasm.d.ts pkg/understudy_ledger* pkg/understudy_parquet* pkg/understudy_sim*

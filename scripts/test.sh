@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust sim wasm module size pkg page e2e live parquet replica stores cluster policy client)
+all_parts=(setup format lint docs rust sim wasm module size pkg page e2e live parquet replica stores cluster policy client failover)
 
 main() {
   local parts=("$@")
@@ -37,6 +37,7 @@ part_lint() {
   cargo clippy --lib --no-default-features --features web -- -D warnings
   cargo clippy --lib --no-default-features --features web-ledger -- -D warnings
   cargo clippy --lib --no-default-features --features web-parquet -- -D warnings
+  cargo clippy --lib --no-default-features --features web-sim -- -D warnings
 }
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }
@@ -151,6 +152,14 @@ part_cluster() {
   cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-hdfs"
   python3 tests/cluster/drive.py --understudy "$target_dir/debug/understudy-hdfs" --tools "$tools_dir" --out "$target_dir/cluster" "${stores[@]}"
   python3 tests/cluster/policies.py --understudy "$target_dir/debug/understudy-hdfs" --out "$target_dir/policies"
+}
+
+# Three nodes of our own: kill -9, hand-over, a zombie, with rows of QuestDB's own client.
+part_failover() {
+  scripts/setup.sh client
+  cargo build --bin understudy
+  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-failover"
+  PYTHONPATH=$tools_dir/questdb-client python3 tests/failover/drive.py --understudy "$target_dir/debug/understudy-failover" --out "$target_dir/failover"
 }
 
 # Storage policies enforced by three replicas, each on its own schedule, beside a real QuestDB.

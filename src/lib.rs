@@ -18,7 +18,7 @@
 //! | [`node`] | a node as a state machine: roles, promotion, fencing, failover, and what it writes (feature `ledger`) |
 //! | [`client`] | a sender of rows: the host walk, and store-and-forward (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
-//! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`) |
+//! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`, `web-sim`) |
 //!
 //! Everything but `native` and `web` is pure: it takes bytes, events and `now`, and
 //! returns state and actions. No clock, thread, file, socket or random source.
@@ -46,5 +46,8 @@ pub mod sim;
 pub mod table;
 pub mod wal;
 // Clippy looks at it on any machine: not every compiler for wasm32 brings one along.
-#[cfg(all(any(feature = "web", feature = "web-ledger"), any(target_arch = "wasm32", clippy)))]
+#[cfg(all(
+    any(feature = "web", feature = "web-ledger", feature = "web-sim"),
+    any(target_arch = "wasm32", clippy)
+))]
 pub mod web;

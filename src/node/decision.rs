@@ -25,6 +25,7 @@ pub enum Answer {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and handed on at once")]
 pub enum Event {
     /// The answer to [`Decision::Ask`].
     Answered {

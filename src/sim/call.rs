@@ -77,7 +77,10 @@ impl Ground {
                 if let Some(at) = at {
                     self.agenda.enter(at, Due::AtNode { node, call });
                 }
-                self.agenda.enter(heard, Due::AtClient { client, life, call: id, answer: Answer::Broken });
+                self.agenda.enter(
+                    heard,
+                    Due::AtClient { client, life, node: None, call: id, answer: Answer::Broken },
+                );
             }
             Passage::Vanishes => line.dead = true,
         }
@@ -99,7 +102,7 @@ impl Ground {
         };
         line.back = at;
         line.dead |= answer == Answer::Broken;
-        self.agenda.enter(at, Due::AtClient { client, life, call: id, answer });
+        self.agenda.enter(at, Due::AtClient { client, life, node: Some(node), call: id, answer });
     }
 
     /// The connection of a call, if it still stands.

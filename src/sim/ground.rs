@@ -7,7 +7,7 @@ use super::call::{Answer, Call, Line};
 use super::invariant::Check;
 use super::network::{Network, Passage, Way};
 use super::shelf::Shelf;
-use super::told::{FlightTold, Happening, What};
+use super::told::{Happening, What};
 use super::trace::TraceHash;
 use super::truth::Truth;
 use super::watch::Watch;
@@ -59,7 +59,7 @@ pub(super) enum Due {
     /// A client's request arrives at a node.
     AtNode { node: u32, call: Call },
     /// An answer arrives at a client.
-    AtClient { client: u32, life: u32, call: u64, answer: Answer },
+    AtClient { client: u32, life: u32, node: Option<u32>, call: u64, answer: Answer },
     /// A client's disk has done what it was asked to, or as much of that.
     Filed { client: u32, life: u32, done: usize, trouble: Option<Box<str>> },
     /// A process is killed in the middle of a write.
@@ -149,19 +149,6 @@ impl Ground {
     /// Whether this kind of fault has been in force.
     pub(super) fn has_seen(&self, fault: Fault) -> bool {
         self.seen.has(fault)
-    }
-
-    /// The puts on their way, for people.
-    pub(super) fn flights(&self) -> Vec<FlightTold> {
-        let put = |due: &Due| match due {
-            Due::AtBucket { ticket, ask: Ask::Put { key, .. } } => {
-                Some(FlightTold { node: ticket.node, key: key.to_string() })
-            }
-            _ => None,
-        };
-        let mut flights: Vec<FlightTold> = self.agenda.iter().filter_map(put).collect();
-        flights.sort_by(|a, b| (a.node, &a.key).cmp(&(b.node, &b.key)));
-        flights
     }
 
     /// Enters something that is due in a while.

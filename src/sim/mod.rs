@@ -26,6 +26,7 @@ mod command;
 mod disk;
 mod ends;
 mod fault;
+mod flights;
 mod ground;
 mod invariant;
 mod network;
@@ -54,7 +55,7 @@ pub use fault::{Fault, Faults};
 pub use invariant::{Invariant, Violation, lab_link};
 pub use run::Sim;
 pub use scenario::{ClientSettings, NodeSettings, SCENARIO_FORMAT, Scenario, Scripted};
-pub use told::{ClientTold, FlightTold, Happening, NodeTold, Told, What};
+pub use told::{Cargo, ClientTold, FlightTold, Happening, NodeTold, Told, What};
 pub use weather::Trouble;
 
 /// Microseconds of virtual time from a simulation's start.

@@ -6,10 +6,10 @@ use super::client::ClientActor;
 use super::ground::{Due, Ground};
 use super::invariant::{Breach, Check, Invariant, Violation};
 use super::node::Node;
-use super::scenario::{ClientSettings, NodeSettings, Scenario};
+use super::scenario::{ClientSettings, NodeSettings, Scenario, Scripted};
 use super::told::{Happening, What};
 use super::workload::TABLES;
-use super::{End, Micros, NODES_MAX, Trouble, node, plan};
+use super::{Command, End, Micros, NODES_MAX, Trouble, node, plan};
 use crate::node::Role;
 
 /// How long a message usually takes, one way.
@@ -171,6 +171,21 @@ impl Sim {
             self.step();
         }
         !self.over
+    }
+
+    /// When the next step is due, microseconds from the start.
+    pub fn next_us(&self) -> Option<Micros> {
+        self.ground.agenda.due().filter(|_| !self.over)
+    }
+
+    /// Enters a command into the script, for the first moment behind `after_us` and behind the last step at which nothing else
+    /// is due: a run of the scenario as it then is does the same at the same step.
+    pub fn enter(&mut self, command: Command, after_us: Micros) -> Scripted {
+        let at_us = self.ground.agenda.free_from(after_us.max(self.ground.now).saturating_add(1));
+        let scripted = Scripted { at_us, command };
+        self.ground.agenda.enter(at_us, Due::Scripted(self.scenario.script.len()));
+        self.scenario.script.push(scripted.clone());
+        scripted
     }
 
     /// What did not hold, if anything.

@@ -31,6 +31,8 @@ pub struct Scenario {
     pub vary: bool,
     /// Which faults the seed may choose from. None of them happens by itself without this.
     pub faults: Faults,
+    /// Somebody looks after the cluster, and makes a primary where there is none for long.
+    pub operator: bool,
     /// Until when faults begin; from then on everything is repaired, microseconds.
     pub quiet_from_us: Micros,
     /// The end, microseconds.
@@ -116,6 +118,7 @@ impl Default for Scenario {
             clients: 4,
             vary: false,
             faults: Faults::NONE,
+            operator: true,
             quiet_from_us: 20 * SECOND,
             until_us: 40 * SECOND,
             store: StoreKind::S3,

@@ -181,7 +181,7 @@ pub struct Told {
     pub nodes: Vec<NodeTold>,
     /// The clients.
     pub clients: Vec<ClientTold>,
-    /// Puts on their way to the bucket.
+    /// What is on its way.
     pub in_flight: Vec<FlightTold>,
     /// Faults in force.
     pub troubles: Vec<Trouble>,
@@ -243,13 +243,45 @@ pub struct ClientTold {
     pub stopped: Option<String>,
 }
 
-/// A put on its way.
+/// Something on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlightTold {
-    /// From which node.
-    pub node: u32,
-    /// Its key.
-    pub key: String,
+    /// From here.
+    pub from: End,
+    /// To there.
+    pub to: End,
+    /// What it is.
+    pub what: Cargo,
+    /// The object's key; empty where there is none.
+    pub name: String,
+    /// When it set out, microseconds from the start; of a store's answer, when it was asked.
+    pub sent_us: Micros,
+    /// When it arrives.
+    pub arrives_us: Micros,
+}
+
+/// What is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cargo {
+    /// A put.
+    Put,
+    /// A get.
+    Get,
+    /// A delete.
+    Delete,
+    /// The answer that it is done.
+    Stored,
+    /// An object.
+    Read,
+    /// Any answer that it is not, or not there.
+    Refused,
+    /// The question whether a node takes writes.
+    Settings,
+    /// Rows.
+    Write,
+    /// What a client hoped to hear.
+    Answer,
 }
 
 impl What {

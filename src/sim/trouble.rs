@@ -276,7 +276,7 @@ impl Sim {
 
     /// Somebody looks after the cluster: who has no primary for long gets one.
     pub(super) fn operator(&mut self) -> Check {
-        if self.ground.truth.point().is_none() || self.primary().is_some() {
+        if !self.scenario.operator || self.ground.truth.point().is_none() || self.primary().is_some() {
             self.headless = 0;
             return Ok(());
         }

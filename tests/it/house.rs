@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "native",
         &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node", "client", "sim"],
     ),
-    ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger"]),
+    ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger", "sim"]),
 ];
 
 /// Rooms that drive the others, and may name what the pure ones may not.

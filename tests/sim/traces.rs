@@ -65,3 +65,23 @@ fn a_script_is_what_its_commands_do() {
     assert_eq!(sim.violation(), None);
     assert_eq!((sim.told().rows.lost, sim.told().rows.made), (0, sim.told().rows.durable));
 }
+
+#[test]
+fn what_is_given_while_it_runs_becomes_a_script_that_does_the_same() {
+    const SECOND: u64 = 1_000_000;
+    let scenario = Scenario { quiet_from_us: 8 * SECOND, until_us: 12 * SECOND, ..Scenario::default() };
+    let mut sim = Sim::new(&scenario, 5);
+    for (at, command) in [
+        (3 * SECOND, Command::AddNode),
+        (4 * SECOND, Command::Kill { node: 0 }),
+        (5 * SECOND, Command::Promote { node: 1, planned: false }),
+        (7 * SECOND, Command::Start { node: 0 }),
+    ] {
+        sim.run_until(at);
+        let Scripted { at_us, command: entered } = sim.enter(command.clone(), at);
+        assert!(at_us > at && entered == command);
+    }
+    while sim.step() {}
+    let again = run(sim.scenario(), 5);
+    assert_eq!((again.trace(), again.steps()), (sim.trace(), sim.steps()));
+}

@@ -11,5 +11,5 @@ mod extents;
 mod lab;
 mod ledger;
 mod recordings;
-#[cfg(feature = "sim")]
+#[cfg(feature = "web-sim")]
 mod sim;

@@ -8,7 +8,7 @@ use crate::native::bucket::Bucket;
 use crate::native::config::{Config, Role as Configured};
 use crate::native::metrics::Metrics;
 use crate::native::metrics::server::{Ready, Server};
-use crate::native::node::{Member, MemberOptions, StandaloneOptions, Watch};
+use crate::native::node::{Member, MemberOptions, NodeStatus, StandaloneOptions, Watch};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::replica::Replica;
 use crate::native::ship::{self, Cleaning, Listen, Progress};
@@ -164,6 +164,13 @@ impl Watch for Owner {
             Some(Refusal::Replica) => {}
             Some(why) => self.ready.no(crate::native::node::why_refused(why)),
         }
+    }
+
+    fn status(&self, status: &NodeStatus) {
+        let metrics = &self.metrics;
+        metrics.term.set(status.term.and_then(|term| i64::try_from(term).ok()).unwrap_or(0));
+        metrics.promotions.inc_by(status.promotions.saturating_sub(metrics.promotions.get()));
+        metrics.self_stops.inc_by(status.self_stops.saturating_sub(metrics.self_stops.get()));
     }
 
     fn replica(&self, replica: &Replica) {

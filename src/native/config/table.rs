@@ -455,5 +455,4 @@ impl Setting {
     const fn idle(self, why: &'static str) -> Self {
         Self { support: NoEffect(why), ..self }
     }
-
 }

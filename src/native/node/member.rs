@@ -7,30 +7,29 @@ use self::recall::recall;
 use super::gate::Gate;
 use super::keeper::Keeper;
 use super::lines::Lines;
+use super::orders::NodeStatus;
 use super::pilot::{Command, Means, Order, Pilot};
 use super::reading::{Food, feed, read};
 use super::standalone::{Standalone, StandaloneOptions};
 use super::{aside, orders};
-use crate::ledger::{ClusterId, Loaded, Note, Place, Point, Signer};
+use crate::ledger::{ClusterId, Loaded, Place, Point, Signer};
 use crate::native::bucket::Bucket;
-use crate::native::cluster::{JournalWriter, PackWriter, register};
-use crate::native::disk::DiskFiles;
+use crate::native::cluster::register;
 use crate::native::line_http::{Limits, Server};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::primary::purge;
-use crate::native::replica::{Replica, ReplicaOptions, remembered, take_over};
-use crate::native::ship::{self, Listen, Own, ship_own};
+use crate::native::replica::{Replica, ReplicaOptions, take_over};
+use crate::native::ship::{self, Listen};
 use crate::native::store::RealDisk;
-use crate::node::{Config, Event, Held, Kept, Reason, Refusal, Role};
-use crate::wal::{Applied, Registry};
+use crate::node::{Config, Event, Held, Reason, Refusal, Role};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// What an instance's registration says that it is.
 const KIND: &str = "replica";
@@ -66,6 +65,8 @@ pub trait Watch: Send + Sync {
     fn role(&self, _role: Role) {}
     /// It takes writes, or why not.
     fn accepts(&self, _refusal: Option<Refusal>) {}
+    /// How it stands has changed.
+    fn status(&self, _status: &NodeStatus) {}
     /// A replica has done something.
     fn replica(&self, _replica: &Replica) {}
 }
@@ -296,6 +297,7 @@ impl Member {
                     self.fenced();
                 }
             }
+            Order::Status(status) => self.watch.status(&status),
             Order::Note(text) => self.listen.note(&text),
             Order::Warn(text) => self.listen.warn(&text),
             Order::Failed(failure) => return Err(failure),
@@ -350,6 +352,13 @@ impl Member {
     }
 
     fn set_aside(&mut self, sealed: Place, held: &Held) -> Result<()> {
+        if matches!(self.state, State::None) {
+            // It was started again: what it took last may not be in its tables yet.
+            let node = Standalone::start(self.options.lines.clone())?;
+            if !node.settle(SETTLE) {
+                self.listen.warn("not all that was written is in the tables that are set aside");
+            }
+        }
         self.close_primary();
         let Some(cluster) = self.cluster else { return Ok(()) };
         let name = self.options.machine.name.clone();

@@ -9,9 +9,9 @@ use super::gate::Gate;
 use super::keeper::Keeper;
 use super::orders::{self, NodeStatus};
 use super::reading::{Answered, Food};
-use crate::ledger::{Action, ClusterId, Head, Key, Object, Pack, Place, Point, PutAnswer, Sign, Signer};
+use crate::ledger::{Action, ClusterId, Head, Key, Object, Pack, Place, Point, PutAnswer, Signer};
 use crate::native::bucket::Bucket;
-use crate::native::cluster::{Driven, HandedIn, Offer, WriterState, get, now_us, put};
+use crate::native::cluster::{Driven, WriterState, get, now_us, put};
 use crate::native::disk::DiskFiles;
 use crate::native::outcome::Failure;
 use crate::node::{
@@ -36,6 +36,8 @@ pub(super) enum Command {
     Event(Event),
     /// The shipper of this term, with what ends it once all is handed in.
     Shipping(Driven, oneshot::Sender<()>),
+    /// What is written can't be shipped.
+    Failed(Failure),
 }
 
 /// What the rest of the node is told, in order.
@@ -59,6 +61,8 @@ pub(super) enum Order {
     Exit(Reason),
     /// It can't go on.
     Failed(Failure),
+    /// How it stands has changed.
+    Status(Box<NodeStatus>),
     /// For people.
     Note(String),
     /// The same of what may be wrong.
@@ -98,6 +102,8 @@ pub(super) struct Pilot {
     /// It takes no more writes, and the shipper hands in the rest.
     leaving: bool,
     told: NodeStatus,
+    /// It was told to stop.
+    stopping: Option<Instant>,
     over: bool,
 }
 
@@ -120,6 +126,7 @@ impl Pilot {
             cutting: None,
             leaving: false,
             told: NodeStatus::default(),
+            stopping: None,
             over: false,
         }
     }
@@ -147,7 +154,16 @@ impl Pilot {
                 }
                 Some(answered) = self.means.read.recv() => self.answered(answered),
                 command = self.means.commands.recv() => match command {
-                    Some(Command::Event(event)) => self.on(event),
+                    Some(Command::Event(event)) => {
+                        if event == Event::Stop {
+                            self.stopping = Some(Instant::now());
+                        }
+                        self.on(event);
+                    }
+                    Some(Command::Failed(failure)) => {
+                        self.order(Order::Failed(failure));
+                        return;
+                    }
                     Some(Command::Shipping(driven, stop)) => self.ship(driven, stop),
                     None => return,
                 },

@@ -21,7 +21,7 @@ pub fn why_refused(why: Refusal) -> &'static str {
 /// Why something happened to a node's role.
 pub(super) fn why(why: &Reason) -> String {
     match why {
-        Reason::Configured => "as configured".into(),
+        Reason::Configured => "it begins as that".into(),
         Reason::Founded => "it founded the cluster".into(),
         Reason::Restarted => "it was it before it was started again".into(),
         Reason::Ordered => "an operator asked for it".into(),

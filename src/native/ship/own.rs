@@ -1,6 +1,7 @@
 //! Shipping of a node that is the primary itself. Its machine writes the packs; what goes into them is found as beside a
 //! QuestDB, in the same directory.
 
+use super::files::BesideFiles;
 use super::hints;
 use super::learned::{Known, Learned};
 use super::requests::{Requests, policies_folder};
@@ -19,7 +20,11 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How often it is looked whether there is a table.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Where a node begins to ship.
 #[derive(Debug)]
@@ -59,13 +64,27 @@ pub async fn ship_own(
         false => OwnLog::default(),
     };
     let table = PolicyTable::load(&policies_folder(&options.own), &bucket, log).await?;
-    let files = super::files::BesideFiles::open(&options.db, &options.own)?;
+    let files = BesideFiles::open(&options.db, &options.own)?;
     let requests = Requests::new(cluster, table, learned.requests, &files)?;
     let (hints, told) = mpsc::unbounded_channel();
     let shared = Arc::new(share(options, listen, journal, &learned, requests, hints)?);
     shared.confirm(point.clone(), learned.requests);
     shared.handed_in.store(point.next.n, Ordering::Relaxed);
     let hinting = tokio::spawn(hints::run(bucket.clone(), cluster, learned.indexed, told));
+    tokio::pin!(stop);
+    // A directory without a table has nothing to look at.
+    let stopped = tokio::select! {
+        () = is_begun(&files) => false,
+        () = &mut stop => true,
+    };
+    if stopped && is_empty(&files) {
+        return finish(&shared, Ended::Done, point.next.n);
+    }
+    let stop = async move {
+        if !stopped {
+            stop.await;
+        }
+    };
     let ended = work(&shared, bucket, cluster, writer, stop).await;
     let report = match ended {
         // The node hears of it from its machine.
@@ -77,6 +96,17 @@ pub async fn ship_own(
     // Hints that are not written cost requests, no more.
     hinting.abort();
     report
+}
+
+/// Ready once there is a registry.
+async fn is_begun(files: &BesideFiles) {
+    while is_empty(files) {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn is_empty(files: &BesideFiles) -> bool {
+    matches!(Registry::read(files), Err(Error::Absent { .. }))
 }
 
 fn begin_anew(own: &Path) -> Result<(), Failure> {

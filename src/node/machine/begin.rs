@@ -167,7 +167,7 @@ impl Machine {
         if loaded == Loaded::Done {
             self.handed = point.next.n;
             self.applied = point.next.n;
-            self.acks = super::Acks::new(held.clone());
+            self.acks = super::Acks::new(held);
             if self.kept.wrote {
                 self.is_prefix(Some(&point));
             }

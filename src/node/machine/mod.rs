@@ -64,6 +64,8 @@ pub struct Machine {
     looked_us: u64,
     brisk_until_us: u64,
     level_told: bool,
+    /// It was told to end.
+    stopping: bool,
     /// Behind the last pack that was handed out to be applied.
     handed: u64,
     /// All below this number is applied.
@@ -169,6 +171,7 @@ impl Machine {
             looked_us: now.mono_us,
             brisk_until_us: 0,
             level_told: false,
+            stopping: false,
             handed: next,
             applied: next,
             counts: Counts::default(),
@@ -295,6 +298,10 @@ impl Machine {
     }
 
     fn tick(&mut self, now: Now) {
+        if self.stopping && !matches!(self.phase, Phase::Writing(_) | Phase::Over) {
+            // It was handing over, or was fenced meanwhile.
+            return self.exit(Reason::Stopped);
+        }
         match &self.phase {
             Phase::Founding(..) => self.tick_founding(now),
             Phase::Hinting(..) => self.tick_hinting(now),
@@ -351,10 +358,9 @@ impl Machine {
     }
 
     fn stop(&mut self) {
-        match &mut self.phase {
-            Phase::Writing(_) => self.leave(Leaving::Exit(Reason::Stopped)),
-            Phase::Over => {}
-            _ => self.exit(Reason::Stopped),
+        self.stopping = true;
+        if let Phase::Writing(_) = &self.phase {
+            self.leave(Leaving::Exit(Reason::Stopped));
         }
     }
 }

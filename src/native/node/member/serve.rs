@@ -6,7 +6,7 @@ use super::recall::remember_number;
 use super::{KIND, Member, State};
 use crate::ledger::{Note, Point};
 use crate::native::cluster::{JournalWriter, PackWriter, register};
-use crate::native::outcome::Result;
+use crate::native::outcome::{Failure, Result};
 use crate::native::ship::{self, Listen, Own, ship_own};
 use crate::node::{Event, Held};
 use std::sync::Arc;
@@ -48,7 +48,8 @@ impl Member {
             };
             let shipped = ship_own(options, bucket, own, listen.clone(), stop).await;
             if let Err(failure) = shipped {
-                listen.warn(&format!("what is written is not sent: {}", failure.message));
+                let message = format!("what is written is not sent: {}", failure.message);
+                let _ = commands.send(Command::Failed(Failure { message, ..failure }));
             }
             journal.note(Note::Role { role: "replica".into() });
             journal.close().await;

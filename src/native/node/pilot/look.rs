@@ -4,12 +4,14 @@ use super::super::orders::{self, NodeStatus, PromoteOrder};
 use super::super::wishes::{self, Wish};
 use super::{Order, Pilot};
 use crate::native::cluster::now_us;
-use crate::node::Event;
+use crate::node::{Event, Reason};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How often a request in the bucket is looked for.
 const WISHES_EVERY: Duration = Duration::from_secs(5);
+/// How long a primary that is told to stop may take to upload what it has.
+const STOP_WITHIN: Duration = Duration::from_secs(35);
 /// How often how it stands is told, whether it has changed or not.
 const TELL_EVERY_US: i64 = 1_000_000;
 
@@ -18,6 +20,13 @@ impl Pilot {
     pub(super) fn look(&mut self) {
         if let Some(order) = orders::take_promote_order(self.means.keeper.folder()) {
             self.promote(order);
+        }
+        if self.stopping.is_some_and(|stopping| stopping.elapsed() >= STOP_WITHIN) && !self.over {
+            self.order(Order::Warn(
+                "the bucket did not take all in time; the rest is uploaded at the next start".into(),
+            ));
+            self.order(Order::Exit(Reason::Stopped));
+            self.over = true;
         }
         self.look_for_wishes();
         self.tell();
@@ -80,6 +89,9 @@ impl Pilot {
             written_us: self.told.written_us,
         };
         let old = now_us() - status.written_us > TELL_EVERY_US;
+        if status != self.told {
+            self.order(Order::Status(Box::new(status.clone())));
+        }
         if status != self.told || old {
             self.told = NodeStatus { written_us: now_us(), ..status };
             orders::tell(self.means.keeper.folder(), &self.told);
