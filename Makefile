@@ -1,7 +1,7 @@
 # Two commands do it all on a fresh checkout: `make run` and `make test`. Each sets up what the
 # machine lacks, and does nothing twice. The work is done by scripts/, one file per matter.
 
-.PHONY: help run demo test soak lint format page wasm release fuzz bench bench-wasm clean
+.PHONY: help run demo test soak simulate lint format page wasm release fuzz bench bench-wasm clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ test: ## run all tests (PARTS="rust wasm page live replica e2e size stores clust
 
 soak: ## prove replicas against the real QuestDB at length: 10,000 scenarios, 500 kills; goes on where it stopped
 	@scripts/soak.sh
+
+simulate: ## 100,000 seeds of a cluster with everything that can go wrong; goes on where it stopped (SEEDS=A..B)
+	@scripts/simulate.sh $(SEEDS)
 
 lint: ## formats, clippy, documentation, the page's linter and types
 	@scripts/test.sh format lint docs page
@@ -46,4 +49,4 @@ bench-wasm: ## the same in node, as a ratio to native
 
 clean: ## remove everything that was built, the set-up's tools included
 	cargo clean
-	rm -rf dist dist-dev node_modules test-results pkg/understudy.js pkg/understudy.d.ts pkg/understudy_bg.wasm pkg/understudy_bg.wasm.d.ts pkg/understudy_ledger* pkg/understudy_parquet*
+	rm -rf dist dist-dev node_modules test-results pkg/understudy.js pkg/understudy.d.ts pkg/understudy_bg.wasm pkg/understudy_bg.wasm.d.ts pkg/understudy_ledger* pkg/understudy_parquet* pkg/understudy_sim*

@@ -12,9 +12,11 @@ say "building the command (profile fast)"
 (cd "$root" && cargo build --profile fast --bin understudy)
 say "ready"
 cd "$root"
-# The page asks for it only when storage policies are looked at.
+# The page asks for them only when the lab is opened, or storage policies are looked at.
 (
-  nice -n 10 scripts/page.sh parquet --profile fast >"$logs_dir/parquet.log" 2>&1 ||
-    say "the module for storage policies could not be built: see $logs_dir/parquet.log"
+  for later in sim parquet; do
+    nice -n 10 scripts/page.sh $later --profile fast >"$logs_dir/$later.log" 2>&1 ||
+      say "the module \`$later\` could not be built: see $logs_dir/$later.log"
+  done
 ) &
 exec "$target_dir/fast/understudy" serve --page dist "$@"

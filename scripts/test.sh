@@ -6,13 +6,13 @@
 # Every part runs, whatever became of those before it; the exit code is 1 if one failed.
 # Each leaves its output in target/logs/PART.log.
 #
-# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `parquet`, `replica`, `lines`, `stores`, `cluster` and `policy` fail, rather than be skipped (`stores`: without HDFS),
+# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `parquet`, `replica`, `lines`, `stores`, `cluster`, `policy` and `client` fail, rather than be skipped (`stores`: without HDFS),
 # where Java and Maven are missing. CLUSTER_STORES="fs gcs" names some of the stores that `cluster` takes in turn.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust wasm module size pkg page e2e live parquet replica lines stores cluster policy)
+all_parts=(setup format lint docs rust sim wasm module size pkg page e2e live parquet replica lines stores cluster policy client failover)
 
 main() {
   local parts=("$@")
@@ -37,6 +37,7 @@ part_lint() {
   cargo clippy --lib --no-default-features --features web -- -D warnings
   cargo clippy --lib --no-default-features --features web-ledger -- -D warnings
   cargo clippy --lib --no-default-features --features web-parquet -- -D warnings
+  cargo clippy --lib --no-default-features --features web-sim -- -D warnings
 }
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }
@@ -45,10 +46,17 @@ part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-
 part_rust() {
   local programs=() name
   for name in $(test_programs); do
-    case $name in live | replica | stores | cluster | wasm) ;; *) programs+=(--test "$name") ;; esac
+    case $name in live | replica | stores | cluster | wasm | sim) ;; *) programs+=(--test "$name") ;; esac
   done
   cargo test --lib --bins "${programs[@]}"
   cargo test --doc
+}
+
+# 1,000 seeds of the simulator with the command as it is shipped, and the bugs that it has to find.
+part_sim() {
+  cargo test --no-default-features --features planted-bugs --test sim
+  cargo build --release --bin understudy
+  "$target_dir/release/understudy" --no-progress simulate --seeds 0..1000
 }
 
 part_wasm() { scripts/wasm.sh test --profile release node chromium; }
@@ -155,12 +163,28 @@ part_cluster() {
   python3 tests/cluster/policies.py --understudy "$target_dir/debug/understudy-hdfs" --out "$target_dir/policies"
 }
 
+# Three nodes of our own: kill -9, hand-over, a zombie, with rows of QuestDB's own client.
+part_failover() {
+  scripts/setup.sh client
+  cargo build --bin understudy
+  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-failover"
+  PYTHONPATH=$tools_dir/questdb-client python3 tests/failover/drive.py --understudy "$target_dir/debug/understudy-failover" --out "$target_dir/failover"
+}
+
 # Storage policies enforced by three replicas, each on its own schedule, beside a real QuestDB.
 part_policy() {
   needs_java
   cargo build --bin understudy
   cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-policy"
   python3 tests/cluster/storage.py --understudy "$target_dir/debug/understudy-policy" --out "$target_dir/storage"
+}
+
+# Rows sent to real servers that are restarted, by senders that are killed.
+part_client() {
+  needs_java
+  cargo build --bin understudy
+  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-client"
+  python3 tests/client/drive.py --understudy "$target_dir/debug/understudy-client" --out "$target_dir/client"
 }
 
 needs_java() {

@@ -3,13 +3,15 @@
 #
 #   scripts/wasm.sh build [--profile fast|release] [--features F]   the first two modules and their glue, into pkg/
 #   scripts/wasm.sh parquet [--profile fast|release]                the third one
+#   scripts/wasm.sh sim [--profile fast|release]                    the fourth one
 #   scripts/wasm.sh test [--profile P] [node|chromium]...           tests/wasm in both, or in those named
 #   scripts/wasm.sh bench [apply|encode]...                         the benchmarks in node
 #   scripts/wasm.sh check [ARGUMENTS]                               cargo check of the library for wasm32
 #   scripts/wasm.sh size                                            gzip size of each module; over its limit fails
 #
-# There are three: the engine (feature `web`), the reader of buckets (`web-ledger`), which is fetched for those alone, and the engine
-# with Parquet and storage policies (`web-parquet`), which takes the first one's place where these are wanted.
+# There are four: the engine (feature `web`), the reader of buckets (`web-ledger`), which is fetched for those alone, the engine
+# with Parquet and storage policies (`web-parquet`), which takes the first one's place where these are wanted, and the
+# simulator (`web-sim`), which is fetched when its lab is opened.
 #
 # The compiler's settings are given by environment, from target/tools/wasm.env, not by a
 # committed .cargo/config.toml: an ordinary toolchain needs none, Debian's several (setup.sh).
@@ -19,6 +21,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 size_limit=409600 # 400 KiB of gzip: the limit of the module that every page load fetches
 ledger_size_limit=196608 # 192 KiB of gzip
 parquet_size_limit=1400000 # 1.4 MB of gzip
+sim_size_limit=1000000 # to be set
 target=wasm32-unknown-unknown
 
 main() {
@@ -26,12 +29,13 @@ main() {
   [ $# -gt 0 ] && shift
   case $verb in
     build) "$root/scripts/setup.sh" wasm; use_compiler; build "$@" ;;
-    parquet) "$root/scripts/setup.sh" wasm; use_compiler; parquet "$@" ;;
+    parquet) "$root/scripts/setup.sh" wasm; use_compiler; later understudy_parquet web-parquet "$@" ;;
+    sim) "$root/scripts/setup.sh" wasm; use_compiler; later understudy_sim web-sim "$@" ;;
     test) "$root/scripts/setup.sh" wasm; use_compiler; run_tests "$@" ;;
     bench) "$root/scripts/setup.sh" wasm; use_compiler; bench "$@" ;;
     check) use_compiler; wasm_cargo check --lib --target $target --no-default-features "$@" ;;
     size) size ;;
-    *) die "usage: wasm.sh build|parquet|test|bench|check|size" ;;
+    *) die "usage: wasm.sh build|parquet|sim|test|bench|check|size" ;;
   esac
 }
 
@@ -73,11 +77,12 @@ build() {
   build_module understudy_ledger "$profile" web-ledger
 }
 
-parquet() {
+# later NAME FEATURES [--profile P]: a module that is built behind the page.
+later() {
   local profile=fast
-  [ "${1:-}" != --profile ] || profile=$2
+  [ "${3:-}" != --profile ] || profile=$4
   if [ "$profile" = release ]; then profile=module; fi
-  build_module understudy_parquet "$profile" web-parquet
+  build_module "$1" "$profile" "$2"
 }
 
 # build_module NAME PROFILE FEATURES: pkg/NAME_bg.wasm and its glue.
@@ -128,7 +133,7 @@ run_tests() {
     esac
     say "tests of the module in $where"
     wasm_cargo test --test wasm --profile "$profile" --target $target --no-default-features \
-      --features web,web-ledger,web-parquet
+      --features web,web-ledger,web-parquet,web-sim
   done
 }
 
@@ -156,6 +161,7 @@ size() {
   size_of understudy $size_limit
   size_of understudy_ledger $ledger_size_limit
   size_of understudy_parquet $parquet_size_limit
+  size_of understudy_sim $sim_size_limit
 }
 
 size_of() {

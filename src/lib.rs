@@ -14,14 +14,18 @@
 //! | [`lab`] | storage policies on a clock that can be played at any speed (feature `parquet-form`) |
 //! | [`ilp`] | InfluxDB's line protocol as QuestDB speaks it: lines to values and back (feature `ledger`) |
 //! | [`ledger`] | the replicated log in a bucket: its objects, and who may write, read, claim and clean (feature `ledger`) |
+//! | [`sim`] | a cluster on virtual time, with faults that a seed decides, and a checker (feature `sim`) |
 //! | [`node`] | a node as a state machine: roles, promotion, fencing, failover, and what it writes (feature `ledger`) |
+//! | [`client`] | a sender of rows: the host walk, and store-and-forward (feature `ledger`) |
 //! | `native` | drivers for a machine: files, HTTP, the command's verbs (feature `native`) |
-//! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`) |
+//! | `web` | drivers for a browser tab: fetch, bindings (features `web`, `web-ledger`, `web-parquet`, `web-sim`) |
 //!
 //! Everything but `native` and `web` is pure: it takes bytes, events and `now`, and
 //! returns state and actions. No clock, thread, file, socket or random source.
 
 pub mod apply;
+#[cfg(feature = "ledger")]
+pub mod client;
 #[cfg(any(feature = "columnar", feature = "parquet-form"))]
 pub mod columnar;
 #[cfg(feature = "ledger")]
@@ -37,8 +41,10 @@ pub mod node;
 pub mod policy;
 pub mod replay;
 mod rules;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod table;
 pub mod wal;
 // Clippy looks at it on any machine: not every compiler for wasm32 brings one along.
-#[cfg(all(any(feature = "web", feature = "web-ledger"), any(target_arch = "wasm32", clippy)))]
+#[cfg(all(any(feature = "web", feature = "web-ledger", feature = "web-sim"), any(target_arch = "wasm32", clippy)))]
 pub mod web;

@@ -10,10 +10,12 @@ import { LabDriver } from "./lab.js";
 import { bindLive } from "./live.js";
 import { size } from "./model/format.js";
 import { parseLink } from "./model/link.js";
+import { keepForOffline } from "./offline.js";
 import { bindKeys, bindPlayback } from "./playback.js";
 import type { Condition } from "./model/shown.js";
 import { withNow } from "./model/state.js";
 import { Stage } from "./stage.js";
+import { turnTheme } from "./theming.js";
 import { Timeline } from "./timeline/timeline.js";
 import { Transport } from "./timeline/transport.js";
 import { Compare } from "./views/compare/compare.js";
@@ -38,6 +40,7 @@ export function mount(start: Start): void {
   bindKeys(stage);
   new Comparison(stage, start.another);
   new LabDriver(stage, start.another);
+  keepForOffline();
   const catchAll = (error: unknown) => stage.lately.push(`fault of the page: ${detailOf(error).message}`);
   addEventListener("error", (event) => catchAll(event.error ?? event.message));
   addEventListener("unhandledrejection", (event) => catchAll(event.reason));
@@ -138,18 +141,4 @@ function Opening({ condition }: { condition: Extract<Condition, { is: "opening" 
       </div>
     </main>
   );
-}
-
-function turnTheme(): void {
-  const root = document.documentElement;
-  const dark =
-    root.dataset["theme"] === "dark" ||
-    (!root.dataset["theme"] && matchMedia("(prefers-color-scheme: dark)").matches);
-  const next = dark ? "light" : "dark";
-  root.dataset["theme"] = next;
-  try {
-    localStorage.setItem("understudy.theme", next);
-  } catch {
-    // Not kept, then.
-  }
 }

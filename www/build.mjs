@@ -17,7 +17,12 @@ import * as esbuild from "esbuild";
 
 const FIRST_PAINT_BYTES_MAX = 50 * 1024;
 const INDEX = "understudy-index.json";
-const PARQUET = "parquet.json";
+const CACHE = "cache.json";
+/** Modules that are fetched where they are wanted: what their glue is, and where both are listed. */
+const LATER = [
+  { module: "understudy_parquet", glue: "pkg/parquet.js", list: "parquet.json", define: "__PARQUET_LIST__" },
+  { module: "understudy_sim", glue: "pkg/sim.js", list: "sim.json", define: "__SIM_LIST__" },
+];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const double = process.argv.includes("--double");
@@ -38,7 +43,7 @@ const common = {
   logLevel: "warning",
 };
 
-if (process.argv.includes("--parquet")) await addParquet();
+if (process.argv.includes("--later")) await addLater();
 else await build();
 if (process.argv.includes("--serve")) await serve();
 
@@ -71,7 +76,9 @@ async function build() {
   await writeFile(join(out, "index.html"), html);
   if (existsSync(join(root, "www/public"))) await cp(join(root, "www/public"), out, { recursive: true });
   await indexRecordings();
-  await addParquet();
+  await listLessons();
+  await addLater();
+  await buildOffline();
   const early = [first["%THEME%"], first["%SHELL_CSS%"], ...importsOf(main, first["%MAIN%"])];
   await report(["index.html", ...early.map((f) => `assets/${f}`)], started);
 }
@@ -95,6 +102,50 @@ async function indexRecordings() {
   }
 }
 
+/** Lessons by name, with what a list shows of them. */
+async function listLessons() {
+  const folder = join(out, "lessons");
+  if (!existsSync(folder)) return;
+  const names = (await readdir(folder)).filter((name) => /^\d\d-.*\.json$/.test(name)).sort();
+  const listed = names.map(async (file) => {
+    const { title, about } = JSON.parse(await readFile(join(folder, file), "utf8"));
+    return { name: file.replace(/\.json$/, ""), title, about };
+  });
+  await writeFile(join(folder, "index.json"), JSON.stringify(await Promise.all(listed)));
+}
+
+/** What keeps the page for when there is no network. */
+async function buildOffline() {
+  if (double) return;
+  const index = await readFile(join(out, "index.html"));
+  const name = `understudy-${createHash("sha256").update(index).digest("hex").slice(0, 12)}`;
+  await esbuild.build({
+    ...common,
+    format: "iife",
+    entryPoints: ["www/sw.ts"],
+    outdir: out,
+    entryNames: "[name]",
+    define: { __CACHE_NAME__: JSON.stringify(name) },
+  });
+}
+
+/** The files that are kept: what the page begins with, and the rest. */
+async function writeCacheList() {
+  const entries = await readdir(out, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((e) => e.isFile())
+    .map((e) =>
+      relative(out, join(e.parentPath ?? e.path, e.name))
+        .split(sep)
+        .join("/"),
+    )
+    .filter((file) => !["sw.js", CACHE].includes(file))
+    .sort();
+  const isShell = (file) => file === "index.html" || /^assets\/.*\.(js|css)$/.test(file);
+  const listed = { shell: files.filter(isShell), rest: files.filter((file) => !isShell(file)) };
+  await writeFile(join(out, CACHE), JSON.stringify(listed));
+}
+
 /** The worker's script and the modules beside it. */
 async function buildWorker() {
   if (double) {
@@ -111,22 +162,25 @@ async function buildWorker() {
       __WASM_BYTES__: String(engine.bytes),
       __LEDGER_FILE__: JSON.stringify(ledger.file),
       __LEDGER_BYTES__: String(ledger.bytes),
-      __PARQUET_LIST__: JSON.stringify(`../${PARQUET}`),
+      ...Object.fromEntries(LATER.map(({ define, list }) => [define, JSON.stringify(`../${list}`)])),
     },
   });
   return outputOf(made, "www/worker/worker.ts");
 }
 
 /**
- * The module with Parquet, its glue, and a list of both: built behind the page, so nothing of the page can name them.
- * Without it the page says so when it is wanted.
+ * The modules that are built behind the page, so that nothing of the page can name them: each with its glue, and a list of both.
+ * Without one the page says so when it is wanted.
  */
-async function addParquet() {
-  if (double || !existsSync(join(root, "pkg/understudy_parquet_bg.wasm"))) return;
-  const { file, bytes } = await copyModule("understudy_parquet");
-  const made = await esbuild.build({ ...common, entryPoints: ["pkg/parquet.js"] });
-  const listed = { script: outputOf(made, "pkg/parquet.js"), wasm: file, bytes };
-  await writeFile(join(out, PARQUET), JSON.stringify(listed));
+async function addLater() {
+  if (double) return;
+  for (const { module, glue, list } of LATER) {
+    if (!existsSync(join(root, `pkg/${module}_bg.wasm`))) continue;
+    const { file, bytes } = await copyModule(module);
+    const made = await esbuild.build({ ...common, entryPoints: [glue] });
+    await writeFile(join(out, list), JSON.stringify({ script: outputOf(made, glue), wasm: file, bytes }));
+  }
+  await writeCacheList();
 }
 
 async function copyModule(name) {

@@ -6,6 +6,7 @@ import type { Overview, Progress } from "../pkg/types.js";
 import { detailOf, Engine } from "./engine/client.js";
 import type { Opening } from "./engine/source.js";
 import { memoryFor, near, openingOf } from "./engine/source.js";
+import { isLabLink } from "./model/failover/link.js";
 import { size } from "./model/format.js";
 import type { EngineError } from "./worker/protocol.js";
 
@@ -29,11 +30,25 @@ export interface Start {
   show: (progress: Progress) => void;
 }
 
-void start();
+const another = () =>
+  new Engine(() => new Worker(new URL(__WORKER_FILE__, import.meta.url), { type: "module" }));
+/** Replay and lab are two pages at one address: from one to the other all begins anew. */
+const isLab = isLabLink(location.hash);
+addEventListener("hashchange", () => {
+  if (isLabLink(location.hash) !== isLab) location.reload();
+});
+void (isLab ? startLab() : start());
+
+async function startLab(): Promise<void> {
+  try {
+    const [{ mountLab }] = await Promise.all([import("./views/failover/app.js"), loadStyles()]);
+    mountLab(another());
+  } catch (error) {
+    say("The lab could not be loaded: ", detailOf(error).message);
+  }
+}
 
 async function start(): Promise<void> {
-  const another = () =>
-    new Engine(() => new Worker(new URL(__WORKER_FILE__, import.meta.url), { type: "module" }));
   const engine = another();
   const app = loadApp();
   let opening: Opening;
@@ -60,6 +75,11 @@ async function start(): Promise<void> {
 
 /** Script and styles of the page itself; both are there before it is shown. */
 async function loadApp(): Promise<typeof import("./app.js")> {
+  const [app] = await Promise.all([import("./app.js"), loadStyles()]);
+  return app;
+}
+
+function loadStyles(): Promise<void> {
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = new URL(__APP_CSS__, import.meta.url).href;
@@ -68,8 +88,7 @@ async function loadApp(): Promise<typeof import("./app.js")> {
     link.onerror = () => fail(new Error("the styles did not arrive"));
   });
   document.head.append(link);
-  const [app] = await Promise.all([import("./app.js"), styled]);
-  return app;
+  return styled;
 }
 
 function show(progress: Progress): void {

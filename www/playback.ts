@@ -41,7 +41,7 @@ export function bindKeys(stage: Stage): void {
 }
 
 /** Typing, a focused button's Space, and scrolling a focused region stay with the element. */
-function belongsToElement(event: KeyboardEvent): boolean {
+export function belongsToElement(event: KeyboardEvent): boolean {
   const target = event.target;
   if (!(target instanceof HTMLElement)) return false;
   if (target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]")) return true;

@@ -20,7 +20,7 @@ pub(super) struct Doing {
     /// By the lab's clock.
     pub(super) ends_us: i64,
     /// What was made of the partition as it was at the beginning.
-    made: Option<Result<File, String>>,
+    made: Option<Result<File, Outcome>>,
 }
 
 /// Files by what is in them: the same content is put once.
@@ -71,10 +71,10 @@ impl Instance {
             let file = held.file.clone().filter(|_| !held.partial).map(Ok).or_else(|| {
                 let rows = rows.as_ref()?;
                 if let Some(why) = stays_native {
-                    return Some(Err(why.to_owned()));
+                    return Some(Err(Outcome::Refused(why.to_owned())));
                 }
                 took += micros_for(rows.memory(), self.settings.convert_bytes_per_s);
-                Some(converter.file(feed.table(), rows))
+                Some(converter.file(feed.table(), rows).map_err(Outcome::Failed))
             });
             if let (TaskKind::RemoteUpload, Some(Ok(file))) = (task.kind, &file) {
                 took += REQUEST_US;
@@ -99,7 +99,7 @@ impl Instance {
             return Outcome::Stale;
         };
         let made = match made {
-            Some(Err(reason)) => return Outcome::Failed(reason),
+            Some(Err(outcome)) => return outcome,
             Some(Ok(file)) => Some(file),
             None => None,
         };

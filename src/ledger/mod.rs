@@ -64,7 +64,7 @@ pub use pack::{
 pub use place::{Key, Place};
 pub use point::Point;
 pub use reader::{Event, Loaded, Reader};
-pub use request::{POLICY_BYTES_MAX, PolicyChange, PolicyRequest, Request};
+pub use request::{POLICY_BYTES_MAX, PolicyChange, PolicyRequest, PromoteRequest, Request};
 #[doc(hidden)]
 pub use rules::Rules;
 #[cfg(feature = "signing")]

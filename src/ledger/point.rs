@@ -37,6 +37,12 @@ impl Point {
         }
     }
 
+    /// The beginning of the same history.
+    pub fn start_of(&self) -> Self {
+        let directory = self.terms.first().map_or(self.next.dir, |span| span.directory);
+        Self::start(&Cluster::new(self.cluster, directory))
+    }
+
     /// The place of the object before; `None` at the beginning.
     pub fn last(&self) -> Option<Place> {
         let n = self.next.n.checked_sub(1)?;
@@ -72,7 +78,7 @@ impl Point {
     }
 
     /// Goes past a seal at `next`.
-    pub(super) fn follow(&mut self, dir: Dir, seal: Sum) {
+    pub(crate) fn follow(&mut self, dir: Dir, seal: Sum) {
         if let Some(span) = self.terms.last_mut() {
             span.seal = Some(self.next.n);
         }

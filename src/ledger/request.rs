@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 pub const POLICY_BYTES_MAX: u64 = 4096;
 /// What a wish about a storage policy is called.
 const POLICY: &str = "policy";
+/// What a wish about who is the primary is called.
+const PROMOTE: &str = "promote";
 
 /// `requests/{k}.json`: an operator's wish, which the primary answers in the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +72,41 @@ pub enum PolicyChange {
     Disable,
 }
 
+/// A wish that an instance be the primary.
+///
+/// ```
+/// use understudy::ledger::{ClusterId, PromoteRequest, Request};
+/// let wish = PromoteRequest { node: "b".into(), planned: true };
+/// assert_eq!(PromoteRequest::of(&Request::promote(ClusterId(1), "ops", 5, &wish))?, Some(wish));
+/// # Ok::<(), understudy::ledger::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromoteRequest {
+    /// The instance's name.
+    pub node: String,
+    /// The primary hands over (rule L4); else the instance claims, whatever the primary does.
+    pub planned: bool,
+}
+
+impl PromoteRequest {
+    /// The wish in a request; `None` of another kind of wish.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::TooLarge`] of particulars that no such wish has.
+    pub fn of(request: &Request) -> Result<Option<Self>> {
+        if request.kind != PROMOTE {
+            return Ok(None);
+        }
+        match (request.arguments.get("node"), request.arguments.get("planned")) {
+            (Some(Value::String(node)), Some(Value::Bool(planned))) => {
+                at_most("request", "node", node.len() as u64, NAME_BYTES_MAX)?;
+                Ok(Some(Self { node: node.clone(), planned: *planned }))
+            }
+            _ => Err(Error::damaged("request", 0, "a text \"node\" and a flag \"planned\"", "others")),
+        }
+    }
+}
+
 impl PolicyChange {
     /// As the command's verbs are called.
     pub fn verb(&self) -> &'static str {
@@ -83,6 +120,14 @@ impl PolicyChange {
 }
 
 impl Request {
+    /// A wish that an instance be the primary.
+    pub fn promote(cluster: ClusterId, by: &str, at_us: i64, wish: &PromoteRequest) -> Self {
+        let mut arguments = Map::new();
+        arguments.insert("node".into(), wish.node.clone().into());
+        arguments.insert("planned".into(), wish.planned.into());
+        Self { format: FORMAT, cluster, kind: PROMOTE.into(), by: by.to_owned(), at_us, arguments }
+    }
+
     /// A wish about a table's storage policy.
     pub fn policy(cluster: ClusterId, by: &str, at_us: i64, wish: &PolicyRequest) -> Self {
         let mut arguments = Map::new();
@@ -140,6 +185,24 @@ mod tests {
             let bytes = Request::policy(ClusterId(1), "ops", 7, &wish).to_bytes().unwrap();
             let request = Request::read("k", &bytes).unwrap();
             assert_eq!((request.at_us, PolicyRequest::of(&request).unwrap()), (7, wish));
+        }
+    }
+
+    #[test]
+    fn wishes_to_promote_read_back_and_others_are_none() {
+        for planned in [true, false] {
+            let wish = PromoteRequest { node: "b".into(), planned };
+            let bytes = Request::promote(ClusterId(1), "ops", 7, &wish).to_bytes().unwrap();
+            let mut request = Request::read("k", &bytes).unwrap();
+            assert_eq!(PromoteRequest::of(&request).unwrap(), Some(wish));
+            assert!(matches!(PolicyRequest::of(&request), Err(Error::Unsupported { .. })));
+            request.arguments.insert("planned".into(), "yes".into());
+            assert!(matches!(PromoteRequest::of(&request), Err(Error::Damaged { .. })));
+            request.arguments.insert("planned".into(), planned.into());
+            request.arguments.insert("node".into(), "n".repeat(2000).into());
+            assert!(matches!(PromoteRequest::of(&request), Err(Error::TooLarge { .. })));
+            request.kind = "policy".into();
+            assert_eq!(PromoteRequest::of(&request).unwrap(), None);
         }
     }
 

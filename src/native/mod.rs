@@ -3,6 +3,7 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`bucket`] | object stores, and what they answer to a put-if-absent |
+//! | [`client`] | a sender of rows: its network, disk and clock |
 //! | [`cluster`] | a cluster's bucket, driven: the log written and followed, instances, journals |
 //! | [`config`] | `server.conf` and the environment |
 //! | [`disk`] | a `db` directory on this machine, as [`crate::wal::Files`] |
@@ -19,6 +20,7 @@
 //! | [`source`] | what a SOURCE argument means |
 //! | [`serve`] | the page and a `db` directory over HTTP |
 //! | [`ship`] | a database's log on its way into a bucket, beside QuestDB |
+//! | [`simulate`] | many seeds of the simulator, on all cores |
 //! | [`store`] | a database in QuestDB's own files, written by applying a log |
 //! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
 //! | [`cli`] | arguments, output, exit codes, one file per verb |
@@ -32,6 +34,7 @@
 
 pub mod bucket;
 pub mod cli;
+pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod disk;
@@ -48,5 +51,6 @@ pub mod remote;
 pub mod replica;
 pub mod serve;
 pub mod ship;
+pub mod simulate;
 pub mod source;
 pub mod store;

@@ -25,6 +25,7 @@ pub enum Answer {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and handed on at once")]
 pub enum Event {
     /// The answer to [`Decision::Ask`].
     Answered {
@@ -65,8 +66,8 @@ pub enum Event {
     },
     /// The answer to [`Decision::Rewind`]: the tables are those of the history before this point.
     Rewound {
-        /// Where to read on.
-        point: Box<Point>,
+        /// Where to read on; `None` if there are no tables any more, so that it begins as a new replica does.
+        point: Option<Box<Point>>,
         /// What the tables hold.
         held: Held,
     },

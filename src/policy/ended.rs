@@ -49,16 +49,24 @@ impl Machine {
                 self.enqueue(dir, floor, retry);
             }
             Outcome::Stale => {
-                self.failed(now, &task, "the partition changed meanwhile".to_owned(), out);
+                self.failed(now, &task, "the partition changed meanwhile".to_owned(), false, out);
             }
             Outcome::Done | Outcome::Cancelled => {
-                self.failed(now, &task, "the task was cut short".to_owned(), out)
+                self.failed(now, &task, "the task was cut short".to_owned(), false, out)
             }
-            Outcome::Failed(reason) => self.failed(now, &task, reason, out),
+            Outcome::Failed(reason) => self.failed(now, &task, reason, false, out),
+            Outcome::Refused(reason) => self.failed(now, &task, reason, true, out),
         }
     }
 
-    fn failed(&mut self, now: i64, task: &super::Task, reason: String, out: &mut Vec<Action>) {
+    fn failed(
+        &mut self,
+        now: i64,
+        task: &super::Task,
+        reason: String,
+        for_good: bool,
+        out: &mut Vec<Action>,
+    ) {
         let (max, bounded) = (self.settings.tries_max(), self.settings.rules.give_up);
         let (dir, floor, kind) = (&*task.table, task.floor, task.kind);
         let Some(partition) = self.tables.get_mut(dir).and_then(|table| table.partitions.get_mut(&floor))
@@ -70,7 +78,7 @@ impl Machine {
         let tries = partition.tries.entry(Step::of(kind)).or_default();
         tries.reason.clone_from(&reason);
         let (id, attempt) = (task.id, task.attempt);
-        let last = tries.count >= max && bounded;
+        let last = for_good || tries.count >= max && bounded;
         record(
             out,
             now,

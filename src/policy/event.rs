@@ -151,6 +151,8 @@ pub enum Outcome {
     Stale,
     /// Nothing was published, for a reason that a person can read.
     Failed(String),
+    /// Nothing was published, and nothing would be by another try, for a reason that a person can read: given up at once.
+    Refused(String),
     /// The machine took it back, or did not let it publish.
     Cancelled,
 }

@@ -122,6 +122,17 @@ fn what_keeps_failing_is_given_up_once_and_taken_up_after_a_change() {
 }
 
 #[test]
+fn what_is_refused_is_given_up_at_once() {
+    let mut machine = machine("TO PARQUET 2d");
+    let refused = Outcome::Refused("it has to stay native".into());
+    assert_eq!(run(&mut machine, 10 * DAY, 20 * DAY, &refused).len(), 1);
+    let why = machine.why(20 * DAY, "t~1", DAY).unwrap();
+    assert!(matches!(why.because, Because::GivenUp { tries: 1, .. }), "{why:?}");
+    machine.handle(20 * DAY, table(0, 9 * DAY, vec![partition(1, 2), partition(9, 1)]));
+    assert_eq!(run(&mut machine, 20 * DAY, 21 * DAY, &Outcome::Done).len(), 2);
+}
+
+#[test]
 fn giving_up_is_told_aloud() {
     let settings = Settings { max_reschedule_count: 0, ..Settings::default() };
     let mut machine = machine("TO PARQUET 2d");

@@ -193,10 +193,13 @@ impl fmt::Display for Because {
             Self::Running { task, cancelled: false } => write!(f, "{}, try {}", task.kind, task.attempt),
             Self::Running { task, cancelled: true } => write!(f, "{}, taken back", task.kind),
             Self::Retry { tries, reason } => write!(f, "failed {tries} times, will be tried again: {reason}"),
-            Self::GivenUp { kind, tries, reason } => write!(
-                f,
-                "{kind} was given up after {tries} tries, until the partition or the policy changes: {reason}"
-            ),
+            Self::GivenUp { kind, tries, reason } => {
+                let tries = if *tries == 1 { "one try".to_owned() } else { format!("{tries} tries") };
+                write!(
+                    f,
+                    "{kind} was given up after {tries}, until the partition or the policy changes: {reason}"
+                )
+            }
             Self::Settled => f.write_str("no stage is left for it"),
         }
     }

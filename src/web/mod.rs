@@ -10,6 +10,7 @@
 //! | `origin` | where bytes come from: an address, dropped files |
 //! | `http` | one request with retries |
 //! | `lab` | in the module with Parquet (feature `web-parquet`): storage policies on a clock that can be played at any speed |
+//! | `sim` | a module of its own (feature `web-sim`): a simulated cluster |
 //! | `ledger` | a module of its own (feature `web-ledger`): a replicated log in a bucket, as the files that `Engine` reads |
 //!
 //! Nothing here waits inside the engine: a call answers [`Error::Pending`](crate::wal::Error::Pending),
@@ -42,6 +43,8 @@ pub mod origin;
 #[cfg(feature = "web")]
 mod overview;
 mod panic;
+#[cfg(feature = "web-sim")]
+mod sim;
 #[cfg(feature = "web")]
 mod slot;
 #[cfg(feature = "web")]
@@ -53,3 +56,5 @@ mod transaction;
 pub use engine::Engine;
 #[cfg(feature = "web")]
 pub use failure::{Failure, FailureKind};
+#[cfg(feature = "web-sim")]
+pub use sim::WebSim;

@@ -1,28 +1,5 @@
 /** For everybody: keyboard alone, screen readers, light and dark, phones. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { Page } from "@playwright/test";
-import { expect, open, recorded, ROOT, scrubber, settled, shownTxn, test } from "./site.js";
-
-const AXE = readFileSync(join(ROOT, "node_modules/axe-core/axe.min.js"), "utf8");
-
-interface Violation {
-  id: string;
-  impact: string;
-  nodes: { html: string; failureSummary: string }[];
-}
-
-/** What axe finds serious or critical. */
-async function serious(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const violations = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } };
-    return (await axe.run()).violations;
-  });
-  return violations
-    .filter((v) => v.impact === "serious" || v.impact === "critical")
-    .flatMap((v) => v.nodes.slice(0, 3).map((n) => `${v.id}: ${n.html.slice(0, 160)} ${n.failureSummary}`));
-}
+import { expect, open, recorded, scrubber, serious, settled, shownTxn, test } from "./site.js";
 
 for (const theme of ["light", "dark"] as const) {
   test(`axe finds nothing serious, ${theme}`, async ({ page, home }) => {

@@ -15,6 +15,32 @@ const SHOTS = [
   { name: "phone", theme: "dark", size: PHONE, link: "#table=quotes~6&t=txn:400" },
 ];
 
+/** The failover lab, steered to where there is something to see. */
+const LAB_SHOTS = [
+  {
+    name: "lab",
+    theme: "light",
+    size: DESKTOP,
+    link: "#lab&seed=21&t=6",
+    steps: [
+      { do: "killPrimary" },
+      { do: "to", us: 7.5e6 },
+      { do: "promote", planned: false },
+      { do: "to", us: 9.2e6 },
+      { do: "give", order: { do: "start", node: 0 } },
+      { do: "to", us: 12.02e6 },
+    ],
+  },
+  {
+    name: "lab-lesson",
+    theme: "dark",
+    size: DESKTOP,
+    link: "#lab&lesson=06-emergency-migration-and-the-lost-tail",
+    steps: [{ do: "to", us: 9e6 }],
+  },
+  { name: "lab-phone", theme: "light", size: PHONE, link: "#lab&t=5.02", steps: [] },
+];
+
 const server = await startStatic(join(root, "dist"));
 const browser = await chromium.launch({
   executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
@@ -45,8 +71,35 @@ for (const shot of SHOTS) {
   await page.screenshot({ path: join(root, `docs/screenshot-${shot.name}.png`) });
   await context.close();
 }
+for (const shot of LAB_SHOTS) {
+  const phone = shot.size === PHONE;
+  const context = await browser.newContext({
+    viewport: shot.size,
+    hasTouch: phone,
+    isMobile: phone,
+    deviceScaleFactor: phone ? 1.5 : 1,
+    serviceWorkers: "block",
+  });
+  const page = await context.newPage();
+  await page.goto(`${server.url}?theme=${shot.theme}${shot.link}`);
+  await labStands(page);
+  for (const step of shot.steps) {
+    await page.evaluate((step) => globalThis.understudyLab.dispatch(step), step);
+    await labStands(page);
+  }
+  await page.waitForTimeout(500);
+  await page.screenshot({ path: join(root, `docs/screenshot-${shot.name}.png`) });
+  await context.close();
+}
 await browser.close();
 await server.close();
+
+async function labStands(page) {
+  await page.waitForFunction(() => {
+    const lab = globalThis.understudyLab;
+    return lab?.told && !lab.behind && (!location.hash.includes("lesson=") || lab.state.lesson);
+  });
+}
 
 /** Waits until the engine has caught up and every table's log is read. */
 async function settled(page) {

@@ -26,7 +26,7 @@ async function ran(page: Page, what: string): Promise<void> {
 }
 
 async function begin(page: Page, home: string): Promise<void> {
-  await open(page, `${home}#table=${recorded("quotes").dir}&t=txn:1&tab=storage`);
+  await open(page, `${home}#table=${recorded("orders").dir}&t=txn:1&tab=storage`);
   await page.getByRole("button", { name: /Begin after txn/ }).click();
   await expect(page.locator(".lab-lane")).toHaveCount(1);
 }
@@ -43,7 +43,7 @@ test("instances with other schedules differ, and then converge", async ({ page, 
   page.on("request", (request) => {
     if (request.url().endsWith(".wasm")) modules.push(request.url());
   });
-  await open(page, `${home}#table=${recorded("quotes").dir}&t=txn:1&tab=storage`);
+  await open(page, `${home}#table=${recorded("orders").dir}&t=txn:1&tab=storage`);
   expect(modules.filter((url) => url.includes("parquet"))).toEqual([]);
   await page.getByRole("button", { name: /Begin after txn/ }).click();
   await expect(page.locator(".lab-lane")).toHaveCount(1);
@@ -117,7 +117,7 @@ test("a link brings the same lab back, paused", async ({ page, home, context }) 
   await jump(page, 7);
   await page.locator(".lab-brick[data-form=remote]").first().click();
   await expect(page.locator(".lab-why")).toContainText("read from the bucket");
-  await expect(page).toHaveURL(/lab=quotes~6.*sel:/);
+  await expect(page).toHaveURL(new RegExp(`lab=${recorded("orders").dir}.*sel:`));
   const before = await told(page);
   const other = await context.newPage();
   await other.goto(page.url());
@@ -159,7 +159,7 @@ test("an instance that stands still is left behind; keys and palette move the cl
 
 test("without the module the page says what to do", async ({ page, home }) => {
   await page.route("**/parquet.json", (route) => route.fulfill({ status: 404, body: "" }));
-  await open(page, `${home}#table=${recorded("quotes").dir}&t=txn:1&tab=storage`);
+  await open(page, `${home}#table=${recorded("orders").dir}&t=txn:1&tab=storage`);
   await page.getByRole("button", { name: /Begin after txn/ }).click();
   await expect(page.getByRole("alert")).toContainText("make run");
   await page.unroute("**/parquet.json");

@@ -95,6 +95,7 @@ fn options(dir: &Path) -> ReplicaOptions {
         pace: Pace::steady(Duration::from_millis(2)),
         digest: true,
         policy: understudy::policy::Settings::default(),
+        parquet: understudy::columnar::parquet::Options::default(),
         trusted: Vec::new(),
     }
 }

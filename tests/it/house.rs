@@ -18,8 +18,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ilp", &["table"]),
     ("ledger", &["wal", "table"]),
     ("node", &["wal", "table", "ilp", "ledger"]),
-    ("native", &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node"]),
-    ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger"]),
+    ("client", &[]),
+    ("sim", &["wal", "table", "apply", "policy", "replay", "ilp", "ledger", "node", "client"]),
+    (
+        "native",
+        &["wal", "table", "columnar", "apply", "policy", "replay", "ilp", "ledger", "node", "client", "sim"],
+    ),
+    ("web", &["wal", "table", "columnar", "apply", "policy", "replay", "lab", "ledger", "sim"]),
 ];
 
 /// Rooms that drive the others, and may name what the pure ones may not.
@@ -141,7 +146,7 @@ fn no_module_is_a_drawer_for_everything() {
 fn pure_rooms_compile_for_wasm32() {
     /// With what the script ends where no compiler for wasm32 has been set up.
     const NOT_SET_UP: i32 = 75;
-    let all = ["columnar", "ledger", "parquet-form"];
+    let all = ["columnar", "ledger", "parquet-form", "sim"];
     for features in std::iter::once(vec![]).chain(all.map(|feature| vec!["--features", feature])) {
         let checked = Command::new("bash")
             .arg("scripts/wasm.sh")

@@ -207,6 +207,7 @@ fn follow(place: &Place, name: &str) -> Replica {
         digest: true,
         trusted: Vec::new(),
         policy: understudy::policy::Settings::default(),
+        parquet: understudy::columnar::parquet::Options::default(),
     };
     let mut replica = Replica::start(place.bucket.clone(), options).unwrap();
     level(&mut replica);

@@ -43,7 +43,7 @@ async fn a_lab_runs_on_the_engines_files() {
         files.set(&path.into(), &web_sys::Blob::new_with_u8_array_sequence(&parts).expect("a blob"));
     }
     let engine = Engine::open_files(files.into(), "a day".to_owned(), None, None).await.expect("it opens");
-    let dir = recording.tables().iter().find(|table| table["name"] == "quotes").expect("it is there");
+    let dir = recording.tables().iter().find(|table| table["name"] == "orders").expect("it is there");
     let mut lab = engine.lab(dir["dir"].as_str().expect("a name"), 0.0, 64e6).expect("a lab");
     lab.set(
         r#"{"policy":[{"atUs":0,"change":{"do":"set","stages":"to parquet 1h"}}],

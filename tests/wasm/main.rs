@@ -11,3 +11,5 @@ mod extents;
 mod lab;
 mod ledger;
 mod recordings;
+#[cfg(feature = "web-sim")]
+mod sim;

@@ -185,20 +185,31 @@ function entry(id: string, group: Entry["group"], title: string, keys: string[],
 }
 
 /** The command of a key press, or null. */
-export function commandOfKey(event: {
+export function commandOfKey(event: KeyPress): Command | null {
+  return entryOfKey(COMMANDS, event)?.command ?? null;
+}
+
+/** The part of a `KeyboardEvent` that names a key. */
+export interface KeyPress {
   key: string;
   shiftKey: boolean;
   ctrlKey: boolean;
   metaKey: boolean;
   altKey: boolean;
-}): Command | null {
+}
+
+/** The entry of a table that a key press means, if any. */
+export function entryOfKey<E extends { keys: readonly string[] }>(
+  table: readonly E[],
+  event: KeyPress,
+): E | null {
   if (event.altKey) return null;
   const mod = event.ctrlKey || event.metaKey ? "Mod+" : "";
   // Shift is part of the key where it makes another character of it.
   const shift = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const name = `${mod}${shift}${key}`;
-  return COMMANDS.find((c) => c.keys.includes(name))?.command ?? null;
+  return table.find((c) => c.keys.includes(name)) ?? null;
 }
 
 const KEY_WORDS: Record<string, string> = {

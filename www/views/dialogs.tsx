@@ -1,15 +1,16 @@
 /** Help, what is real, and the opening of other databases. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { ReadFile } from "../../pkg/types.js";
 import { gatherPick } from "../engine/files.js";
 import { directoryUrl } from "../engine/source.js";
-import { COMMANDS, GROUPS, keyWords } from "../model/command.js";
+import { COMMANDS, GROUPS } from "../model/command.js";
 import { count, counted, mebibytes, size } from "../model/format.js";
-import { CommandButton, Fact } from "./bits.js";
+import { Fact } from "./bits.js";
 import { useDispatch, useSnapshot, useStage } from "./hooks.js";
 import { Palette } from "./palette.js";
 import { Recorded } from "./recorded.js";
+import { KeyTable, Sheet } from "./sheet.js";
 import { openGathered } from "./drop.js";
 
 export function Dialogs() {
@@ -28,78 +29,17 @@ export function Dialogs() {
   }
 }
 
-/** A modal dialog; the browser keeps the focus inside and gives it back. */
+/** A modal dialog of the stage's. */
 export function Modal(props: { title: string; class?: string; bare?: boolean; children: ComponentChildren }) {
   const dispatch = useDispatch();
-  const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const element = ref.current;
-    const before = document.activeElement;
-    element?.showModal();
-    return () => {
-      element?.close();
-      // The dialog is already gone from the page, so that the browser no longer gives the focus back.
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
-  return (
-    <dialog
-      ref={ref}
-      class={`modal ${props.class ?? ""}`}
-      aria-label={props.title}
-      onCancel={(event) => {
-        event.preventDefault();
-        dispatch({ do: "dialog", dialog: null });
-      }}
-      onClick={(event) => {
-        if (event.target === ref.current) dispatch({ do: "dialog", dialog: null });
-      }}
-    >
-      <div class="modal-body">
-        {props.bare ? null : (
-          <div class="section-head">
-            <h2>{props.title}</h2>
-            <CommandButton
-              command={{ do: "dialog", dialog: null }}
-              label="Close"
-              icon="close"
-              keys="Escape"
-            />
-          </div>
-        )}
-        {props.children}
-      </div>
-    </dialog>
-  );
+  return <Sheet {...props} close={() => dispatch({ do: "dialog", dialog: null })} />;
 }
 
-/** Printed from the command table: no key that does nothing. */
 function Help() {
   return (
     <Modal title="Keys">
       <div class="help">
-        {GROUPS.map((group) => (
-          <section key={group}>
-            <h3>{group}</h3>
-            <dl>
-              {COMMANDS.filter((c) => c.group === group && c.keys.length > 0).map((c) => (
-                <div key={c.id} class="help-line">
-                  <dt>
-                    {c.keys.map((key, i) => (
-                      <span key={key}>
-                        {i > 0 ? " or " : ""}
-                        {keyWords(key).map((word) => (
-                          <kbd key={word}>{word}</kbd>
-                        ))}
-                      </span>
-                    ))}
-                  </dt>
-                  <dd>{c.title}</dd>
-                </div>
-              ))}
-            </dl>
-          </section>
-        ))}
+        <KeyTable groups={GROUPS} entries={COMMANDS} />
         <section>
           <h3>Pointer</h3>
           <p>Drag on the timeline to scrub. Wheel or pinch to zoom. Shift and drag to choose a range.</p>

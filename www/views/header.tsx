@@ -19,6 +19,9 @@ export function Header({ onTheme }: { onTheme: () => void }) {
       <ClusterChip />
       <RealChip />
       <nav class="head-tools" aria-label="Page">
+        <a class="button" href="#lab" title="A simulated cluster: kill, promote, and see what is lost">
+          <span class="button-words">Failover lab</span>
+        </a>
         <CommandButton command={{ do: "dialog", dialog: "palette" }} label="Search" icon="search" keys="/" />
         <CommandButton command={{ do: "dialog", dialog: "open" }} label="Open" icon="open" worded />
         <CopyButton text={() => location.href} label="Share" icon="share" />

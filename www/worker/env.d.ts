@@ -5,3 +5,5 @@ declare const __LEDGER_FILE__: string;
 declare const __LEDGER_BYTES__: number;
 /** Where the third module is listed, from the worker's script on. */
 declare const __PARQUET_LIST__: string;
+/** The same of the simulator's. */
+declare const __SIM_LIST__: string;

@@ -5,7 +5,9 @@
  * `id`. Between request and answer it may send any number of `Advance`. Nothing else is ever sent.
  */
 import type { Cluster, Overview, Progress, Replay, Source } from "../../pkg/types.js";
+import type { Scenario } from "../model/failover/told.js";
 import type { LabCalls } from "./lab.js";
+import type { SimCalls } from "./sim.js";
 
 /** The calls that the worker answers: those of `Replay`, and `open`, which must come first, and `cluster`. */
 export type Calls = Pick<
@@ -32,7 +34,10 @@ export type Calls = Pick<
   journals(us: number): Promise<Cluster | null>;
   /** Begins a lab with a table after a transaction; the source must be open with `parquet`. */
   labOpen(dir: string, seqTxn: number): Promise<void>;
-} & Pick<LabCalls, "labSet" | "labRun" | "labWhy" | "labRows" | "labCheck">;
+  /** Loads the simulator if need be, and begins a run; nothing else need be open. Answers the scenario as the seed made it. */
+  simOpen(scenario: Scenario, seed: number): Promise<Scenario>;
+} & Pick<LabCalls, "labSet" | "labRun" | "labWhy" | "labRows" | "labCheck"> &
+  Pick<SimCalls, "simRun" | "simToStep" | "simNext" | "simOrder">;
 
 export type Method = keyof Calls;
 export type Args<M extends Method> = Parameters<Calls[M]>;

@@ -13,6 +13,8 @@ import { failure } from "./failure.js";
 import { LabCalls } from "./lab.js";
 import { loadParquetEngine } from "./parquet.js";
 import type { Args, EngineError, Method, Reply, Request } from "./protocol.js";
+import { SimCalls, type SimScript } from "./sim.js";
+import { loadSimScript } from "./simscript.js";
 
 /** The module says here what it panicked with, before it traps. */
 declare global {
@@ -27,7 +29,9 @@ let ledger: Promise<unknown> | null = null;
 let parquet: Promise<EngineClass> | null = null;
 let opened: Args<"open"> | null = null;
 let memory = 0;
+let simulator: Promise<SimScript> | null = null;
 const lab = new LabCalls();
+const sim = new SimCalls();
 let dead: EngineError | null = null;
 let last: Promise<void> = Promise.resolve();
 const waiting = new Set<number>();
@@ -61,11 +65,13 @@ async function answer(request: Request): Promise<void> {
 async function perform(request: Request): Promise<unknown> {
   if (request.method === "open") return open(request.id, ...request.args);
   if (request.method === "close") return close();
+  if (request.method === "simOpen") return openSim(request.id, ...request.args);
+  if (request.method in sim) return callOn(sim, request);
   if (!replay) throw failure("usage", "nothing is open");
   if (request.method === "cluster") return replay instanceof BucketReplay ? replay.cluster() : null;
   if (request.method === "journals" && !(replay instanceof BucketReplay)) return null;
   if (request.method === "labOpen") return lab.labOpen(replay, ...request.args, memory);
-  if (request.method in lab) return callLab(request);
+  if (request.method in lab) return callOn(lab, request);
   const answer = await call(replay, request);
   if (request.method !== "seek" && request.method !== "step") return answer;
   if (!opened || !stopsAtParquet(replay, answer as TableState)) return answer;
@@ -86,9 +92,15 @@ function stopsAtParquet(engine: Replay | BucketReplay, state: TableState): boole
   return problems.some(({ table, message }) => table === state.dir && message.includes("in Parquet form"));
 }
 
-function callLab({ method, args }: Request): unknown {
-  const calls = lab as unknown as Record<Method, (...args: unknown[]) => unknown>;
+function callOn(those: LabCalls | SimCalls, { method, args }: Request): unknown {
+  const calls = those as unknown as Record<Method, (...args: unknown[]) => unknown>;
   return calls[method](...args);
+}
+
+async function openSim(id: number, ...[scenario, seed]: Args<"simOpen">): Promise<unknown> {
+  const onProgress = (progress: Progress) => post({ id, progress });
+  simulator ??= loading(loadSimScript(loadModule, onProgress), () => (simulator = null));
+  return sim.simOpen(await simulator, scenario, seed);
 }
 
 async function open(id: number, ...[source, options]: Args<"open">): Promise<Overview> {
@@ -140,6 +152,7 @@ function loading<T>(loaded: Promise<T>, forget: () => void): Promise<T> {
 
 function close(): void {
   lab.close();
+  sim.close();
   replay?.close();
   replay = null;
 }

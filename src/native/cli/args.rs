@@ -60,9 +60,12 @@ pub(super) enum Verb {
     Clean(Clean),
     Node(Node),
     Policy(super::policy::Policy),
+    Promote(super::promote::Promote),
     Repair(Repair),
     Convert(Convert),
     Ship(super::ship::Ship),
+    Simulate(super::simulate::Simulate),
+    Send(super::send::Send),
     Divergent(super::divergent::Divergent),
     Doctor(super::doctor::Doctor),
     Generate(super::generate::Generate),
@@ -330,8 +333,8 @@ pub(super) struct Clean {
     pub(super) yes: bool,
 }
 
-fn time(text: &str) -> Result<Duration, String> {
-    config::time(text).ok_or_else(|| "a time is a number with a unit, e.g. 12h or 7d".to_owned())
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    config::time(text).ok_or_else(|| "a time is a number with a unit, e.g. 30s, 12h or 7d".to_owned())
 }
 
 /// List the instances of a cluster, or retire one

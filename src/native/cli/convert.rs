@@ -7,9 +7,10 @@ use super::progress::{Progress, grouped};
 use super::repair::floor_of;
 use super::tables;
 use crate::columnar::parquet::Options as ParquetOptions;
+use crate::native::config::Config;
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::store::lock::DirectoryLock;
-use crate::native::store::{CommitMode, Committed, Database, Disk, FileTable, RealDisk, encoder_options};
+use crate::native::store::{CommitMode, Committed, Database, Disk, FileTable, RealDisk};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -46,9 +47,9 @@ pub(super) fn run(out: &Out, args: &Convert) -> Result<Exit> {
     };
     let done = match args.to {
         Form::Parquet => {
-            let options = dir.parent().map_or_else(|| Ok(ParquetOptions::default()), encoder_options);
-            let options = options.map_err(|what| Failure::new(Exit::Usage, what))?;
-            to_parquet(out, &mut table, floor, &options)?
+            // A `db` directory without its root has QuestDB's defaults, and what the environment says.
+            let config = dir.parent().map_or_else(Config::from_environment, Config::load)?;
+            to_parquet(out, &mut table, floor, &config.parquet)?
         }
         Form::Native if table.to_native(floor)? => Done::Converted,
         Form::Native => Done::Already,

@@ -14,15 +14,19 @@ mod index;
 mod inspect;
 mod interrupt;
 mod log;
+mod member;
 mod out;
 mod policy;
 mod progress;
+mod promote;
 mod repair;
 mod replay;
 mod replica;
 mod run;
+mod send;
 mod serve;
 mod ship;
+mod simulate;
 mod size;
 mod status;
 mod tables;
@@ -76,9 +80,12 @@ fn run(out: &Out, verb: Verb) -> Result<Exit> {
             NodeVerb::Remove { name, to } => bucket::node::remove(out, &to, &name),
         },
         Verb::Policy(args) => policy::run(out, args),
+        Verb::Promote(args) => promote::run(out, &args),
         Verb::Repair(args) => repair::run(out, &args),
         Verb::Convert(args) => convert::run(out, &args),
         Verb::Ship(args) => ship::run(out, args),
+        Verb::Simulate(args) => simulate::run(out, &args),
+        Verb::Send(args) => send::run(out, &args),
         Verb::Divergent(args) => divergent::run(out, &args),
         Verb::Doctor(args) => doctor::run(out, &args),
         Verb::Generate(args) => generate::run(out, &args),

@@ -77,15 +77,7 @@ impl Out {
         if failure.silent {
             return Exit::Ok;
         }
-        if self.logged {
-            tracing::error!(advice = failure.advice.as_deref(), "{}", failure.message);
-        } else {
-            let mut stderr = io::stderr();
-            let _ = writeln!(stderr, "{} {}", self.paint("31", "error:"), failure.message);
-            if let Some(advice) = &failure.advice {
-                let _ = writeln!(stderr, "  {advice}");
-            }
-        }
+        self.complain(failure);
         let document = Failed {
             error: Told {
                 kind: failure.exit,
@@ -96,6 +88,19 @@ impl Out {
         };
         let _ = self.json(&document);
         failure.exit
+    }
+
+    /// Tells people why something failed; for a verb whose document tells it to programs.
+    pub(super) fn complain(self, failure: &Failure) {
+        if self.logged {
+            tracing::error!(advice = failure.advice.as_deref(), "{}", failure.message);
+            return;
+        }
+        let mut stderr = io::stderr();
+        let _ = writeln!(stderr, "{} {}", self.paint("31", "error:"), failure.message);
+        if let Some(advice) = &failure.advice {
+            let _ = writeln!(stderr, "  {advice}");
+        }
     }
 
     fn paint(self, colour: &str, text: &str) -> String {

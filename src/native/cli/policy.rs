@@ -1,12 +1,12 @@
 //! `understudy policy`
 
+use super::args::time;
 use super::bucket::with_cluster;
 use super::out::Out;
 use super::tables::{clean, columns};
 use crate::ledger::{Cluster, PolicyChange, PolicyRequest, Request};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{log_end, now_us};
-use crate::native::config::value::time;
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies::{PolicyRow, answer, policies_of, put_request};
 use crate::policy::parse_list;
@@ -65,14 +65,10 @@ struct Asked {
     #[arg(long, value_name = "STORE")]
     to: String,
     /// How long the primary's answer is waited for
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = patience)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     timeout: Duration,
     /// Table or materialized view, by name or directory
     table: String,
-}
-
-fn patience(text: &str) -> std::result::Result<Duration, String> {
-    time(text).ok_or_else(|| "a time is a number with a unit, e.g. 30s".to_owned())
 }
 
 pub(super) fn run(out: &Out, args: Policy) -> Result<Exit> {
@@ -126,7 +122,7 @@ async fn ask(
 }
 
 /// Who asks, for people.
-fn asker() -> String {
+pub(super) fn asker() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
     user.unwrap_or_else(|_| "somebody".to_owned()).chars().take(100).collect()
 }

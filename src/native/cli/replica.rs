@@ -11,7 +11,7 @@ use crate::native::cluster::Pace;
 use crate::native::config::{Config, Role};
 use crate::native::metrics::Metrics;
 use crate::native::metrics::server::Ready;
-use crate::native::outcome::{Exit, Failure, Result};
+use crate::native::outcome::{Exit, Result};
 use crate::native::replica::{Replica, ReplicaOptions, Report};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -73,17 +73,23 @@ pub(super) struct ReplicaArgs {
 
 /// Run what the directory's configuration says
 ///
-/// With `replication.role=none`, the default, in DIR/conf/server.conf it is a database of its own, which takes InfluxDB's line
-/// protocol over HTTP (docs/ilp.md). `replica` follows the bucket of `replication.object.store`, as `understudy replica` does.
-/// docs/configuration.md has all settings.
+/// `replication.role` in DIR/conf/server.conf says what: with `none`, the default, a database of its own, which takes InfluxDB's
+/// line protocol over HTTP (docs/ilp.md). A `primary` does the same, and sends what it takes to the bucket of
+/// `replication.object.store`; a `replica` follows that bucket, and may become the primary; `primary-catchup-uploads` uploads
+/// what a primary had not, and ends (docs/failover.md).
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  understudy run --dir /srv/replica")]
+  understudy run --dir /srv/replica
+  understudy run --dir /srv/node --from 'fs::root=/mnt/bucket;'
+Exits 4 when it is `primary-catchup-uploads` and another node is the primary already.")]
 pub(super) struct RunArgs {
     /// A QuestDB root directory
     #[arg(long, value_name = "DIR")]
     pub(super) dir: PathBuf,
+    /// The bucket, in place of `replication.object.store`
+    #[arg(long, value_name = "STORE")]
+    pub(super) from: Option<String>,
 }
 
 /// Whether something is done.
@@ -121,25 +127,20 @@ pub(super) fn run(out: &Out, args: &ReplicaArgs) -> Result<Exit> {
 /// `understudy run`
 pub(super) fn run_role(out: &Out, args: &RunArgs) -> Result<Exit> {
     let config = Config::load(&args.dir)?;
-    let conf = args.dir.join("conf/server.conf");
     match config.role {
-        Role::Replica => {
-            let bucket = connect(config.needed_store()?, config.requests.clone())?;
-            follow(out, bucket, options("run", &args.dir, &config), &config, false)
+        Role::Replica | Role::Primary | Role::CatchupUploads => {
+            let bucket = match &args.from {
+                Some(from) => connect(&connection("--from", from)?, config.requests.clone())?,
+                None => connect(config.needed_store()?, config.requests.clone())?,
+            };
+            super::member::run(out, &args.dir, bucket, &config)
         }
-        Role::Primary | Role::CatchupUploads => Err(Failure::failed(format!(
-            "{}: Understudy is no primary of its own yet",
-            conf.display()
-        ))
-        .advise(
-            "beside a QuestDB that is the primary, `understudy ship --db DIR/db --to STORE` fills the bucket",
-        )),
         Role::None => super::run::standalone(out, &args.dir, &config),
     }
 }
 
 /// As `server.conf` and the environment say.
-fn options(verb: &'static str, dir: &Path, config: &Config) -> ReplicaOptions {
+pub(super) fn options(verb: &'static str, dir: &Path, config: &Config) -> ReplicaOptions {
     ReplicaOptions {
         dir: dir.to_owned(),
         verb,
@@ -154,6 +155,7 @@ fn options(verb: &'static str, dir: &Path, config: &Config) -> ReplicaOptions {
         digest: config.digest,
         trusted: config.trusted_keys.clone(),
         policy: config.policy,
+        parquet: config.parquet.clone(),
     }
 }
 

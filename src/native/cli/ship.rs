@@ -176,23 +176,27 @@ struct Told {
 
 impl Listener {
     fn measure(&self, last: &Progress, progress: &Progress) {
-        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let metrics = &self.metrics;
-        metrics.shipped_txns.inc_by(progress.transactions.saturating_sub(last.transactions));
-        metrics.shipped_bytes.inc_by(progress.stored_bytes.saturating_sub(last.stored_bytes));
-        metrics.packs.set(gauge(progress.next) - 1);
-        metrics.acknowledged.set(gauge(progress.acknowledged));
-        metrics.tables_replicated.set(gauge(progress.tables));
-        metrics.tables_not_replicated.set(gauge(progress.not_replicated));
-        metrics.tables_stopped.set(gauge(progress.stopped));
-        metrics.ship_disk_bytes.set(gauge(progress.disk_bytes));
-        if progress.snapshots > last.snapshots {
-            metrics.snapshot_now();
-        }
+        measure(&self.metrics, last, progress);
         match &progress.trouble {
             None => self.ready.yes(),
             Some(why) => self.ready.no(why.clone()),
         }
+    }
+}
+
+/// Sets what is measured of a shipper.
+pub(super) fn measure(metrics: &Metrics, last: &Progress, progress: &Progress) {
+    let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    metrics.shipped_txns.inc_by(progress.transactions.saturating_sub(last.transactions));
+    metrics.shipped_bytes.inc_by(progress.stored_bytes.saturating_sub(last.stored_bytes));
+    metrics.packs.set(gauge(progress.next) - 1);
+    metrics.acknowledged.set(gauge(progress.acknowledged));
+    metrics.tables_replicated.set(gauge(progress.tables));
+    metrics.tables_not_replicated.set(gauge(progress.not_replicated));
+    metrics.tables_stopped.set(gauge(progress.stopped));
+    metrics.ship_disk_bytes.set(gauge(progress.disk_bytes));
+    if progress.snapshots > last.snapshots {
+        metrics.snapshot_now();
     }
 }
 

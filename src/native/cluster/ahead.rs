@@ -15,7 +15,7 @@ type Answered = (GetAnswer, Option<String>);
 /// Fetches the numbers behind the one at hand, more of them the longer they are there.
 ///
 /// Only what is found counts: that an object is missing is asked again when its turn comes.
-pub(super) struct Ahead {
+pub(in crate::native) struct Ahead {
     bucket: Bucket,
     bytes_max: u64,
     depth: usize,
@@ -25,12 +25,12 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// At most about `bytes_max` bytes are held.
-    pub(super) fn new(bucket: Bucket, bytes_max: u64) -> Self {
+    pub(in crate::native) fn new(bucket: Bucket, bytes_max: u64) -> Self {
         Self { bucket, bytes_max, depth: 0, longest: 1, flying: VecDeque::new() }
     }
 
     /// The object `key`, or what came of asking for it now.
-    pub(super) async fn get(&mut self, key: Key) -> Answered {
+    pub(in crate::native) async fn get(&mut self, key: Key) -> Answered {
         let Key::Object(place) = key else { return get(&self.bucket, key).await };
         let (answer, why) = match self.take(place).await {
             Some(bytes) => (bytes, None),

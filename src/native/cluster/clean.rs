@@ -169,7 +169,8 @@ fn slowest(survey: &Survey, gone_after: Duration) -> Option<(String, u64)> {
 }
 
 /// All boundary records, oldest first.
-async fn boundaries(bucket: &Bucket) -> Result<Vec<Boundary>, Failure> {
+/// All boundary records.
+pub(super) async fn boundaries(bucket: &Bucket) -> Result<Vec<Boundary>, Failure> {
     let mut records = Vec::new();
     while let Some(record) = get_document::<Boundary>(bucket, Key::Clean(records.len() as u64)).await? {
         records.push(record);

@@ -1,9 +1,10 @@
 //! Where the log ends, found with few requests and without reading it.
 
 use super::blobs::get_document;
+use super::clean::boundaries;
 use super::gallop::first_missing;
 use super::{log_failure, trouble_failure};
-use crate::ledger::{Boundary, Cluster, Head, HeadHint, Key, Kind, Manifest, Place, Span};
+use crate::ledger::{Cluster, Head, HeadHint, Key, Kind, Manifest, Place, Span};
 use crate::native::bucket::{Bucket, GetAnswer};
 use crate::native::outcome::Failure;
 
@@ -81,7 +82,7 @@ pub async fn log_end(bucket: &Bucket, cluster: &Cluster) -> Result<LogEnd, Failu
 async fn begin(bucket: &Bucket, cluster: &Cluster) -> Result<(Vec<Span>, Place, Option<u64>), Failure> {
     let mut newest = newest_snapshot(bucket, cluster).await;
     if newest.is_none()
-        && let Some(record) = newest_boundary(bucket).await?
+        && let Some(record) = boundaries(bucket).await?.pop()
     {
         newest = get_document::<Manifest>(bucket, Key::Snapshot(record.snapshot)).await?;
     }
@@ -90,16 +91,6 @@ async fn begin(bucket: &Bucket, cluster: &Cluster) -> Result<(Vec<Span>, Place, 
     }
     let first = Span { directory: cluster.directory, first: 0, seal: None };
     Ok((vec![first], Place { dir: cluster.directory, n: 0 }, None))
-}
-
-async fn newest_boundary(bucket: &Bucket) -> Result<Option<Boundary>, Failure> {
-    let mut newest = None;
-    let mut k = 0;
-    while let Some(record) = get_document::<Boundary>(bucket, Key::Clean(k)).await? {
-        newest = Some(record);
-        k += 1;
-    }
-    Ok(newest)
 }
 
 /// The length of an object, if it is there.

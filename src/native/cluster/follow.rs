@@ -192,9 +192,9 @@ impl Task {
         let point = self.reader.point().clone();
         let followed = match event {
             Event::Pack(object) => {
-                self.check_signature(&object)?;
+                check_signature(&object, &self.options.trusted)?;
                 let pack = object.pack().map_err(|error| log_failure(&error))?;
-                let blobs = self.blobs(&pack).await?;
+                let blobs = blobs_of(&self.bucket, &pack).await?;
                 Followed::Pack(Box::new(Arrived { object, pack, blobs, point }))
             }
             Event::Followed(_) => Followed::Term(Box::new(point)),
@@ -211,37 +211,43 @@ impl Task {
         };
         Ok(self.events.send(followed).await.is_ok())
     }
+}
 
-    fn check_signature(&self, object: &Object) -> Result<(), Failure> {
-        let trusted = &self.options.trusted;
-        if trusted.is_empty() || trusted.iter().any(|key| verify(object, key)) {
-            return Ok(());
-        }
-        let what =
-            if object.signature().is_some() { "signed by nobody who is trusted" } else { "not signed" };
-        Err(Failure::new(Exit::Damaged, format!("{}: {what}", object.head().place))
-            .advise("understudy.trusted.keys names whose packs are taken"))
+/// Refuses a pack that nobody signed who is trusted; without any, each pack is taken.
+///
+/// # Errors
+/// If it is refused.
+pub fn check_signature(object: &Object, trusted: &[[u8; 32]]) -> Result<(), Failure> {
+    if trusted.is_empty() || trusted.iter().any(|key| verify(object, key)) {
+        return Ok(());
     }
+    let what = if object.signature().is_some() { "signed by nobody who is trusted" } else { "not signed" };
+    Err(Failure::new(Exit::Damaged, format!("{}: {what}", object.head().place))
+        .advise("understudy.trusted.keys names whose packs are taken"))
+}
 
-    async fn blobs(&self, pack: &Pack) -> Result<BTreeMap<Sum, Bytes>, Failure> {
-        let mut wanted = pack.blobs().into_iter();
-        let mut blobs = BTreeMap::new();
-        let mut flying = JoinSet::new();
-        loop {
-            while flying.len() < BLOBS_AT_ONCE
-                && let Some(sum) = wanted.next()
-            {
-                let bucket = self.bucket.clone();
-                flying.spawn(async move { get_blob(&bucket, sum).await.map(|bytes| (sum, bytes)) });
+/// The blobs that a pack refers to, by their hash.
+///
+/// # Errors
+/// What the bucket answers.
+pub async fn blobs_of(bucket: &Bucket, pack: &Pack) -> Result<BTreeMap<Sum, Bytes>, Failure> {
+    let mut wanted = pack.blobs().into_iter();
+    let mut blobs = BTreeMap::new();
+    let mut flying = JoinSet::new();
+    loop {
+        while flying.len() < BLOBS_AT_ONCE
+            && let Some(sum) = wanted.next()
+        {
+            let bucket = bucket.clone();
+            flying.spawn(async move { get_blob(&bucket, sum).await.map(|bytes| (sum, bytes)) });
+        }
+        match flying.join_next().await {
+            None => return Ok(blobs),
+            Some(Ok(got)) => {
+                let (sum, bytes) = got?;
+                blobs.insert(sum, bytes);
             }
-            match flying.join_next().await {
-                None => return Ok(blobs),
-                Some(Ok(got)) => {
-                    let (sum, bytes) = got?;
-                    blobs.insert(sum, bytes);
-                }
-                Some(Err(error)) => return Err(Failure::failed(error.to_string())),
-            }
+            Some(Err(error)) => return Err(Failure::failed(error.to_string())),
         }
     }
 }

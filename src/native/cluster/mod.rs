@@ -28,18 +28,19 @@ mod pace;
 mod survey;
 mod writer;
 
+pub(in crate::native) use ahead::Ahead;
 pub use blobs::{get_blob, get_document, put_blob};
 pub use claim::{Claimed, Heard, claim};
 pub use clean::{Cleaning, Plan, Retention, clean, plan_cleaning};
 pub use end::{LogEnd, head_at, log_end, newest_snapshot, size_of};
-pub use follow::{Arrived, FollowOptions, Followed, Follower};
+pub use follow::{Arrived, FollowOptions, Followed, Follower, blobs_of, check_signature};
 pub use gallop::first_missing;
 pub use join::{found, join};
 pub use journal::JournalWriter;
 pub use nodes::{journal_end, nodes, register};
 pub use pace::Pace;
 pub use survey::{NodeState, Survey};
-pub use writer::{HandedIn, PackWriter, WriterState};
+pub use writer::{Driven, HandedIn, Offer, PackWriter, WriterState};
 
 use super::bucket::{self, Bucket, TroubleKind};
 use super::outcome::Failure;
@@ -94,7 +95,7 @@ impl Patience {
 }
 
 /// A get as the machines take it, with what was wrong for people.
-async fn get(bucket: &Bucket, key: Key) -> (ledger::GetAnswer, Option<String>) {
+pub(in crate::native) async fn get(bucket: &Bucket, key: Key) -> (ledger::GetAnswer, Option<String>) {
     match bucket.get(&key.to_string()).await {
         bucket::GetAnswer::Found(bytes) => (ledger::GetAnswer::Found(bytes), None),
         bucket::GetAnswer::NotFound => (ledger::GetAnswer::NotFound, None),
@@ -103,7 +104,7 @@ async fn get(bucket: &Bucket, key: Key) -> (ledger::GetAnswer, Option<String>) {
 }
 
 /// A put-if-absent as the machines take it, with what was wrong for people.
-async fn put(bucket: &Bucket, key: Key, bytes: Bytes) -> (PutAnswer, Option<String>) {
+pub(in crate::native) async fn put(bucket: &Bucket, key: Key, bytes: Bytes) -> (PutAnswer, Option<String>) {
     let answer = bucket.put_if_absent(&key.to_string(), bytes).await;
     let why = answer.trouble().map(ToString::to_string);
     let answer = match answer {
@@ -129,7 +130,7 @@ fn pause_after(answer: PutAnswer) -> Option<Pause> {
 }
 
 /// A failure of the log itself: what it says, and that a person has to look.
-fn log_failure(error: &ledger::Error) -> Failure {
+pub(in crate::native) fn log_failure(error: &ledger::Error) -> Failure {
     use super::outcome::Exit;
     let exit = match error {
         ledger::Error::Unsupported { .. } => Exit::Unsupported,

@@ -34,14 +34,51 @@ pub struct PackWriter {
     point: watch::Receiver<Point>,
 }
 
+/// A pack that was handed in, and waits for its number.
 #[derive(Debug)]
-struct Offer {
-    pack: Pack,
+pub struct Offer {
+    /// The pack.
+    pub pack: Pack,
     number: oneshot::Sender<Result<HandedIn, Failure>>,
 }
 
+/// The other side of a [`PackWriter`] whose packs somebody else writes: a node's machine.
+#[derive(Debug)]
+pub struct Driven {
+    /// Packs that are handed in, one at a time.
+    pub offers: mpsc::Receiver<Offer>,
+    acknowledged: watch::Sender<u64>,
+    state: watch::Sender<WriterState>,
+    point: watch::Sender<Point>,
+}
+
+impl Offer {
+    /// Tells what became of it.
+    pub fn answer(self, answer: Result<HandedIn, Failure>) {
+        // Who handed it in may have gone.
+        let _ = self.number.send(answer);
+    }
+}
+
+impl Driven {
+    /// A pack was handed in: all up to it lies before this point. To be told before its number is.
+    pub fn passed(&self, point: Point) {
+        self.point.send_replace(point);
+    }
+
+    /// All numbers below this one are durable.
+    pub fn acknowledged(&self, below: u64) {
+        self.acknowledged.send_replace(below);
+    }
+
+    /// How it is.
+    pub fn state(&self, state: WriterState) {
+        self.state.send_replace(state);
+    }
+}
+
 /// A pack on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedIn {
     /// Where it will be.
     pub place: Place,
@@ -49,6 +86,8 @@ pub struct HandedIn {
     pub committed_us: i64,
     /// Its length in bytes.
     pub bytes: u64,
+    /// Behind it.
+    pub point: Point,
 }
 
 impl PackWriter {
@@ -71,6 +110,17 @@ impl PackWriter {
         };
         tokio::spawn(task.run(offered));
         Self { offers, acknowledged, state, point }
+    }
+
+    /// One whose packs somebody else writes, from this point on.
+    pub fn driven(start: Point) -> (Self, Driven) {
+        let (offers, offered) = mpsc::channel(1);
+        let (acknowledged_to, acknowledged) = watch::channel(start.next.n);
+        let (state_to, state) = watch::channel(WriterState::Running { trouble: None });
+        let (point_to, point) = watch::channel(start);
+        let driven =
+            Driven { offers: offered, acknowledged: acknowledged_to, state: state_to, point: point_to };
+        (Self { offers, acknowledged, state, point }, driven)
     }
 
     /// Hands in the next pack, and answers its number; waits while the window is full. That it is sent is not that it is
@@ -189,12 +239,12 @@ impl Task {
             Ok((sum, bytes)) => {
                 self.behind.pass(sum);
                 self.point.send_replace(self.behind.clone());
-                Ok(HandedIn { place: head.place, committed_us: head.committed_us, bytes })
+                let point = self.behind.clone();
+                Ok(HandedIn { place: head.place, committed_us: head.committed_us, bytes, point })
             }
             Err(error) => Err(log_failure(&error)),
         };
-        // Who handed it in may have gone.
-        let _ = number.send(answer);
+        Offer { pack: Pack::default(), number }.answer(answer);
     }
 
     /// Asks whether somebody has sealed the directory meanwhile, which a put would tell.

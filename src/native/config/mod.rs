@@ -39,6 +39,8 @@ use super::bucket::{Connection, RequestLimits, connection::Secret};
 use super::line_http::Limits;
 use super::outcome::{Exit, Failure};
 use super::store::CommitMode;
+use crate::columnar::parquet::Options as ParquetOptions;
+use crate::node::Failover;
 use crate::node::write::Options as WriteOptions;
 use crate::policy::Settings as PolicySettings;
 use given::{Origin, Settings};
@@ -48,7 +50,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// All settings of a node. `Debug` shows no secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// `replication.role`.
     pub role: Role,
@@ -74,12 +76,14 @@ pub struct Config {
     pub trusted_keys: Vec<[u8; 32]>,
     /// `understudy.on.fence`: run by `sh -c` when another primary has taken over.
     pub on_fence: Option<String>,
-    /// `understudy.failover`: a replica takes over by itself.
-    pub failover: bool,
+    /// `understudy.failover.*`, if it is `auto`: a replica takes over by itself.
+    pub failover: Option<Failover>,
     /// `metrics.enabled`, `http.min.*`, `replication.metrics.per.table`.
     pub metrics: Metrics,
     /// `storage.policy.*`, and `cairo.ttl.use.wall.clock`.
     pub policy: PolicySettings,
+    /// `cairo.partition.encoder.parquet.*`: how Parquet files are written.
+    pub parquet: ParquetOptions,
     /// `cairo.commit.mode`.
     pub commit_mode: CommitMode,
     /// `cairo.wal.purge.interval` of the QuestDB that this directory belongs to.

@@ -23,9 +23,6 @@ pub fn server_conf() -> String {
 
 fn one(text: &mut String, setting: &Setting) {
     let _ = writeln!(text, "\n# {}.", capital(setting.what));
-    if let Support::Only(_, why) = setting.support {
-        let _ = writeln!(text, "# Other values are refused: {why}.");
-    }
     let _ = writeln!(text, "# Takes {}.", setting.takes);
     if let Origin::QuestDbWith(theirs) = setting.origin {
         let _ = writeln!(text, "# QuestDB's own default: {theirs}.");

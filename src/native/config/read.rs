@@ -7,10 +7,12 @@ use super::{
     Cleaner, Config, ConfigError, Lines, Metrics, Node, Primary, Problem, Replica, Role, Ship, Snapshot,
     Warning, value,
 };
+use crate::columnar::parquet::{Codec, Options as ParquetOptions};
 use crate::native::bucket::connection::Secret;
 use crate::native::bucket::{Connection, RequestLimits};
 use crate::native::line_http::Limits;
 use crate::native::store::CommitMode;
+use crate::node::Failover;
 use crate::node::write::Options as WriteOptions;
 use crate::policy::Settings as PolicySettings;
 use crate::wal::{ColumnType, PartitionBy, Tag};
@@ -78,9 +80,10 @@ impl Reader {
             signing_key: self.signing_key(),
             trusted_keys: self.public_keys("understudy.trusted.keys"),
             on_fence: self.text("understudy.on.fence"),
-            failover: self.word("understudy.failover") == "on",
+            failover: self.failover(),
             metrics: self.metrics(),
             policy: self.policy(),
+            parquet: self.parquet(),
             commit_mode: match self.word("cairo.commit.mode") {
                 "sync" => CommitMode::Sync,
                 "async" => CommitMode::Async,
@@ -90,6 +93,24 @@ impl Reader {
             lines: self.lines(),
             warnings: Vec::new(),
         }
+    }
+
+    fn failover(&mut self) -> Option<Failover> {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let failover = Failover {
+            beat_us: micros(self.time("understudy.failover.beat")),
+            patience_us: micros(self.time("understudy.failover.patience")),
+            self_stop_us: micros(self.time("understudy.failover.self.stop")),
+            rank: u32::try_from(self.number("understudy.failover.rank").unwrap_or(0)).unwrap_or(0),
+        };
+        let wanted = self.word("understudy.failover") == "auto";
+        if let Some(fault) = failover.fault().filter(|_| wanted)
+            && let Some(given) = self.settings.get("understudy.failover")
+        {
+            let what = format!("understudy.failover=auto can't go by these timers: {fault}");
+            self.problems.push(Problem { origin: given.origin.clone(), what });
+        }
+        wanted.then_some(failover)
     }
 
     fn policy(&mut self) -> PolicySettings {
@@ -105,6 +126,28 @@ impl Reader {
         }
     }
 
+    fn parquet(&mut self) -> ParquetOptions {
+        let codec = self.word("cairo.partition.encoder.parquet.compression.codec");
+        let codec = Codec::named(codec).unwrap_or(Codec::Lz4Raw);
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let level = self.number("cairo.partition.encoder.parquet.compression.level");
+        let ratio = |text: &str| text.parse().ok().filter(|ratio: &f64| ratio.is_finite() && *ratio >= 0.0);
+        let preset = ParquetOptions::default();
+        ParquetOptions {
+            codec,
+            level: level.and_then(|level| level.try_into().ok()).unwrap_or_else(|| codec.default_level()),
+            row_group_rows: self
+                .number("cairo.partition.encoder.parquet.row.group.size")
+                .map_or(preset.row_group_rows, count),
+            page_bytes: count(self.size("cairo.partition.encoder.parquet.data.page.size")),
+            min_ratio: self
+                .parsed("cairo.partition.encoder.parquet.min.compression.ratio", ratio)
+                .unwrap_or(preset.min_ratio),
+            statistics: self.word("cairo.partition.encoder.parquet.statistics.enabled") == "true",
+            version: if self.word("cairo.partition.encoder.parquet.version") == "2" { 2 } else { 1 },
+        }
+    }
+
     /// What is set and does nothing, or asks for what is not done.
     fn check_support(&mut self) {
         for (setting, given) in self.settings.iter() {
@@ -115,11 +158,6 @@ impl Reader {
                     let what = format!("{} has no effect: {why}", setting.key);
                     self.warnings.push(Warning { origin, what });
                 }
-                Support::Only(value, why) if !given.value.eq_ignore_ascii_case(value) => {
-                    let what = format!("{} can only be {value}: {why}", setting.key);
-                    self.problems.push(Problem { origin, what });
-                }
-                Support::Only(..) => {}
             }
         }
     }
@@ -222,7 +260,9 @@ impl Reader {
 
     fn number(&mut self, key: &'static str) -> Option<u64> {
         let Some(Setting { takes: Takes::Number(from, to), .. }) = Setting::find(key) else { return None };
-        let number = |text: &str| text.parse().ok().filter(|number| (*from..=*to).contains(number));
+        // As QuestDB reads numbers.
+        let number =
+            |text: &str| text.replace('_', "").parse().ok().filter(|number| (*from..=*to).contains(number));
         self.parsed(key, number).or_else(|| number(preset(key)))
     }
 

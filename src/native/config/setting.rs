@@ -31,6 +31,8 @@ pub enum Takes {
     Size,
     /// A whole number from the first to the second.
     Number(u64, u64),
+    /// A number from 0 on, with a fraction.
+    Ratio,
     /// An object store, `scheme::key=value;..`. A secret.
     Store,
     /// 64 hex digits. A secret.
@@ -74,8 +76,6 @@ pub enum Support {
     Honoured,
     /// It is taken and does nothing, because of this. One that is set is warned of.
     NoEffect(&'static str),
-    /// Only this value is taken; any other promises what is not done.
-    Only(&'static str, &'static str),
 }
 
 impl Setting {
@@ -129,6 +129,7 @@ impl fmt::Display for Takes {
             Self::Size => f.write_str("bytes above 0 like 65536, 512k, 10m, 1g, 8 MiB"),
             Self::Number(from, u64::MAX) => write!(f, "a whole number from {from}"),
             Self::Number(from, to) => write!(f, "a whole number from {from} to {to}"),
+            Self::Ratio => f.write_str("a number from 0 on like 1.2"),
             Self::Store => f.write_str("an object store like s3::bucket=..;root=..;"),
             Self::SecretKey => f.write_str("64 hex digits"),
             Self::PublicKeys => f.write_str("64 hex digits, several with commas between them"),
@@ -162,15 +163,6 @@ mod tests {
             assert!(before.iter().all(|other| other.variable() != setting.variable()), "{}", setting.key);
             assert!(setting.key.chars().all(|c| c.is_ascii_alphanumeric() || c == '.'), "{}", setting.key);
             assert!(!setting.what.is_empty() && !setting.what.ends_with('.'), "{}", setting.key);
-        }
-    }
-
-    #[test]
-    fn what_is_refused_is_ours_to_refuse() {
-        for setting in SETTINGS {
-            if matches!(setting.support, Support::Only(..)) {
-                assert!(is_ours(setting.key), "{} belongs to the QuestDB beside us", setting.key);
-            }
         }
     }
 

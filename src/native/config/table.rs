@@ -3,9 +3,9 @@
 
 use super::setting::Origin::{QuestDb, QuestDbWith, Understudy};
 use super::setting::Preset::{Computed, None, Value};
-use super::setting::Support::{Honoured, NoEffect, Only};
+use super::setting::Support::{Honoured, NoEffect};
 use super::setting::Takes::{
-    Address, Command, Name, Number, OneOf, PublicKeys, SecretKey, Size, Store, Time,
+    Address, Command, Name, Number, OneOf, PublicKeys, Ratio, SecretKey, Size, Store, Time,
 };
 use super::setting::{Preset, Setting, Takes};
 
@@ -277,8 +277,36 @@ pub const SETTINGS: &[Setting] = &[
         "Ed25519 public keys; with any, only objects signed by one of them are taken",
     ),
     ours("understudy.on.fence", Command, None, "run by sh when another primary has taken over"),
-    ours("understudy.failover", OneOf(ON_OFF), Value("off"), "a replica takes over by itself")
-        .only("off", "no replica takes over by itself yet"),
+    ours(
+        "understudy.failover",
+        OneOf(FAILOVER),
+        Value("off"),
+        "`auto`: a replica takes over by itself when the primary falls silent; docs/failover.md",
+    ),
+    ours(
+        "understudy.failover.beat",
+        Time,
+        Value("2s"),
+        "with `auto`, a primary puts a pack at least this often",
+    ),
+    ours(
+        "understudy.failover.patience",
+        Time,
+        Value("5s"),
+        "with `auto`, how long a replica hears nothing before it takes over",
+    ),
+    ours(
+        "understudy.failover.rank",
+        Number(0, 100),
+        Value("0"),
+        "with `auto`, a replica of rank n waits half the patience n times longer",
+    ),
+    ours(
+        "understudy.failover.self.stop",
+        Time,
+        Value("4s"),
+        "with `auto`, a primary whose packs are not confirmed for this long takes no writes",
+    ),
     // QuestDB's, that we share.
     questdb("http.min.enabled", OneOf(SWITCH), Value("true"), "a node answers /metrics and health checks"),
     questdb(
@@ -356,10 +384,54 @@ pub const SETTINGS: &[Setting] = &[
         Value("true"),
         "for storage policies, rows dated in the future make no others old; for a TTL that is always so here",
     ),
+    questdb(
+        "cairo.partition.encoder.parquet.compression.codec",
+        OneOf(CODECS),
+        Value("LZ4_RAW"),
+        "of Parquet files, by a storage policy or `understudy convert`",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.compression.level",
+        Number(0, 22),
+        Computed("9 for ZSTD, else 0"),
+        "the codec's level",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.row.group.size",
+        Number(4, u64::MAX),
+        Value("100000"),
+        "rows of a row group",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.data.page.size",
+        Size,
+        Value("1048576"),
+        "bytes of a page, about",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.min.compression.ratio",
+        Ratio,
+        Value("1.2"),
+        "a column that shrinks by less is stored as it is",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.statistics.enabled",
+        OneOf(SWITCH),
+        Value("true"),
+        "smallest and largest value of each row group",
+    ),
+    questdb(
+        "cairo.partition.encoder.parquet.version",
+        OneOf(&["1", "2"]),
+        Value("1"),
+        "version of data pages",
+    ),
 ];
 
 const ROLES: &[&str] = &["none", "primary", "replica", "primary-catchup-uploads"];
+const CODECS: &[&str] = &["LZ4_RAW", "UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD", "default"];
 const SWITCH: &[&str] = &["true", "false"];
+const FAILOVER: &[&str] = &["off", "auto"];
 const ON_OFF: &[&str] = &["on", "off"];
 const NO_CHECKPOINTS: &str = "the cleaner counts the snapshots of the bucket";
 const NO_ROUNDS: &str = "a thread without a task sleeps until there is one";
@@ -382,9 +454,5 @@ impl Setting {
 
     const fn idle(self, why: &'static str) -> Self {
         Self { support: NoEffect(why), ..self }
-    }
-
-    const fn only(self, value: &'static str, why: &'static str) -> Self {
-        Self { support: Only(value, why), ..self }
     }
 }

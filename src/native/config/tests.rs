@@ -32,7 +32,7 @@ fn without_a_file_the_defaults_hold() {
     assert_eq!((config.snapshot.interval, config.snapshot.bytes), (Duration::from_secs(86_400), 10 << 30));
     assert_eq!((config.ship.disk_limit, config.ship.digest_rate), (10 << 30, 8 << 20));
     assert_eq!(config.ship.bind.to_string(), "127.0.0.1:9013");
-    assert!(config.digest && !config.failover);
+    assert!(config.digest && config.failover.is_none());
     assert_eq!((config.signing_key(), config.trusted_keys.len(), config.on_fence.clone()), (None, 0, None));
     let Metrics { server, bind, enabled, per_table } = config.metrics;
     assert!(server && enabled && per_table);
@@ -50,7 +50,7 @@ fn without_a_file_the_defaults_hold() {
 fn defaults_written_out_are_the_defaults() {
     let mut text = String::new();
     for setting in SETTINGS {
-        if let (Preset::Value(value), Support::Honoured | Support::Only(..) | Support::NoEffect(_)) =
+        if let (Preset::Value(value), Support::Honoured | Support::NoEffect(_)) =
             (setting.default, setting.support)
         {
             text.push_str(&format!("{}={value}\n", setting.key));
@@ -196,7 +196,13 @@ fn what_is_not_known_is_named_with_its_line_and_the_nearest() {
 #[test]
 fn what_is_not_done_is_refused_and_what_does_nothing_is_told() {
     let told = problems("understudy.failover=on", &[]);
-    assert!(told.len() == 1 && told[0].contains("can only be off") && told[0].contains("line 1"), "{told:?}");
+    assert!(told.len() == 1 && told[0].contains("off, auto") && told[0].contains("line 1"), "{told:?}");
+    let told = problems("understudy.failover=auto\nunderstudy.failover.patience=3s", &[]);
+    assert!(told.len() == 1 && told[0].contains("self-stop time must be shorter"), "{told:?}");
+    let config = read("understudy.failover.patience=3s", &[]).expect("it is off");
+    assert_eq!(config.failover, None);
+    let config = read("understudy.failover=auto\nunderstudy.failover.rank=2", &[]).expect("the timers fit");
+    assert_eq!(config.failover, Some(Failover { rank: 2, ..Failover::default() }));
     let config = read(
         "replication.primary.upload.truncated=true\nreplication.role=none\nreplication.role=replica",
         &[],
@@ -278,7 +284,6 @@ fn documented(setting: &setting::Setting) -> [String; 3] {
     let what = match setting.support {
         Support::Honoured => setting.what.to_owned(),
         Support::NoEffect(why) => format!("{}. No effect: {why}", setting.what),
-        Support::Only(value, why) => format!("{}. Only `{value}`: {why}", setting.what),
     };
     [default, origin, what]
 }

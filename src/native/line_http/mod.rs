@@ -7,7 +7,8 @@
 //! | `POST /write`, `POST /api/v2/write` | 204 once the rows are committed; else a code and QuestDB's own words |
 //!
 //! `precision` is the unit of timestamps that name none. `durable=1`, which QuestDB does not know, has the answer wait until what
-//! was written is [durable](Writes::write). A node that takes no writes answers 421 with its role in `X-QuestDB-Role`.
+//! was written is [durable](Writes::write); `X-QWP-Durable-Ack: enabled` in the answer to `GET /settings` says that it does. A node that takes
+//! no writes answers 421 with its role in `X-QuestDB-Role`, and tells it with its settings, too.
 
 mod body;
 
@@ -30,11 +31,18 @@ use tokio::task::JoinHandle;
 /// What the version of InfluxDB is that QuestDB says it is.
 const INFLUX_VERSION: &str = "v2.7.4";
 const ROLE: HeaderName = HeaderName::from_static("x-questdb-role");
+/// As in QWP's handshake: `durable=1` means something here.
+const DURABLE: HeaderName = HeaderName::from_static("x-qwp-durable-ack");
 
 /// Who takes the rows: a node.
 pub trait Writes: Send + Sync + 'static {
     /// The role by which this node refuses writes; `None` while it takes them.
     fn refuses(&self) -> Option<&'static str>;
+
+    /// True if `durable` is kept: there is a place where rows are safe from a failure of this node.
+    fn offers_durable(&self) -> bool {
+        true
+    }
 
     /// Commits a request. With `durable` the answer comes once no failure of this node can lose its rows.
     ///
@@ -151,7 +159,16 @@ async fn settings<W: Writes>(State(app): State<Arc<App<W>>>) -> Response {
         "preferences.version": 0,
         "preferences": {},
     });
-    json(StatusCode::OK, text.to_string())
+    let mut response = json(StatusCode::OK, text.to_string());
+    match app.writes.refuses() {
+        // What the 421 of a write would say, told before anything is sent.
+        Some(role) => _ = response.headers_mut().insert(ROLE, HeaderValue::from_static(role)),
+        None if app.writes.offers_durable() => {
+            response.headers_mut().insert(DURABLE, HeaderValue::from_static("enabled"));
+        }
+        None => {}
+    }
+    response
 }
 
 async fn ping() -> Response {

@@ -70,9 +70,13 @@ async fn answers_as_the_server_does() {
     assert_eq!((&body["code"], &body["line"]), (&"invalid".into(), &2.into()));
     let settings = ask(server.address, "GET /settings HTTP/1.1", b"").await;
     assert!(settings.contains("\"line.proto.support.versions\":[1,2,3]"), "{settings}");
+    assert!(settings.contains("x-qwp-durable-ack: enabled"), "{settings}");
     let ping = ask(server.address, "GET /ping HTTP/1.1", b"").await;
     assert!(ping.starts_with("HTTP/1.1 204") && ping.contains("x-influxdb-version"), "{ping}");
     *node.role.lock().unwrap() = Some("replica");
+    let settings = ask(server.address, "GET /settings HTTP/1.1", b"").await;
+    assert!(settings.contains("x-questdb-role: replica") && !settings.contains("durable"), "{settings}");
+    assert!(settings.contains("\"accepting.writes\":[]"), "{settings}");
     let answer = ask(server.address, "POST /api/v2/write HTTP/1.1", b"t a=4 1\n").await;
     assert!(answer.starts_with("HTTP/1.1 421") && answer.contains("x-questdb-role: replica"), "{answer}");
     let last = node.log.lock().unwrap().tables().next().unwrap().1;

@@ -70,6 +70,12 @@ pub struct Metrics {
     pub digest_mismatches: Counter,
     /// `understudy_ship_disk_bytes`: bytes of QuestDB's log that are kept on disk until the bucket has them.
     pub ship_disk_bytes: Gauge,
+    /// `understudy_term`: the term that the node reads or writes in.
+    pub term: Gauge,
+    /// `understudy_promotions_total`: how often it became the primary.
+    pub promotions: Counter,
+    /// `understudy_self_stops_total`: how often it took no writes because its packs were not confirmed.
+    pub self_stops: Counter,
     /// What storage policies do.
     pub policy: policy::Policy,
     /// What is known of each table: how far behind it is.
@@ -131,6 +137,13 @@ impl Metrics {
                 ours,
                 "ship_disk_bytes",
                 "Bytes of QuestDB's log kept on disk until the bucket has them",
+            ),
+            term: gauge(ours, "term", "The term that the node reads or writes in"),
+            promotions: counter(ours, "promotions", "How often the node became the primary"),
+            self_stops: counter(
+                ours,
+                "self_stops",
+                "How often the node took no writes because its packs were not confirmed",
             ),
             policy: policy::Policy::default(),
             tables: Tables::new(per_table),
@@ -305,6 +318,8 @@ mod tests {
         metrics.shipped_txns.inc_by(7);
         metrics.upload_seconds.observe(0.02);
         metrics.fenced(true);
+        metrics.term.set(3);
+        metrics.promotions.inc();
         metrics.snapshot_at(1_500_000);
         for _ in 0..3 {
             metrics.answered(Tried {
@@ -323,6 +338,9 @@ mod tests {
             "understudy_upload_duration_seconds_bucket{le=\"0.025\"} 1",
             "understudy_upload_duration_seconds_count 1",
             "understudy_fenced 1",
+            "understudy_term 3",
+            "understudy_promotions_total 1",
+            "understudy_self_stops_total 0",
             "understudy_snapshot_timestamp_seconds 1",
             "understudy_object_requests_total{op=\"put_if_absent\",outcome=\"taken\"} 3",
             "understudy_object_bytes_total{op=\"get\"} 100",

@@ -111,6 +111,10 @@ impl Writes for Standalone {
         None
     }
 
+    fn offers_durable(&self) -> bool {
+        false
+    }
+
     async fn write(
         &self,
         body: Vec<u8>,

@@ -20,7 +20,7 @@ mod table;
 
 pub use ask::{answer, put_request};
 pub use decide::{Facts, decide, find, stored, wished};
-pub use read::{definitions, policies_of};
+pub use read::{definitions, own_log, policies_of};
 pub use rows::{PolicyRow, REMOVED, newest};
 pub use table::{OwnLog, PolicyTable};
 

@@ -44,7 +44,11 @@ pub fn definitions(files: &dyn Files) -> Result<BTreeMap<String, (StoragePolicy,
     Ok(rows.filter_map(policy).collect())
 }
 
-async fn own_log(bucket: &Bucket, cluster: &Cluster) -> Result<OwnLog> {
+/// What a bucket's log has of the table of policies: the newest snapshot's copy, and what came since.
+///
+/// # Errors
+/// What the bucket answers, and what is damaged.
+pub async fn own_log(bucket: &Bucket, cluster: &Cluster) -> Result<OwnLog> {
     let mut log = OwnLog::default();
     let mut n = 0;
     if let Some(manifest) = newest_snapshot(bucket, cluster).await {

@@ -1,22 +1,25 @@
 //! The replica as a whole: what comes from the log is taken, applied and written down.
 
+mod asked;
 mod snapshot;
 
+pub use self::asked::Waker;
 use self::snapshot::Snapshot;
 use super::bases::{Done, Job, Jobs, Means};
 use super::home::Home;
 use super::partitions::Partitions;
 use super::policy::Enforcer;
-use super::report::{Report, told};
+use super::report::told;
 use super::start::{Start, start};
-use super::stream::{Event, Ready, Stream};
+use super::stream::{Event, Feed, Ready, Stream};
 use super::tables::{Outcome, Tables};
+use crate::columnar::parquet::Options as ParquetOptions;
 use crate::ledger::{Cluster, Note};
 use crate::native::bucket::Bucket;
-use crate::native::cluster::{JournalWriter, Pace, now_us};
+use crate::native::cluster::{JournalWriter, Pace};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::policies;
-use crate::native::store::{CommitMode, RealDisk, ReplicationOptions, encoder_options};
+use crate::native::store::{CommitMode, RealDisk, ReplicationOptions};
 use crate::policy::Settings;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -60,6 +63,8 @@ pub struct ReplicaOptions {
     pub trusted: Vec<[u8; 32]>,
     /// How storage policies are enforced here.
     pub policy: Settings,
+    /// How Parquet files are written.
+    pub parquet: ParquetOptions,
 }
 
 /// A directory that follows a bucket. Dropped without [`finish`](Self::finish), it is as if it had been killed.
@@ -72,6 +77,7 @@ pub struct Replica {
     pub(super) enforcer: Enforcer,
     home: Home,
     cluster: Cluster,
+    number: u32,
     bucket: Bucket,
     pub(super) journal: JournalWriter,
     events: Receiver<Event>,
@@ -107,22 +113,6 @@ pub struct Replica {
     runtime: Option<Runtime>,
 }
 
-/// Has a waiting [`Replica::step`] return.
-#[derive(Debug, Clone)]
-pub struct Waker {
-    sender: Sender<Event>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Waker {
-    /// Ends the step at hand: the block under way is finished, and no other one is begun.
-    pub fn stop(&self) {
-        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        // A replica that is gone needs no waking.
-        let _ = self.sender.send(Event::Wake);
-    }
-}
-
 impl Replica {
     /// Joins the bucket's cluster and takes up what the directory has.
     ///
@@ -130,6 +120,25 @@ impl Replica {
     /// A directory that another program has open, that belongs to another cluster, or to another history than the bucket's; what
     /// reading and writing answer.
     pub fn start(bucket: Bucket, options: ReplicaOptions) -> Result<Self> {
+        let mut replica = Self::prepare(bucket, options)?;
+        replica.begin(replica.tables.point().clone())?;
+        Ok(replica)
+    }
+
+    /// As [`start`](Self::start), but somebody else follows the log, from [`next`](Self::next) on.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn fed(bucket: Bucket, options: ReplicaOptions) -> Result<(Self, Feed)> {
+        let mut replica = Self::prepare(bucket, options)?;
+        replica.save(true)?;
+        let ahead = AHEAD_BYTES.min(replica.options.memory);
+        let (stream, feed) = Stream::fed(ahead, replica.sender.clone());
+        replica.stream = Some(stream);
+        Ok((replica, feed))
+    }
+
+    fn prepare(bucket: Bucket, options: ReplicaOptions) -> Result<Self> {
         let home = Home::open(&options.dir, options.verb)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(REQUESTERS)
@@ -172,11 +181,11 @@ impl Replica {
         for worker in tables.workers() {
             journal.applied(&worker.token().dir, tables.applied(&worker.token().dir));
         }
-        let encoder = encoder_options(&options.dir).map_err(|what| Failure::new(Exit::Usage, what))?;
+        let encoder = options.parquet.clone();
         let mut enforcer = Enforcer::new(options.policy, means, encoder, sender.clone());
         tables.workers().iter().for_each(|worker| enforcer.found(&worker.token().dir));
         let begun_with = tables.workers().iter().map(|worker| tables.applied(&worker.token().dir)).sum();
-        let mut replica = Self {
+        Ok(Self {
             options,
             jobs,
             stream: None,
@@ -184,6 +193,7 @@ impl Replica {
             enforcer,
             home,
             cluster,
+            number: node,
             bucket,
             journal,
             events,
@@ -206,9 +216,7 @@ impl Replica {
             unenforced: true,
             stop: Arc::default(),
             runtime: Some(runtime),
-        };
-        replica.begin(point)?;
-        Ok(replica)
+        })
     }
 
     /// Does what there is to do, and waits for at most this long if there is nothing.
@@ -239,56 +247,6 @@ impl Replica {
             self.save(false)?;
         }
         Ok(())
-    }
-
-    /// Whether all that is in the log is applied, as far as it can be now.
-    pub fn is_level(&self) -> bool {
-        let done = self.tables.is_settled() || self.tables.waits_for_better_times();
-        self.caught_up && self.waiting.is_empty() && self.snapshot.is_none() && self.comparing == 0 && done
-    }
-
-    /// What may be wrong, since the last time.
-    pub fn said(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.said)
-    }
-
-    /// What else people should hear of since the last time.
-    pub fn noted(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.noted)
-    }
-
-    /// Transactions that are applied, and that came.
-    pub fn progress(&self) -> (u64, u64) {
-        self.tables.progress()
-    }
-
-    /// Ends the step at hand, from another thread.
-    pub fn waker(&self) -> Waker {
-        Waker { sender: self.sender.clone(), stop: self.stop.clone() }
-    }
-
-    /// How it stands.
-    pub fn report(&self) -> Report {
-        let mut tables = self.tables.report();
-        tables.iter_mut().for_each(|table| table.policy = self.enforcer.report(&table.directory));
-        let going = tables.iter().filter(|table| table.error.is_none());
-        let lag_txns = going.map(|table| table.transactions.saturating_sub(table.applied)).sum();
-        let waiting: u64 = self.waiting.iter().map(|ready| ready.bytes).sum();
-        Report {
-            result: tables.iter().fold(Exit::Ok, |worst, table| worst.worse(table.result)),
-            next: self.tables.point().next.n,
-            level: self.is_level(),
-            lag_bytes: self.tables.held() + waiting,
-            lag_txns,
-            lag: self.lag(),
-            tables,
-        }
-    }
-
-    /// How old the oldest pack is that is not applied.
-    pub fn lag(&self) -> Duration {
-        let Some((_, committed_us)) = self.ages.front() else { return Duration::ZERO };
-        Duration::from_micros(u64::try_from(now_us().saturating_sub(*committed_us)).unwrap_or(0))
     }
 
     /// Whether tables are being made anew.

@@ -1,7 +1,7 @@
 //! A replica's directory: a QuestDB root (`db`, `conf`), and what we remember in `understudy`.
 
 use super::kept::{KeptNode, KeptPlace};
-use crate::ledger::Document;
+use crate::ledger::{ClusterId, Document, Point};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::store::lock::{DirectoryLock, Held};
 use std::fs;
@@ -99,6 +99,40 @@ impl Home {
         };
         write().map_err(|error: std::io::Error| failed(&error))
     }
+}
+
+/// Makes a directory that a primary wrote one that a replica goes on with: all before `point` is in its tables. Without a point
+/// there are none.
+///
+/// # Errors
+/// A directory that another program has open, and what writing answers.
+pub fn take_over(
+    dir: &Path,
+    verb: &str,
+    (cluster, node, name): (ClusterId, u32, &str),
+    point: Option<&Point>,
+) -> Result<()> {
+    let home = Home::open(dir, verb)?;
+    home.write_node(&KeptNode::new(cluster, node, name))?;
+    match point {
+        Some(point) => home.write_place(&KeptPlace::new(point, Default::default()), true),
+        None => match fs::remove_file(home.state.join(PLACE)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::failed(format!("{}: {error}", home.state.join(PLACE).display())))
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+/// What a directory remembers: the cluster, the instance's number, and behind which point all is applied.
+///
+/// # Errors
+/// What can't be read.
+pub fn remembered(dir: &Path, verb: &str) -> Result<Option<(ClusterId, u32, Option<Point>)>> {
+    let home = Home::open(dir, verb)?;
+    let place = home.place()?.map(|place| place.point());
+    Ok(home.node()?.map(|node| (node.cluster, node.node, place)))
 }
 
 fn refused(held: &Held, dir: &Path) -> Failure {

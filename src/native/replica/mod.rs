@@ -37,9 +37,11 @@ mod stream;
 mod tables;
 
 pub use drive::{Replica, ReplicaOptions, Waker};
+pub use home::{remembered, take_over};
 pub use kept::Stopped;
 pub use policy::{PolicyCounts, PolicyReport};
 pub use report::{Report, TableReport};
+pub use stream::Feed;
 
 use super::outcome::{Exit, Failure};
 use crate::ledger;

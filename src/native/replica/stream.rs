@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 /// What the driver hears of.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(in crate::native::replica) enum Event {
     /// The next pack.
     Pack(Box<Ready>),
     /// A new term has begun.
@@ -55,11 +55,21 @@ pub(super) struct Ready {
     room: u32,
 }
 
-/// Follows the log in the background until it is dropped.
+/// The log on its way, until it is dropped.
 pub(super) struct Stream {
     room: Arc<Semaphore>,
     answers: mpsc::Sender<Loaded>,
-    task: tokio::task::JoinHandle<()>,
+    /// Follows it; of one that is fed, somebody else does.
+    task: Option<tokio::task::JoinHandle<()>>,
+}
+
+/// Feeds a replica whose log somebody else follows: a node's machine.
+#[derive(Debug)]
+pub struct Feed {
+    events: Sender<Event>,
+    room: Arc<Semaphore>,
+    most: u32,
+    answered: mpsc::Receiver<Loaded>,
 }
 
 impl Stream {
@@ -75,8 +85,17 @@ impl Stream {
         let (answers, answered) = mpsc::channel(1);
         let _inside = handle.enter();
         let follower = Follower::start(bucket, reader, options);
-        let task = handle.spawn(feed(follower, events, room.clone(), most, answered));
+        let feed = Feed { events, room: room.clone(), most, answered };
+        let task = Some(handle.spawn(feed.follow(follower)));
         Self { room, answers, task }
+    }
+
+    /// One that is fed.
+    pub(super) fn fed(ahead_bytes: u64, events: Sender<Event>) -> (Self, Feed) {
+        let most = kibibytes(ahead_bytes);
+        let room = Arc::new(Semaphore::new(most as usize));
+        let (answers, answered) = mpsc::channel(1);
+        (Self { room: room.clone(), answers, task: None }, Feed { events, room, most, answered })
     }
 
     /// A pack has been taken: there is room for another one.
@@ -93,49 +112,76 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
-async fn feed(
-    mut follower: Follower,
-    events: Sender<Event>,
-    room: Arc<Semaphore>,
-    most: u32,
-    mut answered: mpsc::Receiver<Loaded>,
-) {
-    loop {
-        let event = match follower.next().await {
-            Followed::Pack(arrived) => {
-                let unpacked = tokio::task::spawn_blocking(move || unpack(*arrived)).await;
-                match unpacked {
-                    Ok(Ok(mut ready)) => {
-                        ready.room = ready.room.clamp(1, most);
-                        let Ok(permit) = room.acquire_many(ready.room).await else { return };
-                        permit.forget();
-                        Event::Pack(Box::new(ready))
+impl Feed {
+    async fn follow(mut self, mut follower: Follower) {
+        loop {
+            let event = match follower.next().await {
+                Followed::Pack(arrived) => {
+                    if !self.pack(*arrived).await {
+                        return;
                     }
-                    Ok(Err(failure)) => Event::Stopped(failure),
-                    Err(error) => Event::Stopped(Failure::failed(error.to_string())),
+                    continue;
                 }
-            }
-            Followed::Term(point) => Event::Term(point),
-            Followed::CaughtUp => Event::CaughtUp,
-            Followed::Load(manifest) => {
-                if events.send(Event::Load(manifest)).is_err() {
-                    return;
+                Followed::Term(point) => Event::Term(point),
+                Followed::CaughtUp => Event::CaughtUp,
+                Followed::Load(manifest) => {
+                    let Some(loaded) = self.load(*manifest).await else { return };
+                    follower.loaded(loaded).await;
+                    continue;
                 }
-                let Some(loaded) = answered.recv().await else { return };
-                follower.loaded(loaded).await;
-                continue;
+                Followed::Trouble(why) => Event::Trouble(why),
+                Followed::Stopped(failure) => Event::Stopped(failure),
+            };
+            let over = matches!(event, Event::Stopped(_));
+            if self.events.send(event).is_err() || over {
+                return;
             }
-            Followed::Trouble(why) => Event::Trouble(why),
-            Followed::Stopped(failure) => Event::Stopped(failure),
+        }
+    }
+
+    /// The next pack, once there is room for it; `false` if the replica is gone or can't take it.
+    pub async fn pack(&self, arrived: Arrived) -> bool {
+        let unpacked = tokio::task::spawn_blocking(move || unpack(arrived)).await;
+        let event = match unpacked {
+            Ok(Ok(mut ready)) => {
+                ready.room = ready.room.clamp(1, self.most);
+                let Ok(permit) = self.room.acquire_many(ready.room).await else { return false };
+                permit.forget();
+                Event::Pack(Box::new(ready))
+            }
+            Ok(Err(failure)) => Event::Stopped(failure),
+            Err(error) => Event::Stopped(Failure::failed(error.to_string())),
         };
         let over = matches!(event, Event::Stopped(_));
-        if events.send(event).is_err() || over {
-            return;
-        }
+        self.events.send(event).is_ok() && !over
+    }
+
+    /// A new term has begun.
+    pub fn term(&self, point: Point) {
+        // A replica that is gone wants to know nothing.
+        let _ = self.events.send(Event::Term(Box::new(point)));
+    }
+
+    /// All that is in the log has come.
+    pub fn caught_up(&self) {
+        let _ = self.events.send(Event::CaughtUp);
+    }
+
+    /// A snapshot that takes the place of the tables; `None` if the replica is gone.
+    pub async fn load(&mut self, manifest: Manifest) -> Option<Loaded> {
+        self.events.send(Event::Load(Box::new(manifest))).ok()?;
+        self.answered.recv().await
+    }
+
+    /// The log can't be followed.
+    pub fn stopped(&self, failure: Failure) {
+        let _ = self.events.send(Event::Stopped(failure));
     }
 }
 

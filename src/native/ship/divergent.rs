@@ -7,7 +7,7 @@ use crate::ledger::{ClusterId, Dir, Divergent, DivergentTable, Document, Key, Pl
 use crate::native::bucket::{Bucket, PutAnswer};
 use crate::native::cluster::{get_document, join, log_end, now_us};
 use crate::native::outcome::Failure;
-use crate::wal::{Event, SequencerLog, TxnKind, read_event};
+use crate::wal::{Event, Files, SequencerLog, TxnKind, read_event};
 use std::collections::BTreeMap;
 
 /// Reports of one term, at most.
@@ -34,23 +34,23 @@ fn lost(shared: &Shared, table: &Tracked, reached: &BTreeMap<String, u64>) -> Op
     if table.max_txn < first || table.is_view() {
         return None;
     }
-    let counted = count(shared, dir, first, table.max_txn);
+    let files = BesideFiles::open(&shared.options.db, &shared.options.own).ok();
+    let counted = files.and_then(|files| count(&files, dir, first, table.max_txn));
     let (rows, committed_us) = (counted.and_then(|(rows, _)| rows), counted.map(|(_, times)| times));
     let (name, directory, last) = (table.token.name.clone(), dir.clone(), table.max_txn);
     Some(DivergentTable { directory, name, first, last, rows, committed_us })
 }
 
 /// Rows of these transactions, and the commit times of the first and the last one.
-fn count(shared: &Shared, dir: &str, first: u64, last: u64) -> Option<(Option<u64>, (i64, i64))> {
-    let files = BesideFiles::open(&shared.options.db, &shared.options.own).ok()?;
-    let log = SequencerLog::open(&files, dir).ok()?;
-    let records = log.records(&files, first..=last.min(first + COUNTED - 1)).ok()?;
+pub fn count(files: &dyn Files, dir: &str, first: u64, last: u64) -> Option<(Option<u64>, (i64, i64))> {
+    let log = SequencerLog::open(files, dir).ok()?;
+    let records = log.records(files, first..=last.min(first + COUNTED - 1)).ok()?;
     let times = (records.first()?.commit_ts, records.last()?.commit_ts);
     let mut rows = (last - first < COUNTED).then_some(0u64);
     for record in &records {
         let TxnKind::Wal { .. } = record.kind else { continue };
         let Some((segment, txn)) = record.segment() else { continue };
-        rows = match (rows, read_event(&files, dir, segment, txn)) {
+        rows = match (rows, read_event(files, dir, segment, txn)) {
             (Some(rows), Ok(Event::Data(event))) => Some(rows + event.row_hi.saturating_sub(event.row_lo)),
             (rows, Ok(_)) => rows,
             (_, Err(_)) => None,
@@ -63,7 +63,7 @@ fn count(shared: &Shared, dir: &str, first: u64, last: u64) -> Option<(Option<u6
 ///
 /// # Errors
 /// What the store answers.
-pub(super) async fn put(bucket: &Bucket, dir: Dir, report: &Divergent) -> Result<Key, Failure> {
+pub async fn put(bucket: &Bucket, dir: Dir, report: &Divergent) -> Result<Key, Failure> {
     let bytes = report.to_bytes().map_err(|error| Failure::failed(error.to_string()))?;
     for k in 0..REPORTS_MAX {
         let key = Key::Divergent { dir, k };

@@ -4,7 +4,7 @@ use super::hints::Indexed;
 use crate::ledger::{Base, Manifest, Object, Token, What};
 use crate::native::outcome::{Exit, Failure};
 use crate::native::policies::{self, OwnLog};
-use crate::wal::TableKind;
+use crate::wal::{TableKind, TableToken};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,6 +92,11 @@ impl Learned {
 }
 
 impl Known {
+    /// A table of which the log holds transactions up to `last`.
+    pub(super) fn held(table: &TableToken, last: u64) -> Self {
+        Self { last, ..Self::new(&super::tables::token_of(table)) }
+    }
+
     fn new(token: &Token) -> Self {
         Self { token: token.clone(), last: 0, dropped: false, evidence: Evidence::default() }
     }

@@ -13,6 +13,7 @@
 //! | `gather`, `send` | packs, and what becomes of them |
 //! | `hints`, `snapshot`, `digests` | what readers begin with and compare with |
 //! | `requests` | operators' requests, answered in the next pack |
+//! | `own` | the same of a node that is the primary itself |
 //! | `divergent` | what a fenced shipper had and the history does not contain |
 //!
 //! The shipper reads QuestDB's files, by `pread`, and never writes one.
@@ -30,6 +31,7 @@ mod hints;
 mod learned;
 mod links;
 mod open_files;
+mod own;
 mod poll;
 mod requests;
 mod run;
@@ -40,7 +42,8 @@ mod tables;
 mod tail;
 mod tails;
 
-pub use divergent::divergent;
+pub use divergent::{count as count_rows, divergent, put as put_divergent};
+pub use own::{Own, ship_own};
 pub use start::ship;
 
 use crate::ledger::{Note, Point, Signer, TableEntry, Token, What};
@@ -108,6 +111,14 @@ pub trait Listen: Send + Sync {
     fn progress(&self, progress: &Progress);
     /// Another process continues the history; told before anything else.
     fn fenced(&self) {}
+    /// An operator wants another instance to be the primary, by a hand-over.
+    ///
+    /// # Errors
+    /// Why that can't be.
+    fn hand_over(&self, _to: &str) -> Result<(), String> {
+        Err("the primary is a QuestDB that knows nothing of it: stop that, then promote without --planned"
+            .into())
+    }
 }
 
 /// How far the shipper is.

@@ -4,7 +4,8 @@ use super::Shared;
 use super::files::BesideFiles;
 use super::gather::Gathered;
 use crate::ledger::{
-    ANSWER_BYTES_MAX, ClusterId, Document, Key, Note, PolicyNote, PolicyRequest, Request, RequestAnswer,
+    ANSWER_BYTES_MAX, ClusterId, Document, Key, Note, PolicyNote, PolicyRequest, PromoteRequest, Request,
+    RequestAnswer,
 };
 use crate::native::bucket::{Bucket, GetAnswer};
 use crate::native::cluster::now_us;
@@ -121,7 +122,10 @@ pub(super) fn answer(shared: &Shared, files: &BesideFiles, gathered: &mut Gather
     }
     if let Some(bytes) = requests.waiting.take() {
         let k = requests.next;
-        let (rows, mut answer) = requests.answer(files, k, &bytes);
+        let (rows, mut answer) = match promotion(shared, requests.cluster, k, &bytes) {
+            Some(answer) => (Vec::new(), answer),
+            None => requests.answer(files, k, &bytes),
+        };
         changed |= !rows.is_empty();
         if let Err(why) = requests.append(rows, gathered) {
             answer = RequestAnswer { request: k, done: false, text: why };
@@ -158,6 +162,25 @@ pub(super) fn answer(shared: &Shared, files: &BesideFiles, gathered: &mut Gather
     if changed || requests.looked.is_none_or(|looked| looked.elapsed() >= IDLE) {
         requests.tell(shared, files);
     }
+}
+
+/// The answer to a wish that an instance be the primary; `None` of another wish.
+fn promotion(shared: &Shared, cluster: ClusterId, k: u64, bytes: &Bytes) -> Option<RequestAnswer> {
+    let request = Request::read(Key::Request(k), bytes).ok().filter(|request| request.cluster == cluster)?;
+    let wish = match PromoteRequest::of(&request) {
+        Ok(wish) => wish?,
+        Err(error) => return Some(RequestAnswer { request: k, done: false, text: error.to_string() }),
+    };
+    let node = &wish.node;
+    let answered = match wish.planned {
+        _ if *node == shared.options.name => Ok(format!("{node} is the primary")),
+        true => shared.listen.hand_over(node).map(|()| format!("handing over to {node}")),
+        // It does not wait for an answer.
+        false => Ok(format!("left to {node}, which takes over by itself")),
+    };
+    let done = answered.is_ok();
+    let (Ok(text) | Err(text)) = answered;
+    Some(RequestAnswer { request: k, done, text: clipped(&text) })
 }
 
 impl Requests {

@@ -201,8 +201,7 @@ impl Sender {
         shared.counts.stored.fetch_add(bytes + blobs, Ordering::Relaxed);
         shared.counts.txns.fetch_add(txns, Ordering::Relaxed);
         shared.counts.raw.fetch_add(gathered.raw, Ordering::Relaxed);
-        // Nobody else hands in packs: it is right behind this one.
-        let point = self.writer.point();
+        let point = handed_in.point;
         let Gathered { reached, ended, requests, .. } = gathered;
         let sent = Sent { n: place.n, point, entry, reached, ended, requests };
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push_back(sent);

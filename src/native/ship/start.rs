@@ -100,7 +100,16 @@ pub async fn ship(
         shared.journal.applied(dir, known.last);
     }
     let hinting = tokio::spawn(hints::run(bucket.clone(), cluster.cluster, learned.indexed, told));
-    let report = work(&shared, bucket, (cluster.cluster, point), stop).await;
+    check_learned(&shared);
+    let writer = PackWriter::start(bucket.clone(), point, WINDOW, shared.options.signer.clone());
+    let report = match work(&shared, bucket.clone(), cluster.cluster, writer, stop).await {
+        Ok((Ended::Fenced(place), reached, next)) => {
+            fenced(&shared, &bucket, cluster.cluster, place, &reached).await;
+            finish(&shared, Ended::Fenced(place), next)
+        }
+        Ok((ended, _, next)) => finish(&shared, ended, next),
+        Err(failure) => Err(failure),
+    };
     let why = match &report {
         Ok(report) if report.fenced => "fenced: another process continues the history".to_owned(),
         Ok(_) => "asked to".to_owned(),
@@ -113,17 +122,18 @@ pub async fn ship(
     report
 }
 
-async fn work(
+/// Sends until `stop` is ready, or it can't go on; answers how it ended, what of each table is in packs below the place at
+/// which it was fenced, and the first number that was not used.
+pub(super) async fn work(
     shared: &Arc<Shared>,
     bucket: Bucket,
-    (cluster, point): (ClusterId, Point),
+    cluster: ClusterId,
+    writer: PackWriter,
     stop: impl Future<Output = ()>,
-) -> Result<Report, Failure> {
-    check_learned(shared);
+) -> Result<(Ended, BTreeMap<String, u64>, u64), Failure> {
     shared.rebase()?;
     let packing =
         Arc::new(Packing::new(shared.options.compression_level, shared.options.compression_threads)?);
-    let writer = PackWriter::start(bucket.clone(), point, WINDOW, shared.options.signer.clone());
     let starting = shared.clone();
     let poll = tokio::task::spawn_blocking(move || Poll::start(starting));
     let poll = poll.await.map_err(|error| Failure::failed(error.to_string()))??;
@@ -168,14 +178,11 @@ async fn work(
             _ = telling.tick() => shared.listen.progress(&shared.progress()),
         }
     };
-    if let Ended::Fenced(place) = ended {
-        fenced(shared, &bucket, cluster, place, &reached).await;
-    }
     shared.stop.store(true, Ordering::Relaxed);
     polled.notified().await;
     beside.shutdown().await;
     let next = *acknowledged.borrow();
-    finish(shared, ended, next)
+    Ok((ended, reached, next))
 }
 
 /// Said before anything else: clients have to be kept from this server. Then what is lost is written down.
@@ -216,7 +223,7 @@ async fn fenced(
     }
 }
 
-fn finish(shared: &Shared, ended: Ended, next: u64) -> Result<Report, Failure> {
+pub(super) fn finish(shared: &Shared, ended: Ended, next: u64) -> Result<Report, Failure> {
     let stopped_of = |table: &Tracked| Some((table.token.name.clone(), table.obstacle()?.to_owned()));
     let stopped = shared.tables.lock().values().filter_map(stopped_of).collect();
     let report = Report { progress: shared.progress(), next, fenced: false, stopped };
@@ -268,7 +275,7 @@ async fn bases(bucket: &Bucket, manifest: &Manifest) -> Result<Vec<Base>, Failur
     Ok(bases)
 }
 
-fn share(
+pub(super) fn share(
     options: Options,
     listen: Arc<dyn Listen>,
     journal: JournalWriter,

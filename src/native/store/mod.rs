@@ -32,7 +32,7 @@ mod worker;
 pub use away::{Away, Blob, Forms, Whole, away_of, stamp};
 pub use database::Database;
 pub use disk::{Disk, DiskFile, DiskReader, Open, RealDisk};
-pub use parquet::{Committed, Conversion, Converted, Dropped, encoder_options};
+pub use parquet::{Committed, Conversion, Converted, Dropped};
 pub(crate) use plain_views::view_files;
 pub use repair::STUCK;
 pub use run::{Replication, ReplicationOptions};

@@ -100,11 +100,14 @@ impl Machine {
         self.keep();
         match self.kept.point.clone().filter(|point| point.cluster == cluster.cluster) {
             Some(point) => self.follow(Reader::with_rules(point, self.rules), now),
-            None => {
-                let hinting = Hinting { start: Point::start(cluster), snapshot: None, tries: 0 };
-                self.enter(Phase::Hinting(Box::new(hinting), Turn::default()));
-            }
+            None => self.begin_anew(Point::start(cluster)),
         }
+    }
+
+    /// Begins without tables: with the newest snapshot that a hint names, else at the start.
+    pub(super) fn begin_anew(&mut self, start: Point) {
+        let hinting = Hinting { start, snapshot: None, tries: 0 };
+        self.enter(Phase::Hinting(Box::new(hinting), Turn::default()));
     }
 
     pub(super) fn tick_hinting(&mut self, now: Now) {
@@ -158,17 +161,15 @@ impl Machine {
             reader.loaded(loaded);
         } else if loaded == Loaded::Missing {
             // A hint that led nowhere: all of the log is there, or its boundary names another snapshot.
-            let Some(span) = reader.point().terms.first() else { return };
-            let first = Cluster::new(reader.point().cluster, span.directory);
-            **reader = Reader::with_rules(Point::start(&first), self.rules);
+            **reader = Reader::with_rules(reader.point().start_of(), self.rules);
         }
         let point = reader.point().clone();
         if loaded == Loaded::Done {
             self.handed = point.next.n;
             self.applied = point.next.n;
-            self.acks = super::Acks::new(held.clone());
+            self.acks = super::Acks::new(held);
             if self.kept.wrote {
-                self.is_prefix(&point);
+                self.is_prefix(Some(&point));
             }
         }
         self.seen(now);

@@ -13,6 +13,9 @@ impl Machine {
         let reader = (**reader).clone();
         // P1: new for each attempt. Written down first, so that a process that dies here knows its own seal again.
         let writer = WriterId(self.dice.id());
+        if !self.kept.wrote {
+            self.kept.own.clear();
+        }
         self.kept.own.push(writer);
         self.keep();
         self.want = Some(why);

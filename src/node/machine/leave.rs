@@ -60,29 +60,35 @@ impl Machine {
             }
         } else if any {
             let (point, held) = (Box::new(reader.point().clone()), self.acks.held().clone());
+            let start = point.start_of();
             self.out.push_back(Decision::Rewind { point, held });
-            self.enter(Phase::Rewinding);
+            self.enter(Phase::Rewinding(Box::new(start)));
         } else {
-            self.is_prefix(reader.point());
+            self.is_prefix(Some(reader.point()));
             self.follow(reader, now);
         }
     }
 
-    pub(super) fn rewound(&mut self, point: Point, held: Held, now: Now) {
-        if !matches!(self.phase, Phase::Rewinding) {
-            return;
-        }
+    pub(super) fn rewound(&mut self, point: Option<Point>, held: Held, now: Now) {
+        let Phase::Rewinding(start) = &self.phase else { return };
+        let Some(point) = point else {
+            let start = start.clone();
+            self.acks = Acks::default();
+            (self.handed, self.applied) = (0, 0);
+            self.is_prefix(None);
+            return self.begin_anew(*start);
+        };
         self.acks = Acks::new(held);
         (self.handed, self.applied) = (point.next.n, point.next.n);
-        self.is_prefix(&point);
+        self.is_prefix(Some(&point));
         self.follow(Reader::with_rules(point, self.rules), now);
     }
 
     /// The tables are those of the history before this point: a replica from here on.
-    pub(super) fn is_prefix(&mut self, point: &Point) {
+    pub(super) fn is_prefix(&mut self, point: Option<&Point>) {
         self.kept.wrote = false;
         self.kept.own.clear();
-        self.kept.point = Some(point.clone());
+        self.kept.point = point.cloned();
         self.kept.held = self.acks.held().clone();
         self.become_role(Role::Replica, Reason::HandOver);
         self.keep();

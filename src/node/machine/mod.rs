@@ -64,6 +64,8 @@ pub struct Machine {
     looked_us: u64,
     brisk_until_us: u64,
     level_told: bool,
+    /// It was told to end.
+    stopping: bool,
     /// Behind the last pack that was handed out to be applied.
     handed: u64,
     /// All below this number is applied.
@@ -84,8 +86,8 @@ enum Phase {
     Writing(Box<Writing>),
     /// What the history does not contain is being written down.
     Aside(Box<Reader>, Option<Box<Manifest>>),
-    /// The tables are being taken back.
-    Rewinding,
+    /// The tables are being taken back; with the beginning of the history.
+    Rewinding(Box<Point>),
     Over,
 }
 
@@ -169,6 +171,7 @@ impl Machine {
             looked_us: now.mono_us,
             brisk_until_us: 0,
             level_told: false,
+            stopping: false,
             handed: next,
             applied: next,
             counts: Counts::default(),
@@ -192,7 +195,7 @@ impl Machine {
             Event::Cut { object, reached, more } => self.cut(object, reached, more, now),
             Event::Nothing => self.nothing(),
             Event::Aside { any } => self.set_aside(any, now),
-            Event::Rewound { point, held } => self.rewound(*point, held, now),
+            Event::Rewound { point, held } => self.rewound(point.map(|point| *point), held, now),
             Event::Promote => self.promote(now),
             Event::HandOver { to } => self.hand_over(to),
             Event::Brisk => {
@@ -219,7 +222,7 @@ impl Machine {
             | Phase::Following(_, turn)
             | Phase::Claiming(_, turn) => turn.resume_us,
             Phase::Writing(writing) => writing.wakes_at(&self.config),
-            Phase::Opening(_) | Phase::Aside(..) | Phase::Rewinding | Phase::Over => None,
+            Phase::Opening(_) | Phase::Aside(..) | Phase::Rewinding(_) | Phase::Over => None,
         }
     }
 
@@ -232,9 +235,18 @@ impl Machine {
         match &self.phase {
             Phase::Writing(writing) => writing.accepts(&self.config, now),
             Phase::Opening(_) => Err(Refusal::Opening),
-            Phase::Aside(..) | Phase::Rewinding => Err(Refusal::Fenced),
+            Phase::Aside(..) | Phase::Rewinding(_) => Err(Refusal::Fenced),
             Phase::Over => Err(Refusal::Over),
             _ => Err(if self.kept.wrote { Refusal::Opening } else { Refusal::Replica }),
+        }
+    }
+
+    /// Until when writes may be taken if nothing more happens, by the monotonic clock; `None` if none may. A driver that takes
+    /// writes on other threads compares the clock with this at each of them, as [`accepts_writes`](Self::accepts_writes) does.
+    pub fn accepts_until(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Writing(writing) => writing.accepts_until(&self.config),
+            _ => None,
         }
     }
 
@@ -286,6 +298,10 @@ impl Machine {
     }
 
     fn tick(&mut self, now: Now) {
+        if self.stopping && !matches!(self.phase, Phase::Writing(_) | Phase::Over) {
+            // It was handing over, or was fenced meanwhile.
+            return self.exit(Reason::Stopped);
+        }
         match &self.phase {
             Phase::Founding(..) => self.tick_founding(now),
             Phase::Hinting(..) => self.tick_hinting(now),
@@ -293,7 +309,7 @@ impl Machine {
             Phase::Claiming(..) => self.tick_claiming(now),
             Phase::Opening(_) => self.tick_opening(now),
             Phase::Writing(_) => self.tick_writing(now),
-            Phase::Aside(..) | Phase::Rewinding | Phase::Over => {}
+            Phase::Aside(..) | Phase::Rewinding(_) | Phase::Over => {}
         }
     }
 
@@ -342,10 +358,9 @@ impl Machine {
     }
 
     fn stop(&mut self) {
-        match &mut self.phase {
-            Phase::Writing(_) => self.leave(Leaving::Exit(Reason::Stopped)),
-            Phase::Over => {}
-            _ => self.exit(Reason::Stopped),
+        self.stopping = true;
+        if let Phase::Writing(_) = &self.phase {
+            self.leave(Leaving::Exit(Reason::Stopped));
         }
     }
 }

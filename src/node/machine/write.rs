@@ -87,6 +87,14 @@ impl Writing {
         if self.self_stopped || self.is_overdue(config, now) { Err(Refusal::SelfStop) } else { Ok(()) }
     }
 
+    pub(super) fn accepts_until(&self, config: &Config) -> Option<u64> {
+        let open = self.leaving.is_none() && !self.self_stopped;
+        let until = config
+            .failover
+            .map_or(u64::MAX, |failover| self.confirmed_us.saturating_add(failover.self_stop_us));
+        open.then_some(until)
+    }
+
     fn is_overdue(&self, config: &Config, now: Now) -> bool {
         let since = now.mono_us.saturating_sub(self.confirmed_us);
         config.failover.is_some_and(|failover| since >= failover.self_stop_us)
@@ -336,7 +344,7 @@ impl Machine {
             Leaving::To(_) | Leaving::Demoted => {
                 // Its tables are the history now.
                 (self.handed, self.applied) = (confirmed.next.n, confirmed.next.n);
-                self.is_prefix(&confirmed);
+                self.is_prefix(Some(&confirmed));
                 self.follow(Reader::with_rules(confirmed, self.rules), now);
                 if matches!(leaving, Leaving::To(_)) {
                     self.wait_for_successor(now);

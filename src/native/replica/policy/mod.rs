@@ -379,11 +379,12 @@ impl Enforcer {
                     self.told.push(Told::News(format!("{dir}: partition {name} {done}")));
                 }
             }
-            Outcome::Failed(reason) => {
+            Outcome::Failed(reason) | Outcome::Refused(reason) => {
                 self.counts.entry(kind).or_default().failed += 1;
                 let name = self.name(dir, floor);
                 let text = format!("partition {name}: {kind}: {reason}");
-                if task.attempt <= 1 {
+                // What is refused is given up, which is told by itself.
+                if task.attempt <= 1 && matches!(outcome, Outcome::Failed(_)) {
                     self.told.push(Told::Warning(format!("{dir}: {text}; it is tried again")));
                 }
                 self.errors.insert(place, text);

@@ -96,7 +96,7 @@ impl Enforcer {
             })
         });
         let failed = match begun {
-            Some(Ok(Err(why))) => why.to_owned(),
+            Some(Ok(Err(why))) => return self.ended(&task, Outcome::Refused(why.to_owned())),
             Some(Ok(Ok(Some(conversion)))) => match self.hands.convert(task.clone(), conversion) {
                 Ok(()) => return,
                 Err(failure) => failure.message,
@@ -161,7 +161,7 @@ impl Enforcer {
                 Outcome::Done
             }
             Some(Ok(Committed::Stale(_))) => Outcome::Stale,
-            Some(Ok(Committed::Refused(why))) => Outcome::Failed(why.to_string()),
+            Some(Ok(Committed::Refused(why))) => Outcome::Refused(why.to_owned()),
             Some(Err(error)) => Outcome::Failed(error.to_string()),
             None => Outcome::Failed(NO_TABLE.to_owned()),
         }

@@ -19,13 +19,11 @@ mod convert;
 mod encode;
 mod native;
 mod reader;
-mod settings;
 mod tops;
 
 pub use commit::{Committed, Dropped};
 pub use convert::{Conversion, Converted};
 pub(super) use reader::timestamp;
-pub use settings::encoder_options;
 
 /// The file of a partition in Parquet form, in its folder.
 /// Where conversions are before they are committed: in the table's directory, the partition's name behind.

@@ -1,8 +1,8 @@
 //! Some machines and one bucket, on a clock of their own. Each node has one table; a transaction is a number.
 
 use crate::ledger::{
-    Action, Cluster, Document, Event as Read, GetAnswer, Key, Pack, PutAnswer, Reader, Run, TableEntry,
-    Token, Unsettled, What,
+    Action, Cluster, Document, Event as Read, GetAnswer, Key, Pack, PutAnswer, Reader, Rules, Run,
+    TableEntry, Token, Unsettled, What,
 };
 use crate::node::{Answer, Config, Decision, Event, Held, Kept, Machine, Now, Reason, Refusal, Role};
 use crate::wal::TableKind;
@@ -64,6 +64,8 @@ pub(super) struct World {
     /// In a thousand: answers that are lost, puts that land late.
     pub(super) lossy: u64,
     pub(super) puts: u64,
+    /// What is left out, to see that it is missed.
+    pub(super) rules: Rules,
 }
 
 impl World {
@@ -81,6 +83,7 @@ impl World {
             taken_us: 0,
             lossy: 0,
             puts: 0,
+            rules: Rules::ALL,
         }
     }
 
@@ -132,7 +135,7 @@ impl World {
         if !kept.wrote {
             kept.held = held(&it.local);
         }
-        it.machine = Some(Machine::new(it.config.clone(), kept, now));
+        it.machine = Some(Machine::with_rules(it.config.clone(), kept, now, self.rules));
         self.drive(node);
     }
 
@@ -311,7 +314,10 @@ impl World {
                 let it = &self.nodes[node];
                 let durable = it.machine.as_ref().expect("it runs").acks().held().get(TABLE).copied();
                 let durable = durable.unwrap_or(0) as usize;
-                self.durable.extend(&it.local[..durable]);
+                // What came before was told already.
+                let told = it.local[..durable].iter().rposition(|txn| self.durable.contains(txn));
+                let new = it.local[told.map_or(0, |told| told + 1)..durable].to_vec();
+                self.durable.extend(new);
             }
             Decision::Keep(kept) => self.nodes[node].kept = *kept,
             Decision::Role { role, why } => self.nodes[node].roles.push((role, why)),
@@ -334,7 +340,10 @@ impl World {
             Decision::Rewind { point, held } => {
                 let it = &mut self.nodes[node];
                 it.local.truncate(held.get(TABLE).copied().unwrap_or(0) as usize);
-                self.push(10 * MS, Happening::Event { node, life, event: Event::Rewound { point, held } });
+                self.push(
+                    10 * MS,
+                    Happening::Event { node, life, event: Event::Rewound { point: Some(point), held } },
+                );
             }
             Decision::Exit(why) => {
                 self.nodes[node].exited = Some(why);

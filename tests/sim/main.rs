@@ -1,0 +1,71 @@
+//! The simulator: seeds that hold, faults that do what they say, bugs that are found.
+//!
+//! `UNDERSTUDY_SEEDS=A..B` has `seeds_hold` run those; a seed that does not hold is told step by step.
+#![cfg(all(feature = "sim", not(target_arch = "wasm32")))]
+// The bans are for the pure rooms; a test fails by panicking, and may ask its surroundings what to do.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    clippy::unwrap_used
+)]
+
+#[cfg(feature = "planted-bugs")]
+mod bugs;
+mod effects;
+mod traces;
+
+use understudy::sim::{Fault, Faults, Scenario, Sim};
+
+/// Runs a seed to its end.
+fn run(scenario: &Scenario, seed: u64) -> Sim {
+    let mut sim = Sim::new(scenario, seed);
+    while sim.step() {}
+    sim
+}
+
+/// Seeds with only these kinds of fault.
+fn only(faults: impl IntoIterator<Item = Fault>) -> Scenario {
+    Scenario { faults: faults.into_iter().collect::<Faults>(), vary: true, ..Scenario::default() }
+}
+
+fn seeds(default: std::ops::Range<u64>) -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("UNDERSTUDY_SEEDS") else { return default };
+    let (from, to) = text.split_once("..").expect("UNDERSTUDY_SEEDS is A..B");
+    from.parse().expect("a seed")..to.parse().expect("a seed")
+}
+
+#[test]
+fn seeds_hold() {
+    let faults = std::env::var("UNDERSTUDY_FAULTS").map_or(Faults::all(), |list| list.parse().unwrap());
+    let scenario = Scenario { faults, ..Scenario::chaos() };
+    let begun = std::time::Instant::now();
+    let (mut bad, mut simulated_us) = (Vec::new(), 0);
+    let seeds = seeds(0..60);
+    for seed in seeds.clone() {
+        let sim = run(&scenario, seed);
+        simulated_us += sim.now_us();
+        if let Some(violation) = sim.violation() {
+            println!("seed {seed}: {violation}");
+            bad.push(seed);
+        }
+    }
+    let took = begun.elapsed().as_secs_f64();
+    println!("{seeds:?}: {:.0} times real time", simulated_us as f64 / 1e6 / took);
+    if let Some(seed) = bad.first() {
+        tell(&scenario, *seed);
+    }
+    assert!(bad.is_empty(), "seeds that do not hold: {bad:?}");
+}
+
+/// What happens in a seed.
+fn tell(scenario: &Scenario, seed: u64) {
+    let mut sim = Sim::new(scenario, seed);
+    sim.listen();
+    println!("{:?}\n{:?}", sim.scenario(), sim.plan());
+    while sim.step() {}
+    for it in sim.take_happenings() {
+        println!("{:>8} {:>10.6} {:<8} {:?}", it.step, it.at_us as f64 / 1e6, it.who.to_string(), it.what);
+    }
+    println!("{:#?}\n{:?}", sim.told(), sim.violation());
+}
