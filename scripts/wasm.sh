@@ -21,7 +21,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 size_limit=409600 # 400 KiB of gzip: the limit of the module that every page load fetches
 ledger_size_limit=196608 # 192 KiB of gzip
 parquet_size_limit=1400000 # 1.4 MB of gzip
-sim_size_limit=1000000 # to be set
+sim_size_limit=716800 # 700 KiB of gzip
 target=wasm32-unknown-unknown
 
 main() {

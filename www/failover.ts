@@ -5,7 +5,7 @@
 import { detailOf, type Engine } from "./engine/client.js";
 import { Chronicle, NOTABLE } from "./model/failover/chronicle.js";
 import type { LabCommand } from "./model/failover/command.js";
-import { holds } from "./model/failover/lesson.js";
+import { holds, kindsOf } from "./model/failover/lesson.js";
 import { formatLabLink, type FailoverLink } from "./model/failover/link.js";
 import { isOn, orderOf } from "./model/failover/orders.js";
 import { begun, cutHere, given, type LabState, reduceLab } from "./model/failover/state.js";
@@ -229,10 +229,17 @@ export class Failover {
   async #runTo(us: number): Promise<boolean> {
     if (us <= this.us || this.over) return false;
     const { run } = this.state;
-    const answer = await this.#engine.call("simRun", [us, !this.state.playing]);
+    const answer = await this.#engine.call("simRun", [us, !this.state.playing, this.#awaited()]);
     if (run !== this.state.run) return true;
     this.#take(answer);
     return true;
+  }
+
+  /** The kinds that the lesson waits for. */
+  #awaited(): string[] {
+    const { lesson } = this.state;
+    const until = lesson?.lesson.steps[lesson.step]?.until;
+    return until ? kindsOf(until) : [];
   }
 
   #take(answer: SimAnswer): void {

@@ -8,7 +8,7 @@ use std::fmt::Write;
 /// The tables' names.
 pub(super) const TABLES: [&str; 6] = ["trades", "orders", "quotes", "fills", "ticks", "marks"];
 /// Rows' timestamps run this many times as fast as the simulation: 40 s are four days and a half.
-const PACE: i64 = 10_000;
+pub(super) const PACE: i64 = 10_000;
 /// A late row is late by up to two days of its own time.
 const LATE_US: u64 = 2 * 86_400_000_000;
 /// The columns that come later, one after so many rows of a client.
@@ -38,6 +38,11 @@ pub(super) fn id(client: u32, number: u64) -> i64 {
 pub(super) fn of_id(id: i64) -> Option<(u32, u64)> {
     let client = u32::try_from((id >> 32).checked_sub(1)?).ok()?;
     Some((client, (id & 0xffff_ffff) as u64))
+}
+
+/// A clock that runs as fast as the rows' time: by it rows grow old, and storage policies have something to do.
+pub(super) fn paced(wall_us: i64) -> i64 {
+    EPOCH_US.saturating_add(wall_us.saturating_sub(EPOCH_US).saturating_mul(PACE))
 }
 
 impl Workload {

@@ -55,10 +55,14 @@ export class SimCalls {
     return JSON.parse(this.#sim.scenario()) as Scenario;
   }
 
-  /** Goes on to a time. `seeking`: nobody looks on the way. */
-  simRun(untilUs: number, seeking: boolean): SimAnswer {
+  /**
+   * Goes on to a time. `seeking`: nobody looks on the way. `stopAt`: what is of one of these kinds is not gone past, so that
+   * it is seen at its moment.
+   */
+  simRun(untilUs: number, seeking: boolean, stopAt: readonly string[] = []): SimAnswer {
     const sim = this.#open();
     const until = Math.max(untilUs, this.#shownUs);
+    if (stopAt.length > 0) return this.#watchfully(until, stopAt);
     const reached = this.#work(seeking ? SEEK_MS : WORK_MS, () => sim.runUntil(until, STEPS));
     return this.#answer(reached, reached && !sim.over() ? until : sim.nowUs());
   }
@@ -90,6 +94,21 @@ export class SimCalls {
   close(): void {
     this.#sim?.free();
     this.#sim = null;
+  }
+
+  #watchfully(until: number, stopAt: readonly string[]): SimAnswer {
+    const sim = this.#open();
+    const all: Happening[] = [];
+    let stopped = false;
+    const reached = this.#work(WORK_MS, () => {
+      const there = sim.runUntil(until, 1);
+      const told = JSON.parse(sim.happenings()) as Happening[];
+      all.push(...told);
+      stopped = told.some(({ kind }) => stopAt.includes(kind));
+      return there || stopped;
+    });
+    const us = reached && !stopped && !sim.over() ? until : Math.max(this.#shownUs, sim.nowUs());
+    return this.#answer(reached, us, all);
   }
 
   #work(ms: number, piece: () => boolean): boolean {

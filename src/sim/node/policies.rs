@@ -10,11 +10,14 @@ use crate::sim::applied::TableState;
 use crate::sim::ground::Ground;
 use crate::sim::invariant::{Check, Invariant, breach};
 use crate::sim::told::What;
+use crate::sim::workload::{PACE, paced};
 use std::collections::BTreeMap;
 
 /// How often tables are looked at, and how long a task takes, microseconds.
 const EVERY_US: u64 = 1_000_000;
 const TASK_US: u64 = 300_000;
+/// How often the machine checks, on a clock that runs with the rows' own time.
+const CHECK_US: i64 = 2_000_000 * PACE;
 
 #[derive(Debug)]
 pub(super) struct Policies {
@@ -27,8 +30,8 @@ pub(super) struct Policies {
 
 impl Policies {
     pub(super) fn new(policy: &str, wall_us: i64) -> Self {
-        let settings = Settings { check_interval_us: 2_000_000, ..Settings::default() };
-        let machine = (!policy.is_empty()).then(|| Machine::new(settings, wall_us));
+        let settings = Settings { check_interval_us: CHECK_US, ..Settings::default() };
+        let machine = (!policy.is_empty()).then(|| Machine::new(settings, paced(wall_us)));
         Self { machine, policy: policy.to_owned(), forms: BTreeMap::new(), running: Vec::new() }
     }
 
@@ -59,7 +62,7 @@ impl Node {
     /// Tells the machine how the tables stand, ends tasks whose time is over, begins new ones.
     pub(super) fn look_after_policies(&mut self, ground: &mut Ground) -> Check {
         self.later(ground, EVERY_US, Job::Policies);
-        let wall_us = self.now(ground).wall_us;
+        let wall_us = paced(self.now(ground).wall_us);
         let end = self.end();
         let Some(process) = &mut self.process else { return Ok(()) };
         let policies = &mut process.policies;

@@ -50,7 +50,9 @@ export interface LabEntry {
 }
 
 export const LAB_GROUPS = ["Play", "Move", "Cluster", "Instances", "Page"] as const;
-export const SPEEDS = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100] as const;
+export const SPEEDS = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100,
+] as const;
 const SECOND = 1_000_000;
 export const FOCUS_KEYS = 9;
 

@@ -11,6 +11,8 @@ export type Condition =
   | { happened: string; who?: End; where?: Record<string, unknown>; times?: number }
   /** A value of what the run tells: `rows.lost`, `nodes.1.lag`, `clients.max.queue`. */
   | { told: string; is: "=" | "!=" | "<" | "<=" | ">" | ">="; value: number | string | boolean }
+  /** The same, compared with another value of what the run tells. */
+  | { told: string; is: "=" | "!=" | "<" | "<=" | ">" | ">="; than: string }
   /** Of the run's time. */
   | { after_ms: number }
   /** The reader did this. */
@@ -131,10 +133,11 @@ function readCondition(value: unknown, at: string): Condition {
     return condition as Condition;
   }
   if ("told" in condition) {
-    known(condition, at, ["told", "is", "value"]);
+    known(condition, at, ["told", "is", "value", "than"]);
     need(/^\w+(\.\w+)*$/.test(words(condition["told"], `${at}.told`)), `${at}.told: a path with dots`);
     need(["=", "!=", "<", "<=", ">", ">="].includes(String(condition["is"])), `${at}.is: a comparison`);
-    need(condition["value"] !== undefined, `${at}.value: is missing`);
+    const one = (condition["value"] === undefined) !== (condition["than"] === undefined);
+    need(one, `${at}: either value or than`);
     return condition as Condition;
   }
   if ("after_ms" in condition) {
@@ -160,13 +163,23 @@ export function holds(condition: Condition, since: Since): boolean {
   if ("any" in condition) return condition.any.some((one) => holds(one, since));
   if ("given" in condition) return since.given.includes(condition.given);
   if ("after_ms" in condition) return since.us - since.fromUs >= condition.after_ms * 1000;
-  if ("told" in condition) return compare(valueAt(since.told, condition.told), condition.is, condition.value);
+  if ("told" in condition) {
+    const other = "than" in condition ? valueAt(since.told, condition.than) : condition.value;
+    return compare(valueAt(since.told, condition.told), condition.is, other);
+  }
   const { happened, who, where = {}, times = 1 } = condition;
   const fits = (one: Happening) =>
     one.kind === happened &&
     (who === undefined || one.who === who) &&
     Object.entries(where).every(([field, value]) => one[field] === value);
   return since.happened.filter(fits).length >= times;
+}
+
+/** The kinds of happening that a condition looks for. */
+export function kindsOf(condition: Condition): string[] {
+  if ("all" in condition) return condition.all.flatMap(kindsOf);
+  if ("any" in condition) return condition.any.flatMap(kindsOf);
+  return "happened" in condition ? [condition.happened] : [];
 }
 
 /** A value by its path; `max`, `min` and `sum` of a list of things go over all of them. */
@@ -190,7 +203,7 @@ export function valueAt(told: unknown, path: string): unknown {
   return fold === "max" ? Math.max(...numbers) : Math.min(...numbers);
 }
 
-function compare(found: unknown, how: string, value: number | string | boolean): boolean {
+function compare(found: unknown, how: string, value: unknown): boolean {
   if (how === "=") return found === value;
   if (how === "!=") return found !== value;
   if (typeof found !== "number" || typeof value !== "number") return false;

@@ -106,6 +106,7 @@ function conditionWords(condition: Condition): string {
   if ("any" in condition) return condition.any.map(conditionWords).join(" or ");
   if ("given" in condition) return `you give “${condition.given.replaceAll("-", " ")}”`;
   if ("after_ms" in condition) return `${condition.after_ms / 1000} s have passed`;
+  if ("than" in condition) return `${condition.told} ${condition.is} ${condition.than}`;
   if ("told" in condition) return `${condition.told} ${condition.is} ${condition.value}`;
   const times = condition.times && condition.times > 1 ? `${condition.times} times ` : "";
   return `${times}“${condition.happened.replaceAll("-", " ")}”${condition.who === undefined ? "" : ` of ${condition.who}`}`;
