@@ -91,7 +91,10 @@ impl Batch {
         let run = AssertUnwindSafe(|| while sim.steps() < most && sim.step() {});
         let failed = panic::catch_unwind(run).err();
         let words = |what: Box<dyn std::any::Any + Send>| {
-            let text = what.downcast_ref::<String>().map(String::as_str).or(what.downcast_ref::<&'static str>().copied());
+            let text = what
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or(what.downcast_ref::<&'static str>().copied());
             text.unwrap_or("it panicked").to_owned()
         };
         Ended {
