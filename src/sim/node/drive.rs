@@ -307,7 +307,9 @@ impl Node {
         ground.truth.holds(format_args!("{} opens", self.end()), point)?;
         let now = self.now(ground);
         let Some(process) = &mut self.process else { return Ok(()) };
-        lay_out(&mut self.disk, ground.now, now.wall_us, process.engine.tables());
+        if let Err(error) = lay_out(&mut self.disk, ground.now, now.wall_us, process.engine.tables()) {
+            return self.ends(error, ground);
+        }
         let opened = left_over(&self.disk, held).and_then(|entries| {
             let tables = write::Tables::open(&self.disk, write::Options::default());
             tables.map(|tables| (entries, tables)).map_err(|error| error.to_string())
@@ -350,6 +352,11 @@ impl Node {
         process.writer = None;
         process.outgoing.clear();
         process.cut = None;
+        // What is being written is its own, too, and nobody has been told of it.
+        let unfinished = process.busy.take();
+        if let Some(batch) = &unfinished {
+            ground.hang_up(self.id, &batch.call);
+        }
         let own: BTreeMap<String, Own> = process
             .engine
             .tables()
@@ -361,7 +368,7 @@ impl Node {
             .collect();
         let (lost, strange) = (beyond(&own, held), unknown(&own, held));
         let ids = rows_beyond(&self.disk, process.engine.tables(), held);
-        let any = !lost.is_empty() || !strange.is_empty();
+        let any = !lost.is_empty() || !strange.is_empty() || unfinished.is_some();
         if any {
             let cluster = process.machine.kept().cluster.unwrap_or(ClusterId(0));
             let name = Self::name(self.id);

@@ -39,10 +39,11 @@ pub(in crate::sim) fn create_unique(disk: &mut Disk, now: Micros, wall_us: i64, 
         let sequencer = Patch::new("txn_seq/_meta", 0, encode_sequencer_meta(&meta));
         let wals = Patch::new("txn_seq/_wal_index.d", 0, encode_wal_index(0));
         let patches = [at_creation, sequencer, wals, header].into_iter().chain(changes);
-        put(disk, now, &token.dir, patches);
+        // A new disk has room.
+        drop(put(disk, now, &token.dir, patches));
         tokens.push(token);
     }
-    put_registry(disk, now, &tokens);
+    drop(put_registry(disk, now, &tokens));
     disk.sync_all();
 }
 
@@ -92,7 +93,10 @@ fn definitions(id: i32) -> (TableMeta, SequencerMeta) {
 
 /// Brings the logs on the disk level with applied tables, so that a writer goes on behind them: what a replica's own
 /// directory has anyway.
-pub(super) fn lay_out(disk: &mut Disk, now: Micros, wall_us: i64, tables: &Tables) {
+///
+/// # Errors
+/// A full disk.
+pub(super) fn lay_out(disk: &mut Disk, now: Micros, wall_us: i64, tables: &Tables) -> wal::Result<()> {
     let mut missing = false;
     for (dir, state) in tables {
         let log = SequencerLog::open(disk, dir).ok();
@@ -100,16 +104,17 @@ pub(super) fn lay_out(disk: &mut Disk, now: Micros, wall_us: i64, tables: &Table
             continue;
         }
         missing = true;
-        lay_table(disk, now, wall_us, dir, state);
+        lay_table(disk, now, wall_us, dir, state)?;
     }
     if missing || disk.content(REGISTRY).is_none() {
         let tokens: Vec<TableToken> = tables.values().map(|state| state.token.as_registered(false)).collect();
-        put_registry(disk, now, &tokens);
+        put_registry(disk, now, &tokens)?;
     }
     disk.sync_all();
+    Ok(())
 }
 
-fn lay_table(disk: &mut Disk, now: Micros, wall_us: i64, dir: &str, state: &TableState) {
+fn lay_table(disk: &mut Disk, now: Micros, wall_us: i64, dir: &str, state: &TableState) -> wal::Result<()> {
     let schema = &state.table.schema;
     let version = u64::try_from(schema.version).unwrap_or(0);
     let (log, header) = LogWriter::create(LogVersion::V1, wall_us);
@@ -126,7 +131,7 @@ fn lay_table(disk: &mut Disk, now: Micros, wall_us: i64, dir: &str, state: &Tabl
     ];
     remove_dir(disk, now, dir);
     let patches = std::iter::once(header).chain(records.into_iter().flatten()).chain(rest).chain(changes);
-    put(disk, now, dir, patches);
+    put(disk, now, dir, patches)
 }
 
 fn sequencer_meta(schema: &Schema, table_id: i32) -> SequencerMeta {
@@ -144,7 +149,7 @@ fn sequencer_meta(schema: &Schema, table_id: i32) -> SequencerMeta {
     }
 }
 
-fn put_registry(disk: &mut Disk, now: Micros, tokens: &[TableToken]) {
+fn put_registry(disk: &mut Disk, now: Micros, tokens: &[TableToken]) -> wal::Result<()> {
     let last_id = tokens.iter().map(|token| i64::from(token.id)).max().unwrap_or(0);
     let files = [
         (REGISTRY, encode_registry(tokens)),
@@ -153,15 +158,16 @@ fn put_registry(disk: &mut Disk, now: Micros, tokens: &[TableToken]) {
     ];
     for (path, bytes) in files {
         disk.remove(now, path);
-        // A full disk is met when rows are written.
-        drop(disk.write(now, path, 0, bytes.into()));
+        disk.write(now, path, 0, bytes.into())?;
     }
+    Ok(())
 }
 
-fn put(disk: &mut Disk, now: Micros, dir: &str, patches: impl IntoIterator<Item = Patch>) {
+fn put(disk: &mut Disk, now: Micros, dir: &str, patches: impl IntoIterator<Item = Patch>) -> wal::Result<()> {
     for patch in patches {
-        drop(disk.write(now, &format!("{dir}/{}", patch.file), patch.offset, patch.bytes.into()));
+        disk.write(now, &format!("{dir}/{}", patch.file), patch.offset, patch.bytes.into())?;
     }
+    Ok(())
 }
 
 /// Removes all tables.
@@ -255,7 +261,8 @@ pub(super) fn cut_damage(disk: &mut Disk, now: Micros, tables: &Tables) {
             continue;
         };
         let publish = LogWriter::of(&log).at(bad - 1).publish();
-        put(disk, now, &token.dir, [publish]);
+        // On a full disk the log is found damaged once more.
+        drop(put(disk, now, &token.dir, [publish]));
     }
 }
 

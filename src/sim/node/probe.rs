@@ -104,7 +104,12 @@ impl Node {
     }
 
     pub(super) fn probe_again(&mut self) {
-        if let Some(probe) = self.process.as_mut().and_then(|process| process.probe.as_mut()) {
+        let Some(process) = &mut self.process else { return };
+        // Only one that pauses: a request that is out is waited for.
+        if process.asked.values().any(|asker| *asker == Asker::Probe) {
+            return;
+        }
+        if let Some(probe) = &mut process.probe {
             probe.asked = false;
         }
     }

@@ -124,7 +124,9 @@ impl Node {
         let every = self.settings.snapshot_every_us;
         let wait = self.chance.between(every / 2, every + every / 2);
         self.later(ground, wait, Job::Upkeep);
-        let Some(process) = &self.process else { return Ok(()) };
+        let Some(process) = self.process.as_ref().filter(|process| process.probe.is_none()) else {
+            return Ok(());
+        };
         if !process.upkeep.puts.is_empty() || process.upkeep.manifest.is_some() {
             return Ok(());
         }

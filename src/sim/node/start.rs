@@ -137,7 +137,9 @@ impl Node {
         let why = match reason {
             Reason::Failed(error) => {
                 let excuse = [Fault::DamagedBody, Fault::IgnoredCondition];
-                if !excuse.iter().any(|fault| ground.has_seen(*fault)) {
+                // A replica may come before there is a cluster.
+                let founded = ground.truth.point().is_some();
+                if founded && !excuse.iter().any(|fault| ground.has_seen(*fault)) {
                     let what = format_args!("{} stopped: {error}", self.end());
                     return breach(Invariant::NobodyStops, what);
                 }
