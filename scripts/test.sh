@@ -6,13 +6,13 @@
 # Every part runs, whatever became of those before it; the exit code is 1 if one failed.
 # Each leaves its output in target/logs/PART.log.
 #
-# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `parquet`, `replica`, `stores`, `cluster`, `policy` and `client` fail, rather than be skipped (`stores`: without HDFS),
+# UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `parquet`, `replica`, `lines`, `stores`, `cluster`, `policy` and `client` fail, rather than be skipped (`stores`: without HDFS),
 # where Java and Maven are missing. CLUSTER_STORES="fs gcs" names some of the stores that `cluster` takes in turn.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust sim wasm module size pkg page e2e live parquet replica stores cluster policy client failover)
+all_parts=(setup format lint docs rust sim wasm module size pkg page e2e live parquet replica lines stores cluster policy client failover)
 
 main() {
   local parts=("$@")
@@ -122,6 +122,15 @@ print(next(b["executable"] for b in built if b.get("executable") and b["target"]
 part_replica() {
   needs_java
   cargo test --test replica -- --nocapture
+}
+
+# The same lines to a real server and to a node of ours, whose directory the real server then opens.
+part_lines() {
+  needs_java
+  scripts/setup.sh client
+  cargo build --bin understudy
+  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-lines"
+  python3 tests/lines/compare.py --understudy "$target_dir/debug/understudy-lines" --client "$tools_dir/questdb-client" --out "$target_dir/lines"
 }
 
 # The contract of object stores, against real servers on loopback; HDFS is one of them where there is Java.

@@ -4,6 +4,9 @@ use super::Micros;
 use super::events::{Conn, Safe};
 use std::collections::{BTreeMap, VecDeque};
 
+/// Tables, each with a transaction.
+type Tables = Vec<(Box<str>, i64)>;
+
 /// Where the client stands with its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Link {
@@ -29,7 +32,7 @@ pub(super) struct Up {
     /// Until when the oldest that is not answered has to be, and so on.
     deadlines: VecDeque<Option<Micros>>,
     /// Answered with OK and not durable yet: FSN behind it, and its tables' transactions.
-    oks: VecDeque<(u64, Vec<(Box<str>, i64)>)>,
+    oks: VecDeque<(u64, Tables)>,
     /// Highest durable transaction of each table.
     durable: BTreeMap<Box<str>, i64>,
 }
@@ -99,7 +102,7 @@ impl Up {
     }
 
     /// Takes what became durable; as [`durable_below`](Self::durable_below).
-    pub(super) fn became_durable(&mut self, tables: Vec<(Box<str>, i64)>) -> Option<u64> {
+    pub(super) fn became_durable(&mut self, tables: Tables) -> Option<u64> {
         for (table, seq_txn) in tables {
             let known = self.durable.entry(table).or_insert(seq_txn);
             *known = (*known).max(seq_txn);

@@ -2,6 +2,9 @@
 
 use crate::table::text::parse::{self, Chars};
 
+/// The least LONG, which elsewhere is no number but null.
+const MIN: &[u8] = b"-9223372036854775808";
+
 /// LONG: an optional `-`, digits with `_` between them, an optional `L`. Anything else is refused.
 pub(super) fn long(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
@@ -19,6 +22,9 @@ pub(super) fn long(text: &[u8]) -> Option<i64> {
         if plain {
             return Some(if negative { -value } else { value });
         }
+    }
+    if text == MIN {
+        return Some(i64::MIN);
     }
     parse::long(Chars::Bytes(text))
 }
@@ -48,6 +54,7 @@ mod tests {
         assert_eq!(long(b"-0"), Some(0));
         assert_eq!(long(b"9223372036854775807"), Some(i64::MAX));
         assert_eq!(long(b"9223372036854775808"), None);
+        assert_eq!(long(b"-9223372036854775808"), Some(i64::MIN));
         assert_eq!(long(b"1_000"), Some(1000));
         for bad in ["", "-", "+1", "1a", " 1", "1.0", "\u{e4}"] {
             assert_eq!(long(bad.as_bytes()), None, "{bad:?}");

@@ -91,7 +91,7 @@ impl Batch {
         let run = AssertUnwindSafe(|| while sim.steps() < most && sim.step() {});
         let failed = panic::catch_unwind(run).err();
         let words = |what: Box<dyn std::any::Any + Send>| {
-            let text = what.downcast_ref::<String>().map(String::as_str).or(what.downcast_ref().copied());
+            let text = what.downcast_ref::<String>().map(String::as_str).or(what.downcast_ref::<&'static str>().copied());
             text.unwrap_or("it panicked").to_owned()
         };
         Ended {
@@ -118,7 +118,7 @@ impl Batch {
         let mut tally = file.map_or(Ok(Tally::default()), |file| self.read(file))?;
         let next = AtomicU64::new(self.seeds.start.saturating_add(tally.done));
         let over = AtomicBool::new(false);
-        let (tell, told) = mpsc::channel::<Ended>();
+        let (tell, told) = mpsc::sync_channel::<Ended>(self.threads.max(1));
         std::thread::scope(|scope| {
             for _ in 0..self.threads.max(1) {
                 let (tell, next, over) = (tell.clone(), &next, &over);

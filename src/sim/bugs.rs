@@ -15,6 +15,8 @@ pub(super) struct Bugs {
     pub no_fence: bool,
     /// What is durable is told when a pack is sent.
     pub early_ack: bool,
+    /// What is durable is told when its own pack is in, whatever is missing before that.
+    pub gap_ack: bool,
     /// A primary copies what is not confirmed.
     pub unconfirmed_snapshot: bool,
     /// A former primary goes on with what the history does not hold.
@@ -32,6 +34,7 @@ impl Bugs {
         client: client::Rules::ALL,
         no_fence: false,
         early_ack: false,
+        gap_ack: false,
         unconfirmed_snapshot: false,
         no_rewind: false,
         without_dedup: false,
@@ -105,7 +108,7 @@ impl Bug {
             Self::LostPrecondition => without("w4"),
             Self::SkipMissing => without("r1"),
             Self::SealAboveHole => without("p2"),
-            Self::AckWithGap => without("w5"),
+            Self::AckWithGap => bugs.gap_ack = true,
             Self::DeleteBeforeBoundary => without("c2"),
             Self::NoLookAfterSeal => without("p4"),
             Self::SealUnsettled => without("p3"),

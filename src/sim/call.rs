@@ -21,12 +21,19 @@ pub(super) struct Call {
     pub what: Asked,
 }
 
+impl Call {
+    /// It is answered twice.
+    pub(super) fn is_two_step(&self) -> bool {
+        matches!(self.what, Asked::Write { two_step: true, .. })
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Asked {
     /// `GET /settings`: whether the node takes writes.
     Settings,
-    /// `POST /write`, with `durable=1` or without.
-    Write { lines: Bytes, durable: bool },
+    /// Rows. `durable`: it is to be told when they are; with `two_step` after a first answer.
+    Write { lines: Bytes, durable: bool, two_step: bool },
 }
 
 /// What a client hears.
@@ -36,6 +43,10 @@ pub(super) enum Answer {
     Settings,
     /// 204.
     Written { durable: bool },
+    /// The rows are in the log, as these transactions; it will be told when they are durable.
+    Committed { tables: Vec<(String, u64)> },
+    /// These are durable.
+    Durable { tables: Vec<(String, u64)> },
     /// An error status, with the node's role.
     Status { status: u16, role: Option<Role>, message: String },
     /// The connection was refused or broke.

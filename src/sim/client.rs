@@ -53,7 +53,11 @@ pub(super) struct ClientActor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Talk {
     Connect,
-    Send { seq: u64 },
+    Send {
+        seq: u64,
+    },
+    /// It was answered; the second answer is to come.
+    Durable,
 }
 
 impl ClientActor {
@@ -232,13 +236,20 @@ impl ClientActor {
             (Talk::Send { seq }, Answer::Written { durable }) => {
                 Event::Ok { conn, seq, safe: if durable { Safe::Durable } else { Safe::Written } }
             }
+            (Talk::Send { seq }, Answer::Committed { tables }) => {
+                self.calls.insert(call, (conn, Talk::Durable));
+                Event::Ok { conn, seq, safe: Safe::Committed(named(tables)) }
+            }
+            (Talk::Durable, Answer::Durable { tables }) => Event::Durable { conn, tables: named(tables) },
             (Talk::Send { seq }, Answer::Status { status, role: of, message }) => {
                 match Rejection::of_http(status, role(of), &message) {
                     Some(rejection) => Event::Rejected { conn, seq, rejection },
                     None => Event::Broke { conn, by_server: false, why: message.into() },
                 }
             }
-            (Talk::Send { .. }, _) => Event::Broke { conn, by_server: true, why: "connection reset".into() },
+            (Talk::Send { .. } | Talk::Durable, _) => {
+                Event::Broke { conn, by_server: true, why: "connection reset".into() }
+            }
         };
         self.on(event, ground);
     }
@@ -318,7 +329,8 @@ impl ClientActor {
         };
         let what = What::FrameSent { node: host as u32, frame: fsn.unwrap_or_default(), again: replayed };
         ground.tell(self.end(), what);
-        self.call(conn, host, Talk::Send { seq }, Asked::Write { lines, durable }, ground);
+        let two_step = self.started.two_step;
+        self.call(conn, host, Talk::Send { seq }, Asked::Write { lines, durable, two_step }, ground);
     }
 
     fn call(&mut self, conn: u64, host: usize, talk: Talk, what: Asked, ground: &mut Ground) {
@@ -387,6 +399,14 @@ impl ClientActor {
         told.stopped = client.stopped().map(ToString::to_string);
         told
     }
+}
+
+/// Tables and transactions as a client names them.
+fn named(tables: Vec<(String, u64)>) -> Vec<(Box<str>, i64)> {
+    tables
+        .into_iter()
+        .map(|(dir, seq_txn)| (dir.into(), i64::try_from(seq_txn).unwrap_or(i64::MAX)))
+        .collect()
 }
 
 fn perform(disk: &mut Disk, now: Micros, op: FileOp) -> crate::wal::Result<()> {

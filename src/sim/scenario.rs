@@ -97,6 +97,9 @@ pub struct ClientSettings {
     pub dedup_tables: u32,
     /// Frames that are sent before the first of them is answered, 1 to 16.
     pub in_flight: u32,
+    /// A server answers OK first and tells later what is durable, as QuestDB's own protocol (QWP) does; else it answers a request
+    /// that asks for that once it is, as ILP over HTTP does.
+    pub two_step: bool,
 }
 
 /// A command at a time.
@@ -159,6 +162,7 @@ impl Default for ClientSettings {
             tables: 3,
             dedup_tables: 2,
             in_flight: 1,
+            two_step: false,
         }
     }
 }
@@ -248,6 +252,7 @@ impl Scenario {
         client.rows = chance.between(1, 8) as u32;
         client.tables = chance.between(1, 4) as u32;
         client.dedup_tables = chance.between(0, client.tables.into()) as u32;
+        client.two_step = chance.per_mille(400);
         client.in_flight = *chance.pick(&[1, 1, 2, 4]).unwrap_or(&1);
         client.late_per_mille = *chance.pick(&[0, 50, 300]).unwrap_or(&0);
         // Few kinds at a time: many at once hide each other.

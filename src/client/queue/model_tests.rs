@@ -31,8 +31,10 @@ enum Step {
 #[derive(Debug, Clone, Default)]
 struct Machine {
     seen: Shelf,
-    /// Files by an inner number: a name may point to another one later.
+    /// What a loss of power leaves in any case.
     stable: BTreeMap<Box<str>, Vec<u8>>,
+    /// Bytes that were synced, whether or not the name is safe.
+    synced: BTreeMap<Box<str>, Vec<u8>>,
     /// Not synced yet, in order.
     loose: Vec<FileOp>,
 }
@@ -42,31 +44,38 @@ impl Machine {
         self.seen.perform(op);
         match op {
             FileOp::Sync { name } => {
-                // The bytes are safe once the name is.
-                if let Some(bytes) = self.stable.get_mut(name) {
-                    bytes.clone_from(&self.seen.0[name]);
+                // The bytes are safe; they can be found once the name is safe, too.
+                let bytes = self.seen.0[name].clone();
+                if let Some(stable) = self.stable.get_mut(name) {
+                    stable.clone_from(&bytes);
                 }
-                let of_file = |op: &FileOp| match op {
-                    FileOp::Write { name: other, .. } | FileOp::Zero { name: other, .. } => other == name,
-                    _ => false,
-                };
-                // A file whose name is not safe yet keeps its synced bytes for when it is.
-                if self.stable.contains_key(name) {
-                    self.loose.retain(|op| !of_file(op));
-                }
+                self.synced.insert(name.clone(), bytes);
+                self.forget_writes(name);
             }
             FileOp::SyncDir => {
-                let names: Vec<_> = self.stable.keys().cloned().collect();
-                for name in names.iter().filter(|name| !self.seen.0.contains_key(*name)) {
-                    self.stable.remove(name);
-                }
+                self.stable.retain(|name, _| self.seen.0.contains_key(name));
                 for (name, bytes) in &self.seen.0 {
-                    self.stable.entry(name.clone()).or_insert_with(|| bytes.clone());
+                    let synced = self.synced.get(name).cloned().unwrap_or_else(|| vec![0; bytes.len()]);
+                    self.stable.entry(name.clone()).or_insert(synced);
                 }
                 self.loose.retain(|op| matches!(op, FileOp::Write { .. } | FileOp::Zero { .. }));
             }
-            other => self.loose.push(other.clone()),
+            other => {
+                if let FileOp::Create { name, .. } | FileOp::Remove { name } = other {
+                    // Another file has the name from now on, or none.
+                    self.synced.remove(name);
+                    self.forget_writes(name);
+                }
+                self.loose.push(other.clone());
+            }
         }
+    }
+
+    fn forget_writes(&mut self, of: &str) {
+        self.loose.retain(|op| match op {
+            FileOp::Write { name, .. } | FileOp::Zero { name, .. } => &**name != of,
+            _ => true,
+        });
     }
 
     /// What the next process finds. `fate` decides, operation by operation.
@@ -86,13 +95,18 @@ impl Machine {
                         let part = if fate() < 64 { bytes.len() / 2 } else { bytes.len() };
                         left.perform(&FileOp::Write { name, at, bytes: bytes.slice(..part) });
                     }
-                    FileOp::Create { .. } | FileOp::Remove { .. } => left.perform(&op),
+                    FileOp::Create { name, len } => {
+                        let synced = self.synced.get(&name).cloned();
+                        left.0.insert(name, synced.unwrap_or_else(|| vec![0; len as usize]));
+                    }
+                    FileOp::Remove { .. } => left.perform(&op),
                     _ => {}
                 }
             }
             self.seen = left;
         }
         self.stable = self.seen.0.clone();
+        self.synced = self.seen.0.clone();
         self.loose.clear();
     }
 }

@@ -57,6 +57,9 @@ pub(super) fn open(limits: Limits, files: &dyn SlotFiles) -> Result<(Queue, Vec<
         let files = [manifest.take().map(|_| Kind::Manifest), slot.has_watermark.then_some(Kind::Watermark)];
         mend.ops.extend(files.into_iter().flatten().map(|kind| FileOp::Remove { name: kind.file().into() }));
         watermark = None;
+    } else if slot.has_watermark && watermark.is_none() {
+        // Made, and never written: it says nothing.
+        mend.ops.push_back(FileOp::Remove { name: Kind::Watermark.file().into() });
     }
     let needs = keep.iter().filter(|found| !found.scan.needs_manifest).map(|found| found.name.clone());
     let needs: Vec<Box<str>> = needs.collect();

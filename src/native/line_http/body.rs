@@ -42,7 +42,9 @@ pub(super) async fn read<'a, W: Writes>(
             taken.put(&chunk)?;
             let more = taken.len().saturating_sub(room.num_permits() as u64 * UNIT);
             if more > 0 {
-                room.merge(acquire(app, more).await?);
+                // To wait while others wait for what this one has would be for ever.
+                let full = |_| LineError::of_request(Status::Retry, "there is no room for the request now");
+                room.merge(app.room.try_acquire_many(permits(app, more)).map_err(full)?);
             }
         }
         Ok((taken.finish()?, room))
@@ -70,10 +72,13 @@ async fn futures_next(stream: &mut axum::body::BodyDataStream) -> Option<Result<
 }
 
 async fn acquire<W: Writes>(app: &App<W>, bytes: u64) -> Result<SemaphorePermit<'_>, LineError> {
-    let all = app.limits.bodies / UNIT;
-    let permits = u32::try_from(bytes.div_ceil(UNIT).clamp(1, all.max(1))).unwrap_or(u32::MAX);
     let gone = |_closed| LineError::of_request(Status::Retry, "the node is ending");
-    app.room.acquire_many(permits).await.map_err(gone)
+    app.room.acquire_many(permits(app, bytes)).await.map_err(gone)
+}
+
+fn permits<W: Writes>(app: &App<W>, bytes: u64) -> u32 {
+    let all = app.limits.bodies / UNIT;
+    u32::try_from(bytes.div_ceil(UNIT).clamp(1, all.max(1))).unwrap_or(u32::MAX)
 }
 
 /// What came so far.

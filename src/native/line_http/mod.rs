@@ -234,7 +234,8 @@ impl Wish {
         for pair in query.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             match key {
-                "precision" => {
+                // Without a value it is as if it weren't there.
+                "precision" if !value.is_empty() => {
                     let unknown =
                         LineError::of_request(Status::PrecisionNotSupported, "unsupported precision");
                     wish.precision = Unit::of_precision(value).ok_or(unknown)?;

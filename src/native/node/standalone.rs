@@ -5,10 +5,11 @@ use crate::native::line_http::Writes;
 use crate::native::outcome::{Failure, Result};
 use crate::native::primary::{Applied, Applier, Log, LogError, purge};
 use crate::native::store::lock::{DirectoryLock, Held};
-use crate::native::store::{CommitMode, Disk, RealDisk};
+use crate::native::store::{CommitMode, Disk, DiskReader, RealDisk};
 use crate::node::write::{Commit, Options};
+use crate::wal::Applied as TableState;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,7 +30,7 @@ pub struct StandaloneOptions {
 #[derive(Debug)]
 pub struct Standalone {
     log: Arc<Mutex<Log>>,
-    applier: Applier,
+    applier: Arc<Applier>,
     disk: Arc<RealDisk>,
     _lock: DirectoryLock,
 }
@@ -52,8 +53,12 @@ impl Standalone {
         })?;
         let disk = Arc::new(RealDisk::open(&db).map_err(failed)?);
         let log = Log::open(disk.clone(), options.commit_mode, options.write)?;
-        let applier = Applier::start(&db, options.commit_mode, options.memory)?;
-        for (token, _) in log.tables() {
+        let applier = Arc::new(Applier::start(&db, options.commit_mode, options.memory)?);
+        for (token, last) in log.tables() {
+            let applied = TableState::read(&DiskReader(&*disk), &token.dir);
+            if applied.is_ok_and(|applied| applied.seq_txn == last) {
+                continue;
+            }
             applier.wake(&token);
         }
         Ok(Self { log: Arc::new(Mutex::new(log)), applier, disk, _lock: lock })
@@ -64,15 +69,7 @@ impl Standalone {
     /// # Errors
     /// Why it is not in the log.
     pub fn commit(&self, body: Vec<u8>, precision: Unit) -> std::result::Result<Vec<Commit>, LogError> {
-        let written = write(&self.log, body, precision);
-        self.wake(&written);
-        written
-    }
-
-    fn wake(&self, written: &std::result::Result<Vec<Commit>, LogError>) {
-        if let Ok(commits) = written {
-            commits.iter().for_each(|commit| self.applier.wake(&commit.token.as_registered(false)));
-        }
+        write(&self.log, &self.applier, body, precision)
     }
 
     /// How far the tables are, by directory.
@@ -93,17 +90,20 @@ impl Standalone {
             }
         }
     }
-
-    /// The directory of the tables, below that of a node.
-    pub fn db(dir: &Path) -> PathBuf {
-        dir.join("db")
-    }
 }
 
-fn write(log: &Mutex<Log>, body: Vec<u8>, precision: Unit) -> std::result::Result<Vec<Commit>, LogError> {
-    // A panic in between leaves a log that the next request reads anew.
+/// Writes a request, and has what came of it applied.
+fn write(
+    log: &Mutex<Log>,
+    applier: &Applier,
+    body: Vec<u8>,
+    precision: Unit,
+) -> std::result::Result<Vec<Commit>, LogError> {
     let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    log.write(body, precision, now_us())
+    let written = log.write(body, precision, now_us());
+    // Of a request that is refused there may be tables and columns.
+    log.take_news().iter().for_each(|token| applier.wake(token));
+    written
 }
 
 impl Writes for Standalone {
@@ -125,12 +125,12 @@ impl Writes for Standalone {
             let what = "durable=1 needs a cluster: this node stands alone";
             return Err(LineError::of_request(Status::Invalid, what));
         }
-        let log = self.log.clone();
-        let task = tokio::task::spawn_blocking(move || write(&log, body, precision));
+        let (log, applier) = (self.log.clone(), self.applier.clone());
+        // It goes on where the client has gone.
+        let task = tokio::task::spawn_blocking(move || write(&log, &applier, body, precision));
         let written = task.await.map_err(|error| {
             LineError::of_request(Status::Internal, format!("the request could not be written: {error}"))
         })?;
-        self.wake(&written);
         written.map(drop).map_err(|error| error.told())
     }
 }

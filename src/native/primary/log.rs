@@ -5,6 +5,7 @@ use crate::ilp::{LineError, Status, Unit};
 use crate::native::store::{CommitMode, Disk, DiskReader};
 use crate::node::write::{Commit, Options, Tables, Written};
 use crate::wal::{Error, Result, TableToken};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The log of all tables of a directory, to be written by this process alone.
@@ -32,6 +33,8 @@ pub struct Log {
     writing: Writing,
     /// The tables are to be read anew: what is known of them may not be on the disk.
     stale: bool,
+    /// Tables with transactions that nobody was told of.
+    news: BTreeMap<String, TableToken>,
 }
 
 /// Why a request is not in the log.
@@ -66,7 +69,7 @@ impl Log {
     pub fn open(disk: Arc<dyn Disk>, mode: CommitMode, options: Options) -> Result<Self> {
         let tables = Tables::open(&DiskReader(&*disk), options.clone())?;
         let writing = Writing::new(disk.clone(), mode);
-        Ok(Self { disk, options, mode, tables, writing, stale: false })
+        Ok(Self { disk, options, mode, tables, writing, stale: false, news: BTreeMap::new() })
     }
 
     /// Writes a request's rows: one transaction per table, or none at all.
@@ -98,7 +101,15 @@ impl Log {
         }
     }
 
+    /// Tables that have new transactions since this was last asked: to be applied, whatever became of the request.
+    pub fn take_news(&mut self) -> Vec<TableToken> {
+        std::mem::take(&mut self.news).into_values().collect()
+    }
+
     fn put(&mut self, written: &Written) -> std::result::Result<(), LogError> {
+        for token in written.tables() {
+            self.news.entry(token.dir.clone()).or_insert_with(|| token.as_registered(false));
+        }
         self.writing.all(&written.writes).map_err(|error| {
             // Files that were half written belong to transactions that don't count; a new WAL leaves them alone.
             self.stale = true;

@@ -282,6 +282,8 @@ impl Worker {
         let dir = &self.token.dir;
         let mut table = match self.disk.len(&format!("{dir}/_txn"))? {
             Some(_) => FileTable::open(self.disk.clone(), &self.token, self.commit_mode)?,
+            // The rows of its log are in the same folder, which making a table anew would empty.
+            None if self.own_log => return Err(Error::Absent { file: format!("{dir}/_txn").into() }),
             None => self.create(source)?,
         };
         if self.own_log {

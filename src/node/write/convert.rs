@@ -89,6 +89,10 @@ fn symbol_of(column: &mut Pending, row: u64, text: Option<&[u8]>, value: Value<'
     }
 }
 
+fn printed_long(value: i64) -> Value<'static> {
+    if value == i64::MIN { Value::Null } else { Value::Long(value) }
+}
+
 fn tag(column: &mut Pending, ty: ColumnType, row: u64, text: &[u8]) -> Put {
     match ty.tag() {
         Tag::Symbol => symbol(column, row, text),
@@ -117,7 +121,7 @@ fn integer(column: &mut Pending, ty: ColumnType, row: u64, value: i64, text: Opt
         Tag::Date => Value::Date(value),
         Tag::Double => Value::Double(value as f64),
         Tag::Float => Value::Float(value as f32),
-        Tag::Symbol => return symbol_of(column, row, text, Value::Long(value)),
+        Tag::Symbol => return symbol_of(column, row, text, printed_long(value)),
         tag if tag >= Tag::Decimal8 => {
             let (precision, scale) = ty.decimal();
             let decimal = Decimal::of_long(value).rescaled(scale).map_err(|_| bounds())?;
@@ -231,7 +235,7 @@ fn timestamp(
             i64::MIN => Value::Null,
             micros => Value::Date(micros / 1000),
         },
-        Tag::Symbol => return symbol_of(column, row, text, Value::Long(value)),
+        Tag::Symbol => return symbol_of(column, row, text, printed_long(value)),
         _ => return Err(Problem::Cast("TIMESTAMP".into())),
     };
     put_value(column, row, value)
@@ -258,7 +262,8 @@ fn put_decimal(column: &mut Pending, ty: ColumnType, row: u64, value: Option<Dec
             Err(Problem::Cast("DECIMAL".into()))
         };
     };
-    let (precision, scale) = ty.decimal();
+    // The server looks for precision and scale in the type of any column, and finds other things there.
+    let (precision, scale) = ((ty.code() >> 8 & 0xff) as u32, (ty.code() >> 18 & 0xff) as u32);
     let scaled = value.rescaled(scale).map_err(|_| match value.scale > scale {
         true => Problem::Loss(value.to_string()),
         false => Problem::Bounds(value.to_string()),

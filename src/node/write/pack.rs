@@ -44,6 +44,13 @@ impl Written {
         self.changes.iter().map(entry).collect()
     }
 
+    /// The tables that it makes or has transactions for; one may be named twice.
+    pub fn tables(&self) -> impl Iterator<Item = &Token> {
+        self.changes.iter().map(|change| match change {
+            Change::Created { token, .. } | Change::Transactions { token, .. } => token,
+        })
+    }
+
     /// True if nothing is to be done.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()

@@ -89,6 +89,10 @@ impl Node {
     }
 
     fn ask(&mut self, id: u64, action: Action, ground: &mut Ground) -> Check {
+        let number = match &action {
+            Action::Put { key: Key::Object(place), .. } => Some(place.n),
+            _ => None,
+        };
         let ask = match action {
             Action::Put { key, bytes, condition } => {
                 if self.bugs.no_fence && is_seal(key, &bytes) {
@@ -106,7 +110,7 @@ impl Node {
         };
         let ticket = ground.ask(self.id, self.life, self.settings.timeout_us, ask);
         if let Some(process) = &mut self.process {
-            process.asked.insert(ticket, Asker::Machine(id));
+            process.asked.insert(ticket, Asker::Machine { id, number });
         }
         Ok(())
     }
@@ -117,7 +121,10 @@ impl Node {
             return Ok(());
         };
         match asker {
-            Asker::Machine(id) => {
+            Asker::Machine { id, number } => {
+                if self.bugs.gap_ack && reply == Reply::Put(PutAnswer::Stored) {
+                    self.answer_pack(number, ground)?;
+                }
                 let answer = match reply {
                     Reply::Put(answer) => Answer::Put(answer),
                     Reply::Get(answer) => Answer::Got(answer),
@@ -263,7 +270,7 @@ impl Node {
             Ok(object) => object,
             Err(error) => return breach(Invariant::NobodyStops, error),
         };
-        process.offered.insert(n, (object.sum(), rows));
+        process.offered.insert(n, (object.sum(), transactions.clone()));
         let more = !process.outgoing.is_empty();
         ground.tell(self.end(), What::PackSent { n, rows });
         self.tell(Event::Cut { object, reached: reached(&pack), more }, ground);
@@ -272,6 +279,13 @@ impl Node {
             self.answer_durable(|key| std::collections::BTreeSet::contains(&early, key), ground)?;
         }
         Ok(())
+    }
+
+    /// The bug: what is in one pack is told to be durable.
+    fn answer_pack(&mut self, number: Option<u64>, ground: &mut Ground) -> Check {
+        let offered = self.process.as_ref().and_then(|process| process.offered.get(&number?));
+        let Some((_, transactions)) = offered.cloned() else { return Ok(()) };
+        self.answer_durable(|key| transactions.contains(key), ground)
     }
 
     /// W5: what is acknowledged is in the history, and these very bytes.

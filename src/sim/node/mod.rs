@@ -98,8 +98,8 @@ pub(super) struct Process {
     wake: Option<Micros>,
     /// A pack is to be cut as soon as the disk has what is being written.
     cut: Option<(Head, bool, Option<String>)>,
-    /// Packs handed in and not confirmed, with their rows.
-    pub offered: BTreeMap<u64, (Sum, u64)>,
+    /// Packs handed in and not confirmed, with the transactions in them.
+    pub offered: BTreeMap<u64, (Sum, Vec<(String, u64)>)>,
     confirmed: u64,
     upkeep: Upkeep,
     loading: Option<Loading>,
@@ -121,7 +121,11 @@ struct Batch {
 /// Who in a process waits for an answer of the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asker {
-    Machine(u64),
+    /// The machine, by the request's id; of a put of a pack with its number.
+    Machine {
+        id: u64,
+        number: Option<u64>,
+    },
     Probe,
     Loading,
     Upkeep,

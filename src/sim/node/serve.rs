@@ -49,7 +49,7 @@ impl Node {
                 ground.turn_away(self.id, &call, role);
                 continue;
             }
-            let Asked::Write { lines, durable } = call.what.clone() else { continue };
+            let Asked::Write { lines, durable, .. } = call.what.clone() else { continue };
             let Some(writer) = &mut process.writer else {
                 ground.turn_away(self.id, &call, Role::Replica);
                 continue;
@@ -127,7 +127,13 @@ impl Node {
                 let answer = Answer::Status { status: 400, role: None, message };
                 ground.reply(self.id, &call, 0, answer);
             }
-            None if durable && !commits.is_empty() => process.durable.push((call, commits)),
+            None if durable && !commits.is_empty() => {
+                if call.is_two_step() {
+                    let answer = Answer::Committed { tables: commits.clone() };
+                    ground.reply(self.id, &call, 0, answer);
+                }
+                process.durable.push((call, commits));
+            }
             None => ground.reply(self.id, &call, 0, Answer::Written { durable }),
         }
         let cut = process.cut.take();
@@ -150,8 +156,13 @@ impl Node {
             .into_iter()
             .partition(|(_, commits)| commits.iter().all(&is_durable));
         process.durable = waiting;
-        for (call, _) in done {
-            ground.reply(self.id, &call, 0, Answer::Written { durable: true });
+        for (call, tables) in done {
+            let answer = if call.is_two_step() {
+                Answer::Durable { tables }
+            } else {
+                Answer::Written { durable: true }
+            };
+            ground.reply(self.id, &call, 0, answer);
         }
         Ok(())
     }
