@@ -203,6 +203,13 @@ class Run:
             assert time.monotonic() < until, "no rows are taken\n" + "\n".join(m.node.tail() for m in self.members)
             time.sleep(0.02)
 
+    def wait_level(self, seconds: float = 60) -> None:
+        """Until every replica has applied what it has seen: one that has not does not take over (rule L2)."""
+        until = time.monotonic() + seconds
+        while not all(m.is_role("primary") or m.status().get("level") for m in self.members):
+            assert time.monotonic() < until, [m.status() for m in self.members]
+            time.sleep(0.05)
+
     def command(self, *words: str) -> str:
         done = subprocess.run([self.understudy, *words], capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
@@ -300,6 +307,7 @@ def automatic(run: Run) -> None:
         run.wait_rows(20)
         windows.append(round(run.client.window(killed), 2))
         dead.start().wait_role("replica")
+        run.wait_level()
         run.wait_rows(150)
     run.found["windows"] = windows
     assert max(windows) <= AUTOMATIC_MAX, windows
