@@ -60,6 +60,14 @@ impl Claimant {
         Self { reader, writer, committed_us, tried: false, phase: Phase::Follow }
     }
 
+    /// An attempt of a reader that has just found nothing at its place ([`Event::Missing`]): the seal goes there at once.
+    pub fn at_end(reader: Reader, writer: WriterId, committed_us: i64) -> Self {
+        let mut claimant = Self::new(reader, writer, committed_us);
+        // At the last possible term there is nothing to seal, and it is over.
+        claimant.seal();
+        claimant
+    }
+
     /// Takes the answer to the put of the seal.
     pub fn put_answered(&mut self, answer: PutAnswer) -> Option<Progress> {
         let Phase::Seal(seal) = &self.phase else { return None };

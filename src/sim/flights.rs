@@ -42,7 +42,10 @@ fn flight(sent_us: Micros, arrives_us: Micros, due: &Due) -> Option<FlightTold> 
         }
         Due::AtClient { client, node: Some(node), answer, .. } => {
             let what = match answer {
-                Answer::Settings | Answer::Written { .. } => Cargo::Answer,
+                Answer::Settings
+                | Answer::Written { .. }
+                | Answer::Committed { .. }
+                | Answer::Durable { .. } => Cargo::Answer,
                 Answer::Status { .. } | Answer::Broken => Cargo::Refused,
             };
             (End::Node(*node), End::Client(*client), what, String::new())

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Failover for real: three nodes on one directory as the bucket, a client that walks from one to the next, kill -9, kill -STOP.
+"""Failover for real: three nodes on one bucket, a directory or SeaweedFS, a client that walks from one to the next, kill -9, kill -STOP.
 
     PYTHONPATH=target/tools/questdb-client python3 tests/failover/drive.py --understudy target/debug/understudy --out target/failover [PART ...]
 
@@ -32,6 +32,7 @@ from questdb import Sender, TimestampMicros
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "cluster")]
 
 from nodes import Node  # noqa: E402
+from stores import Store  # noqa: E402
 
 TABLE = "rows"
 BEGIN_US = 1_767_225_600_000_000
@@ -111,6 +112,8 @@ def read_ids(table: Path) -> list[int]:
         return []
     # The one that was written last: a partition that late rows are merged into gets another name.
     parts = [p.name for p in table.iterdir() if p.name[:2] == "20"]
+    if not parts:
+        raise ValueError(f"{table}: its partitions are being removed")
     assert len({name.split(".")[0] for name in parts}) == 1, parts
     part = max(parts, key=lambda name: int((name.split(".") + ["0"])[1]))
     return list(struct.unpack(f"<{rows}q", (table / part / "id.d").read_bytes()[: 8 * rows]))
@@ -170,12 +173,12 @@ class Client(threading.Thread):
 
 
 class Run:
-    def __init__(self, understudy: Path, out: Path, part: str, port: int, more: str = ""):
-        self.root = out / part
+    def __init__(self, understudy: Path, out: Path, part: str, port: int, more: str, store: str, tools: Path):
+        self.root = out / f"{part}-{store}"
         shutil.rmtree(self.root, ignore_errors=True)
-        for folder in ("logs", "bucket", "scratch"):
-            (self.root / folder).mkdir(parents=True)
-        self.store = f"fs::root={self.root}/bucket;atomic_write_dir={self.root}/scratch;"
+        (self.root / "logs").mkdir(parents=True)
+        self.server = Store(store, self.root, tools)
+        self.store = self.server.connection
         self.understudy, self.part = understudy, part
         names = [("a", "primary"), ("b", "replica"), ("c", "replica")]
         self.members = [Member(understudy, self.root, self.store, name, port + n, role, more) for n, (name, role) in enumerate(names)]
@@ -199,6 +202,13 @@ class Run:
         while len(self.client.acked) < want:
             assert time.monotonic() < until, "no rows are taken\n" + "\n".join(m.node.tail() for m in self.members)
             time.sleep(0.02)
+
+    def wait_level(self, seconds: float = 60) -> None:
+        """Until every replica has applied what it has seen: one that has not does not take over (rule L2)."""
+        until = time.monotonic() + seconds
+        while not all(m.is_role("primary") or m.status().get("level") for m in self.members):
+            assert time.monotonic() < until, [m.status() for m in self.members]
+            time.sleep(0.05)
 
     def command(self, *words: str) -> str:
         done = subprocess.run([self.understudy, *words], capture_output=True, text=True, timeout=120)
@@ -251,6 +261,7 @@ class Run:
     def end(self) -> None:
         for member in self.members:
             member.node.kill()
+        self.server.stop()
 
 
 def manual(run: Run) -> None:
@@ -296,6 +307,7 @@ def automatic(run: Run) -> None:
         run.wait_rows(20)
         windows.append(round(run.client.window(killed), 2))
         dead.start().wait_role("replica")
+        run.wait_level()
         run.wait_rows(150)
     run.found["windows"] = windows
     assert max(windows) <= AUTOMATIC_MAX, windows
@@ -353,13 +365,15 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--understudy", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--store", default="fs", help="fs or seaweedfs")
+    parser.add_argument("--tools", type=Path, default=Path("target/tools"), help="where the store is set up")
     parser.add_argument("--port", type=int, default=19810)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []])
     args = parser.parse_args()
     for n, part in enumerate(args.parts or PARTS):
         window = "replication.primary.throttle.window.duration=3000\n"
         more = window if part == "manual" else "understudy.failover=auto\n"
-        run = Run(args.understudy.resolve(), args.out.resolve(), part, args.port + 10 * n, more)
+        run = Run(args.understudy.resolve(), args.out.resolve(), part, args.port + 10 * n, more, args.store, args.tools.resolve())
         try:
             PARTS[part](run)
         finally:

@@ -276,6 +276,25 @@ impl Replica {
         Ok(())
     }
 
+    /// As [`finish`](Self::finish), for a directory that is a primary's from here on: nobody waits for the others to be told.
+    ///
+    /// # Errors
+    /// What writing answers.
+    pub fn leave(mut self) -> Result<()> {
+        self.stream = None;
+        self.tell()?;
+        self.save(true)?;
+        let (runtime, journal) = (self.runtime.take(), self.journal.clone());
+        drop(self);
+        std::thread::spawn(move || {
+            if let Some(runtime) = runtime {
+                runtime.block_on(journal.close());
+                runtime.shutdown_background();
+            }
+        });
+        Ok(())
+    }
+
     /// How long there is nothing to do.
     fn patience(&self, wait: Duration) -> Duration {
         let now = Instant::now();

@@ -7,7 +7,7 @@ use crate::ledger::{Action, Claimant, Event as Read, GetAnswer, Pause, Point, Pr
 use crate::node::{Answer, Decision, Now, Reason, Refusal, Role};
 
 impl Machine {
-    /// Begins an attempt, from where the reader stands.
+    /// Begins an attempt: the reader has just found nothing at its place.
     pub(super) fn claim(&mut self, why: Reason, now: Now) {
         let Phase::Following(reader, _) = &self.phase else { return };
         let reader = (**reader).clone();
@@ -19,7 +19,7 @@ impl Machine {
         self.kept.own.push(writer);
         self.keep();
         self.want = Some(why);
-        let claimant = Claimant::new(reader, writer, now.wall_us);
+        let claimant = Claimant::at_end(reader, writer, now.wall_us);
         self.enter(Phase::Claiming(Box::new(claimant), Turn::default()));
     }
 

@@ -16,7 +16,7 @@ impl Member {
     /// The directory is a primary's from here on.
     pub(super) fn open(&mut self, point: Point, held: Held, requests: u64) -> Result<()> {
         if let State::Replica(replica) = std::mem::replace(&mut self.state, State::None) {
-            replica.finish("it is the primary")?;
+            replica.leave()?;
         }
         self.held = held.clone();
         self.cluster = Some(point.cluster);
