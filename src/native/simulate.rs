@@ -210,8 +210,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("run.json");
         let stop = AtomicBool::new(false);
-        let half =
-            batch(1).run(Some(file.as_path()), &stop, |tally, _| stop.store(tally.done >= 3, Ordering::Relaxed));
+        let half = batch(1)
+            .run(Some(file.as_path()), &stop, |tally, _| stop.store(tally.done >= 3, Ordering::Relaxed));
         assert!((3..8).contains(&half.unwrap().done));
         assert_eq!(batch(2).run(Some(file.as_path()), &never, |_, _| {}).unwrap(), whole);
         let other = Batch { steps: None, ..batch(1) };

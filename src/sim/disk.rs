@@ -297,7 +297,7 @@ mod tests {
             let mut disk = Disk::default();
             disk.write(0, "f", 0, "x".into()).unwrap();
             disk.begin_batch(100);
-            disk.append(10, "f", vec![7; 4_000].into()).unwrap();
+            append(&mut disk, 10, "f", vec![7; 4_000]);
             disk.kill(50, &mut Chance::new(seed, "disk"));
             lengths.insert(disk.len("f").unwrap());
         }

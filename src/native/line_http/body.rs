@@ -84,7 +84,7 @@ fn permits<W: Writes>(app: &App<W>, bytes: u64) -> u32 {
 /// What came so far.
 enum Taken {
     Plain { body: Vec<u8>, most: u64 },
-    Packed { decoder: MultiGzDecoder<Bounded> },
+    Packed { decoder: Box<MultiGzDecoder<Bounded>> },
 }
 
 /// Bytes that are unpacked, up to a limit.
@@ -110,7 +110,7 @@ impl Write for Bounded {
 impl Taken {
     fn new(gzip: bool, most: u64, length: u64) -> Self {
         if gzip {
-            return Self::Packed { decoder: MultiGzDecoder::new(Bounded { body: Vec::new(), most }) };
+            return Self::Packed { decoder: Box::new(MultiGzDecoder::new(Bounded { body: Vec::new(), most })) };
         }
         Self::Plain { body: Vec::with_capacity(usize::try_from(length.min(most) + 1).unwrap_or(0)), most }
     }

@@ -402,7 +402,7 @@ impl Member {
         }
         self.purged = Instant::now();
         let held = self.gate.held();
-        let Ok(disk) = RealDisk::open(&self.dir.join("db")) else { return };
+        let Ok(disk) = RealDisk::open(self.dir.join("db")) else { return };
         for (dir, applied) in node.applied() {
             let durable = held.get(&dir).copied().unwrap_or(0);
             if let Err(error) = purge(&disk, &dir, applied.seq_txn.min(durable)) {

@@ -157,7 +157,7 @@ impl Replica {
             adopt: false,
         };
         let point = place.point();
-        let tables = Tables::open(Arc::new(disk), applying, point.clone(), place.tables)?;
+        let tables = Tables::open(Arc::new(disk), applying, point, place.tables)?;
         let (sender, events) = channel();
         let means = Means {
             bucket: bucket.clone(),

@@ -111,11 +111,11 @@ fn integer(column: &mut Pending, ty: ColumnType, row: u64, value: i64, text: Opt
     let value = match ty.tag() {
         Tag::Long => Value::Long(value),
         Tag::Int if null => Value::Null,
-        Tag::Int => Value::Int(i32::try_from(value).map_err(|_| bounds())?),
+        Tag::Int => Value::Int(i32::try_from(value).map_err(|_out| bounds())?),
         Tag::Short if null => Value::Short(0),
-        Tag::Short => Value::Short(i16::try_from(value).map_err(|_| bounds())?),
+        Tag::Short => Value::Short(i16::try_from(value).map_err(|_out| bounds())?),
         Tag::Byte if null => Value::Byte(0),
-        Tag::Byte => Value::Byte(i8::try_from(value).map_err(|_| bounds())?),
+        Tag::Byte => Value::Byte(i8::try_from(value).map_err(|_out| bounds())?),
         Tag::Timestamp if ty.is_nanos() => Value::TimestampNs(value),
         Tag::Timestamp => Value::Timestamp(value),
         Tag::Date => Value::Date(value),
@@ -124,7 +124,7 @@ fn integer(column: &mut Pending, ty: ColumnType, row: u64, value: i64, text: Opt
         Tag::Symbol => return symbol_of(column, row, text, printed_long(value)),
         tag if tag >= Tag::Decimal8 => {
             let (precision, scale) = ty.decimal();
-            let decimal = Decimal::of_long(value).rescaled(scale).map_err(|_| bounds())?;
+            let decimal = Decimal::of_long(value).rescaled(scale).map_err(|_out| bounds())?;
             if !decimal.fits(precision) {
                 return Err(bounds());
             }
@@ -264,7 +264,7 @@ fn put_decimal(column: &mut Pending, ty: ColumnType, row: u64, value: Option<Dec
     };
     // The server looks for precision and scale in the type of any column, and finds other things there.
     let (precision, scale) = ((ty.code() >> 8 & 0xff) as u32, (ty.code() >> 18 & 0xff) as u32);
-    let scaled = value.rescaled(scale).map_err(|_| match value.scale > scale {
+    let scaled = value.rescaled(scale).map_err(|_out| match value.scale > scale {
         true => Problem::Loss(value.to_string()),
         false => Problem::Bounds(value.to_string()),
     })?;
