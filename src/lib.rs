@@ -46,5 +46,8 @@ pub mod sim;
 pub mod table;
 pub mod wal;
 // Clippy looks at it on any machine: not every compiler for wasm32 brings one along.
-#[cfg(all(any(feature = "web", feature = "web-ledger", feature = "web-sim"), any(target_arch = "wasm32", clippy)))]
+#[cfg(all(
+    any(feature = "web", feature = "web-ledger", feature = "web-sim"),
+    any(target_arch = "wasm32", clippy)
+))]
 pub mod web;

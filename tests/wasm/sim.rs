@@ -14,7 +14,8 @@ fn seeds_have_the_traces_that_they_have_natively_and_twice() {
 #[wasm_bindgen_test]
 fn a_run_is_told_and_takes_orders() {
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
-    let mut sim = WebSim::open(r#"{"nodes": 2, "clients": 1, "operator": false}"#, 3).ok().expect("a scenario");
+    let mut sim =
+        WebSim::open(r#"{"nodes": 2, "clients": 1, "operator": false}"#, 3).ok().expect("a scenario");
     while !sim.run_until(2_500_000.0, 100) {}
     let told = json(&sim.told());
     assert!(told["rows"]["made"].as_u64() > Some(0), "{told}");
