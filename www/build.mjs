@@ -142,7 +142,13 @@ async function writeCacheList() {
     .filter((file) => !["sw.js", CACHE].includes(file))
     .sort();
   const isShell = (file) => file === "index.html" || /^assets\/.*\.(js|css)$/.test(file);
-  const listed = { shell: files.filter(isShell), rest: files.filter((file) => !isShell(file)) };
+  // Recordings come last: they are many.
+  const isMany = (file) => file.startsWith("recordings/");
+  const rest = files.filter((file) => !isShell(file));
+  const listed = {
+    shell: files.filter(isShell),
+    rest: [...rest.filter((file) => !isMany(file)), ...rest.filter(isMany)],
+  };
   await writeFile(join(out, CACHE), JSON.stringify(listed));
 }
 

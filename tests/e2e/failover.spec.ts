@@ -63,7 +63,7 @@ test("by keys: focus, kill, promote, step, fork, undone in the past", async ({ p
   await still(page);
   await expect(page.locator('[data-branch="1"]')).toBeVisible();
   await expect(page.locator("[data-end=node0]")).toHaveAttribute("data-state", "paused");
-  await page.locator('[data-branch="1"]').getByRole("button", { name: "Go on with it" }).click();
+  await page.locator('[data-branch="0"]').getByRole("button", { name: "Go on with it" }).click();
   await still(page);
   await expect(page.locator("[data-end=node0]")).toHaveAttribute("data-state", "down");
   await page.keyboard.press("?");
@@ -79,6 +79,8 @@ test("settings and switches count, and a file brings all of it back", async ({ p
   await openLab(page, `${home}#lab&t=3`);
   await page.getByRole("button", { name: "Durable ack off" }).click();
   await expect(page.getByRole("button", { name: "Durable ack on" })).toHaveAttribute("aria-pressed", "true");
+  // Clients begin anew for that.
+  await to(page, 5 * SECOND);
   await page.getByRole("button", { name: "Store-and-forward off" }).click();
   await page.getByLabel("Replicas ask every").selectOption({ label: "50 ms" });
   await page.getByLabel("Window").selectOption("1");
@@ -129,7 +131,9 @@ for (const theme of ["light", "dark"] as const) {
     await expect(page.locator(".fo-lesson")).toBeVisible();
     await to(page, 6 * SECOND);
     expect(await serious(page), "a lesson").toEqual([]);
+    // A lesson that waits goes on with a command; here it is to stand.
     await page.keyboard.press("x");
+    await page.evaluate(() => globalThis.understudyLab?.dispatch({ do: "pause" }));
     await still(page);
     await page.keyboard.press("1");
     await page.keyboard.press("f");

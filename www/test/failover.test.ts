@@ -195,7 +195,11 @@ test("lanes follow roles, deaths and outages, and faults are windows", () => {
       happening("stopped", "node0", 5 * SECOND, { why: "killed" }),
       happening("disconnected", "client0", 5 * SECOND, { node: 0 }),
     ],
-    told({ now_us: 6 * SECOND, nodes: [node(0, { up: false }), node(1)] }),
+    told({
+      now_us: 6 * SECOND,
+      nodes: [node(0, { up: false }), node(1)],
+      clients: told().clients.map((client) => ({ ...client, node: null })),
+    }),
   );
   assert.equal(chronicle.windows[0]?.to, 4 * SECOND);
   assert.equal(chronicle.stateAt("node0", 6 * SECOND), "down");

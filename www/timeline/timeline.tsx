@@ -10,7 +10,7 @@ import { txnAt, upperBound } from "../model/history.js";
 import { kindOf, KIND_WORDS } from "../model/kinds.js";
 import { headUnit } from "../model/reduce.js";
 import { axisFor, historyNow, tableNow, viewNow } from "../model/state.js";
-import { useSize, useSnapshot, useStage } from "../views/hooks.js";
+import { useSize, useSnapshot, useStage, useTheme } from "../views/hooks.js";
 import { Minimap } from "./minimap.js";
 import type { Scene } from "./paint.js";
 import { heightOf, LAYOUT, paint, paletteOf } from "./paint.js";
@@ -153,25 +153,6 @@ function useScene(history: History, width: number): Scene | null {
       brokenFrom,
     };
   }, [table, overview, histories, kind, view, width, history, brokenFrom]);
-}
-
-/** Changes when the theme does. */
-function useTheme(): string {
-  const read = () =>
-    `${document.documentElement.dataset["theme"] ?? ""}${matchMedia("(prefers-color-scheme: dark)").matches}`;
-  const [theme, set] = useState(read);
-  useEffect(() => {
-    const update = () => set(read());
-    const media = matchMedia("(prefers-color-scheme: dark)");
-    const observer = new MutationObserver(update);
-    observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    media.addEventListener("change", update);
-    return () => {
-      observer.disconnect();
-      media.removeEventListener("change", update);
-    };
-  }, []);
-  return theme;
 }
 
 /** In the row of marks the pointer snaps to them; elsewhere it means the place itself. */

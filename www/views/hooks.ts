@@ -55,3 +55,22 @@ export function useSize<E extends HTMLElement = HTMLDivElement>(): [
   }, []);
   return [ref, size];
 }
+
+/** Changes when the theme does. */
+export function useTheme(): string {
+  const read = () =>
+    `${document.documentElement.dataset["theme"] ?? ""}${matchMedia("(prefers-color-scheme: dark)").matches}`;
+  const [theme, set] = useState(read);
+  useEffect(() => {
+    const update = () => set(read());
+    const media = matchMedia("(prefers-color-scheme: dark)");
+    const observer = new MutationObserver(update);
+    observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    media.addEventListener("change", update);
+    return () => {
+      observer.disconnect();
+      media.removeEventListener("change", update);
+    };
+  }, []);
+  return theme;
+}

@@ -58,7 +58,7 @@ export class Chronicle {
     if (this.notable.length > NOTABLE_MAX) this.notable.splice(0, NOTABLE_MAX / 2);
     for (const node of told.nodes) this.#lane(`node${node.node}`, told.now_us, node.up ? null : "down");
     for (const client of told.clients) {
-      const state = client.stopped !== null ? "stopped" : null;
+      const state = client.stopped !== null ? "stopped" : client.node === null ? "searching" : "connected";
       this.#lane(`client${client.client}`, told.now_us, state);
     }
     this.#look(told.troubles, told.now_us);

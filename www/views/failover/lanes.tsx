@@ -4,8 +4,8 @@ import type { Chronicle } from "../../model/failover/chronicle.js";
 import { endsOf } from "../../model/failover/state.js";
 import { clientWords, endsWords, faultName, nodeWords, seconds } from "../../model/failover/words.js";
 import type { Told } from "../../model/failover/told.js";
-import { useSize } from "../hooks.js";
-import { LANE, paintLanes, type Paint, viewOf } from "./paint.js";
+import { useSize, useTheme } from "../hooks.js";
+import { type Inks, inksOf, LANE, paintLanes, viewOf } from "./paint.js";
 import { useLabDispatch, useLabValue, useTold } from "./hooks.js";
 
 export function Lanes() {
@@ -33,14 +33,16 @@ function LaneSet(props: { told: Told; chronicle: Chronicle; us: number; choose?:
   const { told, chronicle, us, choose } = props;
   const [box, size] = useSize();
   const canvas = useRef<HTMLCanvasElement>(null);
+  const theme = useTheme();
+  const inks = useRef<{ theme: string; of: Inks } | null>(null);
   const ends = endsOf(told);
   const { version } = chronicle;
   useEffect(() => {
     const element = canvas.current;
     if (!element || size.width === 0) return;
-    const paint: Paint = { ends, chronicle, us, width: size.width, styles: getComputedStyle(element) };
-    paintLanes(element, paint);
-  }, [size.width, us, chronicle, version, ends.length]);
+    if (inks.current?.theme !== theme) inks.current = { theme, of: inksOf(element.parentElement ?? element) };
+    paintLanes(element, { ends, chronicle, us, width: size.width, inks: inks.current.of });
+  }, [size.width, us, chronicle, version, ends.length, theme]);
   const view = viewOf(us);
   return (
     <div class={`fo-lane-set ${choose ? "" : "fo-past"}`} style={{ height: `${ends.length * LANE + 18}px` }}>

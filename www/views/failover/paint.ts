@@ -12,8 +12,11 @@ export interface Paint {
   chronicle: Chronicle;
   us: number;
   width: number;
-  styles: CSSStyleDeclaration;
+  inks: Inks;
 }
+
+/** The theme's colours by their names, as the browser computes them. */
+export type Inks = ReadonlyMap<string, string>;
 
 /** The stretch of time on show: the last half minute, with a little room ahead. */
 export function viewOf(us: number): { from: number; to: number } {
@@ -22,14 +25,14 @@ export function viewOf(us: number): { from: number; to: number } {
 }
 
 const FILLS: Record<string, string> = {
-  primary: "--good",
-  refuses: "--spot",
-  replica: "--k-data",
-  connected: "--k-data",
-  searching: "--spot",
-  down: "--bad",
-  stopped: "--bad",
-  starting: "--line-strong",
+  primary: "good",
+  refuses: "spot",
+  replica: "k-data",
+  connected: "k-data",
+  searching: "spot",
+  down: "bad",
+  stopped: "bad",
+  starting: "line-strong",
 };
 /** How much of a lane's height a state takes: told apart without colour, too. */
 const HEIGHTS: Record<string, number> = {
@@ -40,8 +43,25 @@ const HEIGHTS: Record<string, number> = {
   searching: 0.25,
 };
 
+const NAMES = ["good", "spot", "k-data", "bad", "line-strong", "curtain", "ink-2"] as const;
+
+export function inksOf(element: HTMLElement): Inks {
+  const probe = document.createElement("i");
+  element.append(probe);
+  const inks = NAMES.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color] as const;
+  });
+  probe.remove();
+  return new Map(inks);
+}
+
+function inkOf(inks: Inks, name: string): string {
+  return inks.get(name) ?? "gray";
+}
+
 export function paintLanes(canvas: HTMLCanvasElement, paint: Paint): void {
-  const { ends, chronicle, us, width, styles } = paint;
+  const { ends, chronicle, us, width, inks } = paint;
   const height = ends.length * LANE + 18;
   const ratio = devicePixelRatio;
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
@@ -57,17 +77,17 @@ export function paintLanes(canvas: HTMLCanvasElement, paint: Paint): void {
   const view = viewOf(us);
   const x = (at: number) => ((at - view.from) / (view.to - view.from)) * width;
   ends.forEach((end, row) => {
-    for (const span of chronicle.lanes.get(end) ?? []) drawSpan(context, styles, span, row, x, us, view.from);
+    for (const span of chronicle.lanes.get(end) ?? []) drawSpan(context, inks, span, row, x, us, view.from);
   });
-  for (const window of chronicle.windows) drawWindow(context, styles, window, ends, x, us, view.from);
-  drawAxis(context, styles, view, x, width, ends.length * LANE);
-  context.fillStyle = styles.getPropertyValue("--curtain");
+  for (const window of chronicle.windows) drawWindow(context, inks, window, ends, x, us, view.from);
+  drawAxis(context, inks, view, x, width, ends.length * LANE);
+  context.fillStyle = inkOf(inks, "curtain");
   context.fillRect(x(us) - 1, 0, 2, ends.length * LANE);
 }
 
 function drawSpan(
   context: CanvasRenderingContext2D,
-  styles: CSSStyleDeclaration,
+  inks: Inks,
   span: Span,
   row: number,
   x: (at: number) => number,
@@ -79,13 +99,13 @@ function drawSpan(
   const part = HEIGHTS[span.state] ?? 0.15;
   const tall = (LANE - 4) * part;
   const left = Math.max(0, x(span.from));
-  context.fillStyle = styles.getPropertyValue(FILLS[span.state] ?? "--line-strong");
+  context.fillStyle = inkOf(inks, FILLS[span.state] ?? "line-strong");
   context.fillRect(left, row * LANE + LANE - 2 - tall, Math.max(1, x(to) - left), tall);
 }
 
 function drawWindow(
   context: CanvasRenderingContext2D,
-  styles: CSSStyleDeclaration,
+  inks: Inks,
   window: Window,
   ends: readonly End[],
   x: (at: number) => number,
@@ -95,7 +115,7 @@ function drawWindow(
   const to = Math.min(window.to ?? us, us);
   if (to < first || window.from > us) return;
   const [left, right] = [Math.max(0, x(window.from)), Math.max(x(window.from) + 2, x(to))];
-  context.fillStyle = styles.getPropertyValue("--bad");
+  context.fillStyle = inkOf(inks, "bad");
   ends.forEach((end, row) => {
     if (window.ends.length > 0 && !window.ends.includes(end) && !window.ends.includes("bucket")) return;
     context.globalAlpha = window.ends.includes(end) ? 0.28 : 0.12;
@@ -108,13 +128,13 @@ function drawWindow(
 
 function drawAxis(
   context: CanvasRenderingContext2D,
-  styles: CSSStyleDeclaration,
+  inks: Inks,
   view: { from: number; to: number },
   x: (at: number) => number,
   width: number,
   top: number,
 ): void {
-  context.fillStyle = styles.getPropertyValue("--ink-2");
+  context.fillStyle = inkOf(inks, "ink-2");
   context.font = "11px system-ui, sans-serif";
   for (let at = Math.ceil(view.from / 5e6) * 5e6; at <= view.to; at += 5e6) {
     context.fillRect(x(at), top, 1, 4);

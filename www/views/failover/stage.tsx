@@ -115,11 +115,10 @@ function Node({ node, geometry, chosen }: { node: NodeTold; geometry: Geometry; 
       data-end={end}
       data-state={state}
       aria-pressed={chosen}
-      aria-label={nodeWords(node)}
+      title={nodeWords(node)}
       onClick={() => dispatch({ do: "focus", end })}
     >
-      <b>{end}</b>
-      <span class="fo-state">{state === "refuses" ? "no writes" : state}</span>
+      <b>{end}</b> <span class="fo-state">{state === "refuses" ? "no writes" : state}</span>{" "}
       <span class="fo-detail">
         {counted(node.rows, "row")}
         {node.lag > 0 && state !== "primary" ? ` · ${node.lag} behind` : ""}
@@ -144,10 +143,10 @@ function Client({ client, geometry, chosen }: { client: ClientTold; geometry: Ge
       data-end={end}
       data-state={state}
       aria-pressed={chosen}
-      aria-label={clientWords(client)}
+      title={clientWords(client)}
       onClick={() => dispatch({ do: "focus", end })}
     >
-      <b>{end}</b>
+      <b>{end}</b>{" "}
       <span class="fo-detail">
         {client.queue > 0 ? `${counted(client.queue, "frame")} waiting` : state}
         {client.outage_us > 0 ? ` · ${span(client.outage_us)}` : ""}
@@ -166,11 +165,10 @@ function Bucket({ told, geometry, chosen }: { told: Told; geometry: Geometry; ch
       style={placed(geometry, "bucket")}
       data-end="bucket"
       aria-pressed={chosen}
-      aria-label={words}
+      title={words}
       onClick={() => dispatch({ do: "focus", end: "bucket" })}
     >
-      <b>bucket</b>
-      <span class="fo-state">{told.store}</span>
+      <b>bucket</b> <span class="fo-state">{told.store}</span>{" "}
       <span class="fo-detail">
         {counted(told.history, "object")} · term {told.term}
       </span>
