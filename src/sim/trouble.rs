@@ -114,7 +114,8 @@ impl Sim {
     /// What a fault does to a node when it begins.
     fn hit(&mut self, at: u32, fault: Fault, strength: u64) -> Check {
         let now = self.ground.now;
-        let signed = if strength.is_multiple_of(2) { (strength / 2) as i64 } else { -((strength / 2) as i64) };
+        let signed =
+            if strength.is_multiple_of(2) { (strength / 2) as i64 } else { -((strength / 2) as i64) };
         match fault {
             Fault::Rival => return self.order(at, Event::Promote),
             Fault::PlannedSwitch => return self.switch_to(at),

@@ -110,7 +110,9 @@ impl Write for Bounded {
 impl Taken {
     fn new(gzip: bool, most: u64, length: u64) -> Self {
         if gzip {
-            return Self::Packed { decoder: Box::new(MultiGzDecoder::new(Bounded { body: Vec::new(), most })) };
+            return Self::Packed {
+                decoder: Box::new(MultiGzDecoder::new(Bounded { body: Vec::new(), most })),
+            };
         }
         Self::Plain { body: Vec::with_capacity(usize::try_from(length.min(most) + 1).unwrap_or(0)), most }
     }

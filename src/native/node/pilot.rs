@@ -31,6 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What the machine is told by the rest of the node.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "few at a time, and handed on at once")]
 pub(super) enum Command {
     /// What happened.
     Event(Event),
