@@ -11,6 +11,7 @@ mod error;
 mod field;
 mod number;
 mod parser;
+mod raw;
 mod row;
 mod scan;
 
