@@ -4,6 +4,7 @@
  * Calls are queued, so that each sees the place to which the call before it moved.
  */
 import init, { Engine } from "./understudy.js";
+import { once } from "./once.js";
 
 /** Codes of `Timeline.kind`. */
 export const KIND = Object.freeze({
@@ -18,19 +19,11 @@ export const KIND = Object.freeze({
   drop: 8,
 });
 
-let loading = null;
-
 /**
  * Loads the module, once. Without an argument it is fetched from beside this file; node and bundlers
  * give its bytes, its address, or what was compiled.
  */
-export function load(moduleOrPath) {
-  loading ??= init(moduleOrPath === undefined ? undefined : { module_or_path: moduleOrPath }).catch((error) => {
-    loading = null;
-    throw error;
-  });
-  return loading;
-}
+export const load = once(init);
 
 /** A database directory opened for replay. */
 export class Replay {

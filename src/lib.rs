@@ -41,6 +41,8 @@ pub mod node;
 pub mod policy;
 pub mod replay;
 mod rules;
+#[cfg(feature = "ledger")]
+mod secret;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod table;

@@ -22,6 +22,7 @@
 //! | [`ship`] | a database's log on its way into a bucket, beside QuestDB |
 //! | [`simulate`] | many seeds of the simulator, on all cores |
 //! | [`store`] | a database in QuestDB's own files, written by applying a log |
+//! | `whole_file` | files that are there whole or not at all |
 //! | [`export`] | rows as CSV, JSON, Arrow, Parquet |
 //! | [`cli`] | arguments, output, exit codes, one file per verb |
 
@@ -54,3 +55,4 @@ pub mod ship;
 pub mod simulate;
 pub mod source;
 pub mod store;
+mod whole_file;

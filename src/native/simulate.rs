@@ -1,6 +1,7 @@
 //! Many seeds of the simulator, on all cores, in a run that can be gone on with.
 
 use super::outcome::{Failure, Result};
+use super::whole_file;
 use crate::sim::{Micros, Scenario, Sim, Violation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -186,9 +187,7 @@ impl Batch {
             tally: tally.clone(),
         };
         let bytes = serde_json::to_vec(&saved).map_err(|error| Failure::failed(error.to_string()))?;
-        let beside = file.with_extension("new");
-        std::fs::write(&beside, bytes).map_err(failed)?;
-        std::fs::rename(&beside, file).map_err(failed)
+        whole_file::replace(file, &bytes, false).map_err(failed)
     }
 }
 

@@ -5,7 +5,6 @@ use understudy::web::WebSim;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen_test]
-#[ignore = "the list of traces is older than the machines: tests/sim/traces.rs prints the new one"]
 fn seeds_have_the_traces_that_they_have_natively_and_twice() {
     let made = Scenario::traces();
     assert_eq!(made, include_str!("../data/simulator_traces.txt").trim_end());

@@ -99,15 +99,14 @@ export class SimCalls {
   #watchfully(until: number, stopAt: readonly string[]): SimAnswer {
     const sim = this.#open();
     const all: Happening[] = [];
-    let stopped = false;
+    const stops = ({ kind }: Happening) => stopAt.includes(kind);
     const reached = this.#work(WORK_MS, () => {
       const there = sim.runUntil(until, 1);
       const told = JSON.parse(sim.happenings()) as Happening[];
       all.push(...told);
-      stopped = told.some(({ kind }) => stopAt.includes(kind));
-      return there || stopped;
+      return there || told.some(stops);
     });
-    const us = reached && !stopped && !sim.over() ? until : Math.max(this.#shownUs, sim.nowUs());
+    const us = reached && !all.some(stops) && !sim.over() ? until : Math.max(this.#shownUs, sim.nowUs());
     return this.#answer(reached, us, all);
   }
 

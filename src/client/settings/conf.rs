@@ -190,12 +190,12 @@ fn settle(mut settings: Settings, given: &BTreeMap<&str, String>) -> Result<Sett
         return Err(ConfError::NoAddr);
     }
     let (username, password) = (given.get("username"), given.get("password"));
-    let token = given.get("token").map(|token| Secret::new(token));
+    let token = given.get("token").map(|token| Secret::from(token.as_str()));
     settings.login = match (username, password, token) {
         (None, None, None) => Login::None,
         (None, None, Some(token)) => Login::Bearer(token),
         (Some(username), Some(password), None) => {
-            Login::Basic { username: username.as_str().into(), password: Secret::new(password) }
+            Login::Basic { username: username.as_str().into(), password: Secret::from(password.as_str()) }
         }
         (_, _, Some(_)) => return Err(ConfError::Conflict("give either token, or username and password")),
         _ => return Err(ConfError::Conflict("username and password go together")),

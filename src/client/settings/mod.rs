@@ -3,13 +3,13 @@
 mod conf;
 mod keys;
 
+pub use crate::secret::Secret;
 pub use conf::ConfError;
 
 use super::host::Target;
 use super::rejection::Policies;
 use super::walk::{FirstConnect, WalkSettings, Way};
 use super::{Limits, queue};
-use std::fmt;
 
 /// How to reach the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
@@ -24,28 +24,6 @@ pub enum Scheme {
     Ws,
     /// QWP over WebSocket with TLS.
     Wss,
-}
-
-/// A word that is never shown.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// Wraps it.
-    pub fn new(word: &str) -> Self {
-        Self(word.into())
-    }
-
-    /// The word, to be sent to the server and nowhere else.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }
 
 /// How a client proves who it is.

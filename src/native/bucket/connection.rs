@@ -4,6 +4,7 @@
 //! does not name, for stores it does not reach or tests need; `docs/stores.md` lists all, and which are
 //! which. There is no escape: a value can't hold a `;`.
 
+pub use crate::secret::Secret;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -126,29 +127,6 @@ pub struct Trust {
 impl Default for Trust {
     fn default() -> Self {
         Self { ca_cert_file: None, builtin_roots: true }
-    }
-}
-
-/// A value that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The value, for those who sign with it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(value: &str) -> Self {
-        Self(value.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
     }
 }
 

@@ -9,6 +9,7 @@ use crate::native::disk::DiskFiles;
 use crate::native::outcome::{Exit, Failure, Result, exit_of};
 use crate::native::store::lock::{DirectoryLock, Held};
 use crate::native::store::{CommitMode, RealDisk, Replication, ReplicationOptions, Worker};
+use crate::native::whole_file;
 use crate::table::Standing;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -190,9 +191,8 @@ fn report(out: &Out, args: &Apply, replication: &Replication, took: Duration) ->
 
 /// Writes what `understudy status` tells beside the tables' own state. It is a convenience: failing changes nothing.
 fn save_status(dir: &Path, replication: &Replication) {
-    let aside = dir.join(format!("{STATUS}.tmp"));
     let content = serde_json::json!({ "tables": told(replication) }).to_string();
-    let _ = std::fs::write(&aside, content).and_then(|()| std::fs::rename(&aside, dir.join(STATUS)));
+    let _ = whole_file::replace(&dir.join(STATUS), content.as_bytes(), false);
 }
 
 /// Each table for programs.

@@ -13,6 +13,7 @@ use crate::native::metrics::Metrics;
 use crate::native::metrics::server::Ready;
 use crate::native::outcome::{Exit, Result};
 use crate::native::replica::{Replica, ReplicaOptions, Report};
+use crate::native::whole_file;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -273,10 +274,8 @@ fn tell(out: &Out, report: &Report, took: Duration) -> Result<()> {
 
 /// Writes what `understudy status` tells beside the tables' own state. It is a convenience: failing changes nothing.
 fn save_status(db: &Path, report: &Report) {
-    let name = super::apply::STATUS;
-    let aside = db.join(format!("{name}.tmp"));
     let content = serde_json::json!({ "tables": report.tables }).to_string();
-    let _ = std::fs::write(&aside, content).and_then(|()| std::fs::rename(&aside, db.join(name)));
+    let _ = whole_file::replace(&db.join(super::apply::STATUS), content.as_bytes(), false);
 }
 
 fn public_key(text: &str) -> std::result::Result<[u8; 32], String> {

@@ -2,10 +2,11 @@
 
 use crate::ledger::{ClusterId, Dir, Document, Place, Point, Span, Sum, WriterId};
 use crate::native::outcome::{Exit, Failure, Result};
+use crate::native::whole_file;
 use crate::node::{Held, Kept, Role};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const FORMAT: u32 = 1;
@@ -128,19 +129,12 @@ impl Keeper {
 }
 
 fn write_whole(folder: &Path, name: &str, value: &Remembered) -> Result<()> {
-    let (path, aside) = (folder.join(name), folder.join(format!("{name}.tmp")));
+    let path = folder.join(name);
     let failed = |error: &dyn std::fmt::Display| {
         Failure::failed(format!("{}: {error}", path.display())).advise("is the disk full?")
     };
     let bytes = value.to_bytes().map_err(|error| failed(&error))?;
-    let write = || -> std::io::Result<()> {
-        let mut file = fs::File::create(&aside)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&aside, &path)?;
-        fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|error| failed(&error))
+    whole_file::replace(&path, &bytes, true).map_err(|error| failed(&error))
 }
 
 #[cfg(test)]

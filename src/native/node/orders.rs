@@ -5,6 +5,7 @@
 //! waits for a node that starts. `_migrate_primary`, QuestDB's own way, counts at the start.
 
 use crate::native::outcome::{Failure, Result};
+use crate::native::whole_file;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
@@ -118,10 +119,10 @@ pub(super) fn tell(folder: &Path, status: &NodeStatus) {
 }
 
 fn write(folder: &Path, name: &str, value: &impl Serialize) -> Result<()> {
-    let (path, aside) = (folder.join(name), folder.join(format!("{name}.tmp")));
+    let path = folder.join(name);
     let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("{}: {error}", path.display()));
     let bytes = serde_json::to_vec(value).map_err(|error| failed(&error))?;
-    fs::write(&aside, bytes).and_then(|()| fs::rename(&aside, &path)).map_err(|error| failed(&error))
+    whole_file::replace(&path, &bytes, false).map_err(|error| failed(&error))
 }
 
 #[cfg(test)]

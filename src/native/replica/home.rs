@@ -4,8 +4,9 @@ use super::kept::{KeptNode, KeptPlace};
 use crate::ledger::{ClusterId, Document, Point};
 use crate::native::outcome::{Exit, Failure, Result};
 use crate::native::store::lock::{DirectoryLock, Held};
+use crate::native::whole_file;
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const NODE: &str = "node.json";
@@ -83,21 +84,12 @@ impl Home {
 
     /// Whole or not at all.
     fn write<T: Document>(&self, name: &str, value: &T, sync: bool) -> Result<()> {
-        let (path, aside) = (self.state.join(name), self.state.join(format!("{name}.tmp")));
+        let path = self.state.join(name);
         let failed = |error: &dyn std::fmt::Display| {
             Failure::failed(format!("{}: {error}", path.display())).advise("is the disk full?")
         };
         let bytes = value.to_bytes().map_err(|error| failed(&error))?;
-        let write = || {
-            let mut file = fs::File::create(&aside)?;
-            file.write_all(&bytes)?;
-            if sync {
-                file.sync_all()?;
-            }
-            fs::rename(&aside, &path)?;
-            if sync { fs::File::open(&self.state)?.sync_all() } else { Ok(()) }
-        };
-        write().map_err(|error: std::io::Error| failed(&error))
+        whole_file::replace(&path, &bytes, sync).map_err(|error| failed(&error))
     }
 }
 

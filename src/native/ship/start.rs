@@ -20,6 +20,7 @@ use crate::native::cluster::{
 use crate::native::outcome::{Exit, Failure};
 use crate::native::policies::{self, PolicyTable};
 use crate::native::store::lock::DirectoryLock;
+use crate::native::whole_file;
 use crate::wal::{Registry, SequencerLog};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -431,8 +432,7 @@ fn known_cluster(own: &Path) -> Result<Option<ClusterId>, Failure> {
 }
 
 fn keep_cluster(own: &Path, cluster: ClusterId) -> Result<(), Failure> {
-    let (path, aside) = (own.join(CLUSTER), own.join("cluster.tmp"));
-    std::fs::write(&aside, format!("{cluster}\n"))
-        .and_then(|()| std::fs::rename(&aside, &path))
+    let path = own.join(CLUSTER);
+    whole_file::replace(&path, format!("{cluster}\n").as_bytes(), false)
         .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
 }
