@@ -51,7 +51,7 @@ async function run(lab, us) {
 }
 
 test("instances differ, and then converge", { skip }, async () => {
-  const { lab } = await open("quotes~6");
+  const { lab } = await open("orders~8");
   const change = { do: "set", stages: "TO PARQUET 1h, DROP LOCAL 4h" };
   const instances = [instance("a", 5 * MINUTE), instance("b", 100 * MINUTE)];
   lab.set(JSON.stringify({ policy: [{ atUs: 0, change }], instances }));

@@ -7,6 +7,9 @@ use crate::node::{Decision, Now, Reason, Role};
 
 /// How often the boundary is looked at while nothing comes (rule R2).
 const LOOK_EVERY_US: u64 = 60_000_000;
+/// Who could not listen for longer than this, beyond the pause that it made, looks at once: what it waits for may have been
+/// cleaned meanwhile.
+const DEAF_US: u64 = 1_000_000;
 /// A pause of a reader is this part of the time for which nothing has come, beyond `QUIET_US`.
 const PART: u64 = 10;
 const QUIET_US: u64 = 10_000_000;
@@ -36,8 +39,8 @@ impl Machine {
             return;
         }
         if turn.resume_us.is_some() {
-            if now.mono_us.saturating_sub(self.looked_us) >= LOOK_EVERY_US {
-                self.looked_us = now.mono_us;
+            if self.look_due || now.mono_us.saturating_sub(self.looked_us) >= LOOK_EVERY_US {
+                (self.looked_us, self.look_due) = (now.mono_us, false);
                 reader.look();
             } else {
                 reader.waited();
@@ -67,6 +70,7 @@ impl Machine {
     /// Takes what a reader, or the one inside a claimant, has read.
     pub(super) fn take(&mut self, read: Read, reader: &Reader, now: Now) {
         self.heard_us = now.mono_us;
+        self.rested_us = 0;
         self.seen(now);
         match read {
             Read::Pack(object) => self.pack(object, reader.point()),
@@ -112,6 +116,9 @@ impl Machine {
     fn missing(&mut self, now: Now) {
         // Rule L2 counts silence that was listened to: neither a pause of this process nor one of the bucket.
         let deaf = now.mono_us.saturating_sub(self.heard_us);
+        if deaf > self.rested_us.saturating_add(DEAF_US) {
+            self.look_due = true;
+        }
         if self.config.failover.is_some_and(|failover| deaf > failover.beat_us) {
             self.seen(now);
         }
@@ -124,7 +131,8 @@ impl Machine {
         {
             return self.claim(why, now);
         }
-        let us = self.poll_us(now);
+        let us = if self.look_due { 0 } else { self.poll_us(now) };
+        self.rested_us = us;
         self.rest(us, now);
     }
 

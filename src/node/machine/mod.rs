@@ -62,6 +62,10 @@ pub struct Machine {
     wait_us: u64,
     /// When the boundary was looked at last (rule R2).
     looked_us: u64,
+    /// The boundary is looked at next.
+    look_due: bool,
+    /// The last pause before asking again.
+    rested_us: u64,
     brisk_until_us: u64,
     level_told: bool,
     /// It was told to end.
@@ -169,6 +173,8 @@ impl Machine {
             heard_us: now.mono_us,
             wait_us: 0,
             looked_us: now.mono_us,
+            look_due: false,
+            rested_us: 0,
             brisk_until_us: 0,
             level_told: false,
             stopping: false,

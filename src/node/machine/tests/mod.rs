@@ -198,6 +198,23 @@ fn a_primary_that_catches_up_uploads_all_and_ends() {
     assert_eq!(world.primaries(), [1]);
 }
 
+/// What it waits for may have been cleaned while it could not ask (rule R2).
+#[test]
+fn who_could_not_listen_looks_at_the_boundary_at_once() {
+    let mut world = cluster(12, config);
+    world.looked.clear();
+    world.nodes[1].cut_off = true;
+    world.pause(2, 4 * SECOND);
+    world.run(10 * SECOND, u64::MAX / 2);
+    world.nodes[1].cut_off = false;
+    world.run(13 * SECOND, u64::MAX / 2);
+    let heard: BTreeSet<usize> = world.looked.iter().map(|(node, _)| *node).collect();
+    assert_eq!(heard, BTreeSet::from([1, 2]));
+    let looks = world.looked.len();
+    world.run(40 * SECOND, u64::MAX / 2);
+    assert_eq!(world.looked.len(), looks, "who hears has no reason to look");
+}
+
 #[test]
 fn a_second_primary_is_refused_without_an_order() {
     let mut world = cluster(7, config);

@@ -64,6 +64,8 @@ pub(super) struct World {
     /// In a thousand: answers that are lost, puts that land late.
     pub(super) lossy: u64,
     pub(super) puts: u64,
+    /// Who asked for a boundary record, and when.
+    pub(super) looked: Vec<(usize, u64)>,
     /// What is left out, to see that it is missed.
     pub(super) rules: Rules,
 }
@@ -83,6 +85,7 @@ impl World {
             taken_us: 0,
             lossy: 0,
             puts: 0,
+            looked: Vec::new(),
             rules: Rules::ALL,
         }
     }
@@ -359,6 +362,9 @@ impl World {
         let lost = self.nodes[node].cut_off;
         let late = self.draw(1000) < self.lossy;
         let latency = 5 * MS + self.draw(20 * MS);
+        if let Action::Get { key: Key::Clean(_) } = action {
+            self.looked.push((node, self.now_us));
+        }
         match action {
             Action::Put { key, bytes, .. } => {
                 self.puts += 1;
