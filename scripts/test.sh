@@ -54,11 +54,11 @@ part_rust() {
   cargo test --doc
 }
 
-# 1,000 seeds of the simulator with the command as it is shipped, and the bugs that it has to find.
+# The bugs that the simulator has to find, and 1,000 seeds without any.
 part_sim() {
   cargo test --no-default-features --features planted-bugs --test sim
-  cargo build --release --bin understudy
-  "$target_dir/release/understudy" --no-progress simulate --seeds 0..1000
+  cargo build --bin understudy
+  "$target_dir/debug/understudy" --no-progress simulate --seeds 0..1000
 }
 
 part_wasm() { scripts/wasm.sh test --profile release node chromium; }
@@ -132,7 +132,9 @@ part_lines() {
   scripts/setup.sh client
   cargo build --bin understudy
   cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-lines"
-  python3 tests/lines/compare.py --understudy "$target_dir/debug/understudy-lines" --client "$tools_dir/questdb-client" --out "$target_dir/lines"
+  cargo build --manifest-path tests/lines/rust/Cargo.toml --target-dir "$target_dir/lines-by-questdb-rs"
+  python3 tests/lines/compare.py --understudy "$target_dir/debug/understudy-lines" --client "$tools_dir/questdb-client" \
+    --rust-client "$target_dir/lines-by-questdb-rs/debug/lines-by-questdb-rs" --out "$target_dir/lines"
 }
 
 # The contract of object stores, against real servers on loopback; HDFS is one of them where there is Java.

@@ -8,7 +8,9 @@ an id of its own; some are sent with durable=1, by hand, as that is our own. In 
 
 - what was answered durable is in the history; what was answered and is not there is under `divergent/` of the node that took it,
   and its report counts the same rows;
-- all nodes hold the same rows.
+- all nodes hold the same rows;
+- how long nobody took writes, and how many acknowledged rows are lost, is what the simulator (and so the lab on the page) says of the
+  same cluster, within a second (`predict.py`).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from questdb import Sender, TimestampMicros
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "cluster")]
 
+import predict  # noqa: E402
 from nodes import Node  # noqa: E402
 from stores import Store  # noqa: E402
 
@@ -187,6 +190,9 @@ class Run:
         self.client = Client(ports, 100.0)
         self.careful = Client(ports, 10.0, first=1_000_000, durable_too=True)
         self.found: dict = {}
+        # For each event: how long nobody took writes; and how many events lost rows.
+        self.windows: list[float] = []
+        self.losses = 0
 
     def begin(self) -> None:
         a, b, c = self.members
@@ -252,7 +258,14 @@ class Run:
         for member in self.members[1:]:
             done = subprocess.run([self.understudy, "diff", self.members[0].dir / "db", member.dir / "db"], capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
+        self.compare()
         print(f"{self.part}: {json.dumps(self.found)}", flush=True)
+
+    def compare(self) -> None:
+        predicted = predict.predict(self.understudy, self.part, self.server.name, self.root)
+        self.found |= {"windows": self.windows, "predicted": predicted}
+        lost = [self.found["lost"] / predict.RATE / self.losses] if self.losses else []
+        predict.compare(predicted, self.windows, lost)
 
     def is_uploaded(self) -> bool:
         primary = [m for m in self.members if m.is_role("primary")]
@@ -278,7 +291,7 @@ def manual(run: Run) -> None:
     told = run.command("promote", "--dir", str(b.dir), "--yes")
     assert "will not be in the history" in told and "is the primary of term 2" in told, told
     run.wait_rows(50)
-    run.found["window"] = round(run.client.window(killed), 2)
+    run.windows = [round(run.client.window(killed), 2)]
     a.start().wait_role("replica")
     run.wait_rows(50)
     assert b.is_role("primary") and c.is_role("replica")
@@ -309,7 +322,7 @@ def automatic(run: Run) -> None:
         dead.start().wait_role("replica")
         run.wait_level()
         run.wait_rows(150)
-    run.found["windows"] = windows
+    run.windows, run.losses = windows, len(windows)
     assert max(windows) <= AUTOMATIC_MAX, windows
     run.settle(lossless=False)
 
@@ -326,7 +339,7 @@ def planned(run: Run) -> None:
         member.wait_role("primary")
         run.wait_rows(50)
         windows.append(round(run.client.window(begun), 2))
-    run.found["windows"] = windows
+    run.windows = windows
     assert max(windows) <= PLANNED_MAX, windows
     run.settle(lossless=True)
 
@@ -342,7 +355,7 @@ def zombie(run: Run) -> None:
         assert time.monotonic() < frozen + 20, "nobody took over"
         time.sleep(0.02)
     run.wait_rows(20)
-    run.found["window"] = round(run.client.window(frozen), 2)
+    run.windows, run.losses = [round(run.client.window(frozen), 2)], 1
     os.kill(a.node.pid, signal.SIGCONT)
     # The very first write after it has woken.
     line = f"{TABLE},node=zombie id=0i {BEGIN_US * 1000}\n".encode()

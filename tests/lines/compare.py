@@ -176,6 +176,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--understudy", type=Path, required=True)
     arguments.add_argument("--client", type=Path, help="where QuestDB's client for Python is installed")
+    arguments.add_argument("--rust-client", type=Path, help="the program of tests/lines/rust")
     arguments.add_argument("--out", type=Path, required=True)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--requests", type=int, default=400)
@@ -223,7 +224,12 @@ def run(given: argparse.Namespace, real: QuestDB, node: Node, settings: dict) ->
             for port in [real.port, node.port]:
                 client = [sys.executable, Path(__file__).with_name("client.py"), given.client, str(port), version, str(given.seed)]
                 subprocess.run(client, check=True)
-        print("rows of the client in versions 1, 2 and 3")
+        print("rows of the client for Python in versions 1, 2 and 3")
+    if given.rust_client:
+        for version in ["1", "2", "3"]:
+            for port in [real.port, node.port]:
+                subprocess.run([given.rust_client, str(port), version, str(given.seed)], check=True)
+        print("rows of the client for Rust in versions 1, 2 and 3")
     code = node.stop()
     if code != 0:
         raise SystemExit(f"the node ended with {code}")

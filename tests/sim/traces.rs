@@ -1,7 +1,7 @@
 //! The same seed gives the same run: twice in a row, with and without a listener, natively and in WebAssembly.
 
 use super::run;
-use understudy::sim::{Command, Scenario, Scripted, Sim};
+use understudy::sim::{ClientSettings, Command, Scenario, Scripted, Sim};
 
 /// Traces of the first seeds of the usual scenario, cut short: a tab must get the same (`tests/wasm/sim.rs`).
 const TRACES: &str = include_str!("../data/simulator_traces.txt");
@@ -84,4 +84,25 @@ fn what_is_given_while_it_runs_becomes_a_script_that_does_the_same() {
     while sim.step() {}
     let again = run(sim.scenario(), 5);
     assert_eq!((again.trace(), again.steps()), (sim.trace(), sim.steps()));
+}
+
+#[test]
+fn clients_that_begin_to_ask_for_more_find_their_node_again() {
+    for seed in 0..8 {
+        let client = ClientSettings { durable: false, on_disk: false, ..ClientSettings::default() };
+        let mut sim = Sim::new(&Scenario { client, ..Scenario::default() }, seed);
+        sim.run_until(5_000_000);
+        for command in [
+            Command::Durable { on: true },
+            Command::StoreAndForward { on: true },
+            Command::AddClient,
+        ] {
+            sim.command(command);
+        }
+        sim.run_until(12_000_000);
+        let told = sim.told();
+        let without = |client: &&understudy::sim::ClientTold| client.node.is_none() || !client.durable;
+        assert_eq!(told.clients.iter().find(without), None, "seed {seed}");
+        assert_eq!(told.clients.len(), 5);
+    }
 }

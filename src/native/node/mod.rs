@@ -14,6 +14,7 @@
 //! | `aside` | what the history does not contain, and taking tables back |
 //! | `orders`, `wishes` | how people reach a node: its directory, the bucket |
 //! | `keeper` | what it remembers of its role |
+//! | `short` | whether its log has all that it uploaded |
 //! | `words` | what the machine decides, for people |
 
 mod aside;
@@ -24,6 +25,7 @@ mod member;
 mod orders;
 mod pilot;
 mod reading;
+mod short;
 mod standalone;
 mod wishes;
 mod words;

@@ -9,15 +9,14 @@ use super::gate::Gate;
 use super::keeper::Keeper;
 use super::orders::{self, NodeStatus};
 use super::reading::{Answered, Food};
+use super::short::holds_all;
 use crate::ledger::{Action, ClusterId, Head, Key, Object, Pack, Place, Point, PutAnswer, Signer};
 use crate::native::bucket::Bucket;
 use crate::native::cluster::{Driven, WriterState, get, now_us, put};
-use crate::native::disk::DiskFiles;
 use crate::native::outcome::Failure;
 use crate::node::{
     Answer, Config, Decision, Event, Held, Kept, Machine, Now, Reason, Refusal, Role, reached,
 };
-use crate::wal::SequencerLog;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -297,31 +296,9 @@ impl Pilot {
         }
         // Its own, from before it was started again: its log has it.
         let next = point.next.n;
-        let short = self.short_of(&pack)?;
-        if let Some((dir, last)) = short {
-            return Err(Failure::failed(format!(
-                "{dir}: its log does not reach transaction {last}, which this node has uploaded: an older copy of the \
-                 directory, or the disk lost what was written"
-            ))
-            .advise("move the directory away and begin with an empty one, as a replica"));
-        }
+        holds_all(&self.means.dir.join("db"), reached(&pack).iter().map(|(dir, last)| (dir, last)))?;
         self.on(Event::Applied { next });
         Ok(())
-    }
-
-    /// A table of the pack whose own log ends before it.
-    fn short_of(&self, pack: &Pack) -> Result<Option<(String, u64)>, Failure> {
-        let db = self.means.dir.join("db");
-        let files =
-            DiskFiles::open(&db).map_err(|error| Failure::failed(format!("{}: {error}", db.display())))?;
-        for (dir, last) in reached(pack) {
-            // One that is not there was dropped here, or is kept elsewhere.
-            let Ok(log) = SequencerLog::open(&files, &dir) else { continue };
-            if log.max_txn < last {
-                return Ok(Some((dir, last)));
-            }
-        }
-        Ok(None)
     }
 
     fn keep(&mut self, kept: Kept) -> Result<(), Failure> {

@@ -10,6 +10,8 @@ const LOOK_EVERY_US: u64 = 60_000_000;
 /// Who could not listen for longer than this, beyond the pause that it made, looks at once: what it waits for may have been
 /// cleaned meanwhile.
 const DEAF_US: u64 = 1_000_000;
+/// Yet not more often than this: a store may always be slow.
+const LOOK_AGAIN_US: u64 = 5_000_000;
 /// A pause of a reader is this part of the time for which nothing has come, beyond `QUIET_US`.
 const PART: u64 = 10;
 const QUIET_US: u64 = 10_000_000;
@@ -60,17 +62,31 @@ impl Machine {
         }
         let (read, reader) = (reader.got(answer), reader.clone());
         self.go_on(None, now);
+        self.heard(now);
         match read {
-            None => self.heard_us = now.mono_us,
+            None => {}
             Some(Read::Missing) => self.missing(now),
             Some(read) => self.take(read, &reader, now),
         }
     }
 
+    /// The bucket answered. How long it did not, because of a pause of this process or one of the bucket, counts in two ways.
+    fn heard(&mut self, now: Now) {
+        let deaf = now.mono_us.saturating_sub(self.heard_us);
+        let looked = now.mono_us.saturating_sub(self.looked_us);
+        if deaf > std::mem::take(&mut self.rested_us).saturating_add(DEAF_US) && looked >= LOOK_AGAIN_US {
+            self.look_due = true;
+        }
+        // Rule L2 counts silence that was listened to.
+        if self.config.failover.is_some_and(|failover| deaf > failover.beat_us) {
+            self.seen(now);
+        }
+        self.heard_us = now.mono_us;
+    }
+
     /// Takes what a reader, or the one inside a claimant, has read.
     pub(super) fn take(&mut self, read: Read, reader: &Reader, now: Now) {
-        self.heard_us = now.mono_us;
-        self.rested_us = 0;
+        self.heard(now);
         self.seen(now);
         match read {
             Read::Pack(object) => self.pack(object, reader.point()),
@@ -114,15 +130,6 @@ impl Machine {
 
     /// All is read.
     fn missing(&mut self, now: Now) {
-        // Rule L2 counts silence that was listened to: neither a pause of this process nor one of the bucket.
-        let deaf = now.mono_us.saturating_sub(self.heard_us);
-        if deaf > self.rested_us.saturating_add(DEAF_US) {
-            self.look_due = true;
-        }
-        if self.config.failover.is_some_and(|failover| deaf > failover.beat_us) {
-            self.seen(now);
-        }
-        self.heard_us = now.mono_us;
         if !std::mem::replace(&mut self.level_told, true) {
             self.out.push_back(Decision::Level);
         }

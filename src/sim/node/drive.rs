@@ -1,6 +1,6 @@
 //! Carrying out what the machine decides, and telling it what came of it.
 
-use super::local::{held_of, lay_out, left_over, remove_tables, rows_beyond};
+use super::local::{held_of, holds_all, lay_out, left_over, remove_tables, rows_beyond};
 use super::{APPLY_US, Asker, EARLIER_MAX, Job, Node};
 use crate::ledger::{
     Action, ClusterId, Divergent, Head, Key, Kind, Object, Pack, Place, Point, PutAnswer, What as Entry,
@@ -67,6 +67,9 @@ impl Node {
                 Ok(())
             }
             Decision::Role { role, why } => {
+                if let Some(process) = self.process.as_mut().filter(|_| role != Role::Primary) {
+                    process.writes = false;
+                }
                 let (role, why) = (role.as_str().to_owned(), format!("{why:?}"));
                 ground.tell(self.end(), What::Role { role, why });
                 Ok(())
@@ -171,6 +174,15 @@ impl Node {
     fn apply(&mut self, object: &Object, pack: &Pack, point: Box<Point>, ground: &mut Ground) -> Check {
         let place = object.head().place;
         ground.truth.agrees(self.end(), place.n, object.sum())?;
+        if self.store.kept.wrote
+            && let Err(why) = holds_all(&self.disk, &reached(pack).into_iter().collect())
+        {
+            // A disk that can't be read is tried again; one that is older than what was uploaded is given up.
+            if !self.disk.fails_reads {
+                self.begin_anew(ground.now);
+            }
+            return self.ends(why, ground);
+        }
         let lost = self.bugs.drops_a_pack && place.n % 7 == 3;
         let Some(process) = self.process.as_mut().filter(|_| !lost) else {
             self.later(ground, APPLY_US.0, Job::Applied { point });

@@ -287,17 +287,34 @@ pub(super) fn roll_forward(disk: &Disk, tables: &mut Tables) -> std::result::Res
     Ok(())
 }
 
-/// Whether a writer can go on behind what is on the disk: its logs fit together, and end where the tables do.
+/// Whether a writer can go on behind what is on the disk: its logs fit together, end where the tables do, and have all that
+/// was uploaded.
 ///
 /// # Errors
 /// Why not.
-pub(super) fn is_sound(disk: &Disk, tables: &Tables) -> std::result::Result<(), String> {
+pub(super) fn is_sound(disk: &Disk, tables: &Tables, uploaded: &Held) -> std::result::Result<(), String> {
+    holds_all(disk, uploaded)?;
     let writer = write::Tables::open(disk, write::Options::default()).map_err(|error| error.to_string())?;
     for (token, last) in writer.tables() {
         let applied = tables.get(&token.dir).map_or(0, |state| state.table.seq_txn);
-        // What the history brought meanwhile is laid out before anything is written.
-        if last > applied {
+        // What the history brought meanwhile is laid out before anything is written; what was its own is nowhere else.
+        let in_history = uploaded.get(&token.dir).copied().unwrap_or(0);
+        if last > applied || last < applied && applied > in_history {
             return Err(format!("{}: the log ends at {last}, the table at {applied}", token.dir));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a writer's own log has all that the history has of these tables.
+///
+/// # Errors
+/// What is missing.
+pub(super) fn holds_all(disk: &Disk, history: &Held) -> std::result::Result<(), String> {
+    for (dir, last) in history {
+        let there = SequencerLog::open(disk, dir).map_or(0, |log| log.max_txn);
+        if there < *last {
+            return Err(format!("{dir}: its log ends at {there}, the history has {last}"));
         }
     }
     Ok(())

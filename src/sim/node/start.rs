@@ -29,7 +29,7 @@ impl Node {
         if self.store.kept.wrote || self.store.kept.cluster.is_none() {
             cut_damage(&mut self.disk, ground.now, &tables);
             let read = roll_forward(&self.disk, &mut tables);
-            match read.and_then(|()| is_sound(&self.disk, &tables)) {
+            match read.and_then(|()| is_sound(&self.disk, &tables, &self.store.kept.held)) {
                 Ok(()) => self.store.tables = tables.clone(),
                 Err(why) if self.disk.fails_reads => return self.ends(why, ground),
                 // Without `sync` a loss of power can leave what no writer can go on with. Somebody gives the machine an
@@ -112,7 +112,8 @@ impl Node {
         self.store.tables = before.unwrap_or_default();
     }
 
-    fn begin_anew(&mut self, now: Micros) {
+    /// Somebody gives the machine an empty disk.
+    pub(super) fn begin_anew(&mut self, now: Micros) {
         remove_tables(&mut self.disk, now);
         let cluster = self.store.kept.cluster;
         self.store = Store { kept: Kept { cluster, ..Kept::default() }, ..Store::default() };
@@ -137,8 +138,8 @@ impl Node {
         let why = match reason {
             Reason::Failed(error) => {
                 let excuse = [Fault::DamagedBody, Fault::IgnoredCondition];
-                // A replica may come before there is a cluster.
-                let founded = ground.truth.point().is_some();
+                // A replica may come, or have asked, before there is a cluster: it is started again.
+                let founded = self.store.kept.cluster.is_some();
                 if founded && !excuse.iter().any(|fault| ground.has_seen(*fault)) {
                     let what = format_args!("{} stopped: {error}", self.end());
                     return breach(Invariant::NobodyStops, what);

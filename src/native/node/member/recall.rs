@@ -2,6 +2,7 @@
 
 use super::super::aside;
 use super::super::keeper::Keeper;
+use super::super::short::can_go_on;
 use crate::native::disk::DiskFiles;
 use crate::native::outcome::{Failure, Result};
 use crate::native::replica::remembered;
@@ -17,6 +18,7 @@ pub(super) fn recall(dir: &Path, keeper: &Keeper) -> Result<(Kept, u64, Option<u
         kept.own.clear();
     }
     if kept.wrote {
+        can_go_on(&dir.join("db"), &kept.held)?;
         return Ok((kept, requests, number_of(dir)));
     }
     let known = remembered(dir, "run")?;
