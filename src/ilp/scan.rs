@@ -17,13 +17,13 @@
 //! A line has at least one tag or field. `end` and `=` in front of a line are passed over. The table's name may be empty, names of
 //! tags and fields may not. What a field's value says is a matter of [`value`].
 //!
-//! **Words.** A table, a name, a `word` and the text of a timestamp end at `,`, `=`, a blank, LF or CR. A backslash takes its meaning
-//! from the byte behind it, whichever that is, and is no part of the word. Quotes are plain bytes but for those that a field's value
-//! begins with; between those all separators are plain, CR too, and LF needs a backslash. What follows the closing quote
-//! before the next separator belongs to the value.
+//! **Words.** A table, a name, a `word` and the text of a timestamp end at `,`, `=`, a blank, LF or CR. A backslash takes its
+//! meaning from the byte behind it, whichever that is, and is no part of the word. Quotes are plain bytes but for those that a
+//! field's value begins with: between them all separators are plain, CR too, and LF needs a backslash. What follows the closing
+//! quote before the next separator belongs to the value.
 //!
-//! **Strays** are bytes that may not stand in a word: NUL anywhere; `/` and a backslash behind a backslash, but in values of tags and
-//! fields; a quote in what follows a closing quote. A backslash makes plain bytes of NUL, `/` and the quote.
+//! **Strays** are bytes that may not stand in a word: NUL; outside of values `/`, and a backslash behind a backslash; behind a
+//! closing quote another quote. A backslash makes plain bytes of NUL, `/` and the quote, and between quotes there are no strays.
 //!
 //! **Refused** is the first byte that fits nowhere, and there the walk stays:
 //!
@@ -32,15 +32,15 @@
 //! | no `,` or blank behind the table; neither tag nor field | `NoFields` |
 //! | `=` without a name before it | `IncompleteTag`, `IncompleteField` |
 //! | no `=` behind a name; `,` in place of a name | `MissingTagValue`, `MissingFieldValue` |
-//! | `=` behind a value; anything but `end` behind a timestamp; no `,`, blank or `end` behind a binary value | `InvalidFieldSeparator` |
+//! | `=` behind a value; a timestamp or binary value that another byte follows | `InvalidFieldSeparator` |
 //! | a stray in the table's name | `InvalidTableName` |
-//! | a stray in a name | `InvalidColumnName` |
+//! | a stray in a name, which then has one byte more | `InvalidColumnName` |
 //! | a stray in the value of a tag or field, LF between quotes, a value that says nothing | `InvalidFieldValue` |
 //! | a stray in a timestamp | `EmptyLine` if anything was passed over in front of the line, else `None` |
 //! | a timestamp that is no number | `InvalidTimestamp` |
 //! | a binary value that can't be | its own |
 //!
-//! Where the body ends inside a line, between quotes or in a binary value, more would be needed: that is no error, but its end.
+//! Where the body ends inside a line or its value, more would be needed: that is no error, but the end.
 
 use super::array::Taken;
 use super::raw::{Code, Ended, Raw, RawField, RawValue, Span};
