@@ -43,7 +43,7 @@ pub(super) fn of_text(bytes: &[u8], text: Span) -> Option<(RawValue, Span)> {
         [number @ .., b'd'] => (RawValue::Decimal(Decimal::parse(number, None, None, true)?), text),
         word @ [.., b'e' | b'E'] if word.eq_ignore_ascii_case(b"true") => (RawValue::Boolean(true), text),
         word @ [.., b'e' | b'E'] if word.eq_ignore_ascii_case(b"false") => (RawValue::Boolean(false), text),
-        // No number ends so, though Java has an `f` behind some.
+        // Java has an `f` behind some numbers, lines have not.
         [.., b'"' | b'T' | b'f' | b'F' | b'e' | b'E'] => return None,
         number => (RawValue::Float(number::double(number)?), text),
     })
@@ -86,6 +86,7 @@ mod tests {
             ("1", "Float(1.0) 1"),
             ("-1e3", "Float(-1000.0) -1e3"),
             ("1D", "Float(1.0) 1D"),
+            ("0x1p1", "Float(2.0) 0x1p1"),
             ("Infinity", "Float(inf) Infinity"),
             ("12i", "Integer(12) 12"),
             ("1_0Li", "Integer(10) 1_0L"),
@@ -135,6 +136,8 @@ mod tests {
             "1T",
             "1f",
             "1F",
+            "0x1p1f",
+            "0x1p1F",
             "1e",
             "1E",
             "rue",
