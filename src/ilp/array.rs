@@ -1,7 +1,7 @@
 //! Binary fields that come in steps: arrays and decimals.
 
 use super::Decimal;
-use super::scan::{Code, RawValue, Span};
+use super::raw::{Code, RawValue, Span};
 
 const DOUBLE: u8 = 10;
 /// The element type of a null array, as clients before 9.0.1 sent it.

@@ -1,7 +1,7 @@
 //! A line as it was read, borrowed from the request.
 
 use super::Decimal;
-use super::scan::{Raw, RawField, RawValue, Span};
+use super::raw::{Raw, RawField, RawValue, Span};
 use crate::table::text::valid;
 
 /// What a timestamp counts.

@@ -14,6 +14,7 @@ mod parser;
 mod raw;
 mod row;
 mod scan;
+mod value;
 
 pub use decimal::Decimal;
 pub use encode::{Version, encode};

@@ -2,7 +2,8 @@
 
 use super::error::LineError;
 use super::field::{Line, printed};
-use super::scan::{Code, Ended, Scan};
+use super::raw::{Code, Ended};
+use super::scan::Scan;
 
 /// Reads the lines of a request's body.
 ///
@@ -71,13 +72,6 @@ impl Parser {
                 name(),
                 value()
             ),
-            Code::InvalidTagValue => {
-                format!(
-                    ": Could not parse entire line, tag value is invalid. Tag: {}; value: {}",
-                    name(),
-                    value()
-                )
-            }
             Code::InvalidColumnName => {
                 let table = printed(self.scan.line.table.of(bytes));
                 format!(": table: {table}; invalid column name: {}", name())
@@ -99,9 +93,7 @@ impl Code {
             Self::IncompleteField => "INCOMPLETE_FIELD",
             Self::InvalidFieldSeparator => "INVALID_FIELD_SEPARATOR",
             Self::InvalidTimestamp => "INVALID_TIMESTAMP",
-            Self::InvalidTagValue => "INVALID_TAG_VALUE",
             Self::InvalidFieldValue => "INVALID_FIELD_VALUE",
-            Self::Underflow => "INVALID_FIELD_VALUE_STR_UNDERFLOW",
             Self::InvalidTableName => "INVALID_TABLE_NAME",
             Self::InvalidColumnName => "INVALID_COLUMN_NAME",
             Self::MissingFieldValue => "MISSING_FIELD_VALUE",

@@ -68,7 +68,7 @@ pub(super) enum RawValue {
     Array { dims: Option<Span>, values: Span },
 }
 
-/// The server's names of what is wrong.
+/// The server's names of what can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
     None,
@@ -78,10 +78,7 @@ pub(super) enum Code {
     IncompleteField,
     InvalidFieldSeparator,
     InvalidTimestamp,
-    InvalidTagValue,
     InvalidFieldValue,
-    /// More bytes are needed.
-    Underflow,
     InvalidTableName,
     InvalidColumnName,
     MissingFieldValue,

@@ -1,21 +1,51 @@
-//! The server's own walk over a line's bytes, state by state.
+//! Reads the lines of a body, each from the left to the right, by the grammar of what QuestDB accepts:
 //!
-//! It is a port of QuestDB's `LineTcpParser`, since what it accepts is what that does with its flags, and no grammar says. Escapes
-//! are taken out in place: what is read moves left, over bytes that were read before.
+//! ```text
+//! body      = { end | "=" | line }
+//! line      = table ( "," tags | " " fields )
+//! tags      = { tag "," } [ tag ] ( " " fields | end )
+//! tag       = name "=" [ word ]
+//! fields    = { field "," } [ field ] ( " " timestamp | end )
+//!           | long [ unit ] end                  if a tag is the last that was read
+//! field     = name "=" ( [ word ] | quoted [ word ] | "=" binary )
+//! timestamp = [ long [ unit ] ] end
+//! quoted    = '"' { any but '"', "\", LF | "\" any } '"'
+//! unit      = "n" | "t" | "m"
+//! end       = LF | CR
+//! ```
+//!
+//! A line has at least one tag or field. `end` and `=` in front of a line are passed over. The table's name may be empty, names of
+//! tags and fields may not. What a field's value says is a matter of [`value`].
+//!
+//! **Words.** A table, a name, a `word` and the text of a timestamp end at `,`, `=`, a blank, LF or CR. A backslash takes its
+//! meaning from the byte behind it, whichever that is, and is no part of the word. Quotes are plain bytes but for those that a
+//! field's value begins with: between them all separators are plain, CR too, and LF needs a backslash. What follows the closing
+//! quote before the next separator belongs to the value.
+//!
+//! **Strays** are bytes that may not stand in a word: NUL; outside of values `/`, and a backslash behind a backslash; behind a
+//! closing quote another quote. A backslash makes plain bytes of NUL, `/` and the quote, and between quotes there are no strays.
+//!
+//! **Refused** is the first byte that fits nowhere, and there the walk stays:
+//!
+//! | what is wrong | code |
+//! |---|---|
+//! | no `,` or blank behind the table; neither tag nor field | `NoFields` |
+//! | `=` without a name before it | `IncompleteTag`, `IncompleteField` |
+//! | no `=` behind a name; `,` in place of a name | `MissingTagValue`, `MissingFieldValue` |
+//! | `=` behind a value; a timestamp or binary value that another byte follows | `InvalidFieldSeparator` |
+//! | a stray in the table's name | `InvalidTableName` |
+//! | a stray in a name, which then has one byte more | `InvalidColumnName` |
+//! | a stray in the value of a tag or field, LF between quotes, a value that says nothing | `InvalidFieldValue` |
+//! | a stray in a timestamp | `EmptyLine` if anything was passed over in front of the line, else `None` |
+//! | a timestamp that is no number | `InvalidTimestamp` |
+//! | a binary value that can't be | its own |
+//!
+//! Where the body ends inside a line or its value, more would be needed: that is no error, but the end.
 
-use super::array::{self, Taken};
-use super::field::Unit;
-pub(super) use super::raw::{Code, Ended, Raw, RawField, RawValue, Span};
-use super::{Decimal, number};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    Table,
-    Name,
-    Value,
-    Timestamp,
-    Nothing,
-}
+use super::array::Taken;
+use super::raw::{Code, Ended, Raw, RawField, RawValue, Span};
+use super::{number, value};
+use std::cell::Cell;
 
 /// Where the walk is.
 #[derive(Debug)]
@@ -24,56 +54,96 @@ pub(super) struct Scan {
     pub(super) line: Raw,
     /// What `Could not parse timestamp` names.
     pub(super) bad_timestamp: Span,
+    /// The byte to be read next; all of a line that lies before it may have been moved.
     at: usize,
-    /// Where the present word begins.
-    begin: usize,
-    expect: Expect,
-    code: Code,
-    tags_complete: bool,
-    /// Escapes taken out of the present word so far.
-    escapes: usize,
-    quoted: bool,
-    quotes: usize,
-    may_open_quote: bool,
-    escaping: bool,
 }
 
-/// Bytes that mean something by themselves.
-const CONTROL: [bool; 256] = {
-    let mut control = [false; 256];
-    let bytes = b"\n\r=, \\\"\0/";
-    let mut at = 0;
-    while at < bytes.len() {
-        control[bytes[at] as usize] = true;
-        at += 1;
+/// A part of a line that is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Tags,
+    Fields,
+    Timestamp,
+    End,
+}
+
+impl Part {
+    /// What a blank leads to.
+    fn next(self) -> Self {
+        match self {
+            Self::Tags => Self::Fields,
+            Self::Fields => Self::Timestamp,
+            Self::Timestamp | Self::End => Self::End,
+        }
     }
-    let mut high = 128;
-    while high < 256 {
-        control[high] = true;
-        high += 1;
+}
+
+/// What a word ends at, which is not read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Comma,
+    Equals,
+    Blank,
+    End,
+    Stray,
+}
+
+impl Stop {
+    fn of(byte: u8) -> Self {
+        match byte {
+            b',' => Self::Comma,
+            b'=' => Self::Equals,
+            b' ' => Self::Blank,
+            b'\n' | b'\r' => Self::End,
+            _ => Self::Stray,
+        }
     }
-    control
+}
+
+/// Where a byte stands, which says whether it means anything by itself: a bit of [`MARKS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In a name or a timestamp.
+    Name = 1,
+    /// In the value of a tag or field.
+    Value = 2,
+    /// In the value of a field, behind its closing quote.
+    Tail = 4,
+    /// Between quotes.
+    Quotes = 8,
+}
+
+/// The places where a byte means something.
+const MARKS: [u8; 256] = {
+    let words = Place::Name as u8 | Place::Value as u8 | Place::Tail as u8;
+    let mut marks = [0; 256];
+    let mut byte = 0;
+    while byte < marks.len() {
+        marks[byte] = match byte as u8 {
+            b'\n' | b'\\' => words | Place::Quotes as u8,
+            b'\r' | b',' | b'=' | b' ' | b'\0' => words,
+            b'"' => Place::Tail as u8 | Place::Quotes as u8,
+            b'/' => Place::Name as u8,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    marks
 };
+
+/// A word as it lies when a part of it is read: once it has lost backslashes, it ends before the byte to be read next.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    start: usize,
+    end: usize,
+}
 
 impl Scan {
     /// Of a request's body, to which the end of a line is added: the last one may lack it.
     pub(super) fn new(mut bytes: Vec<u8>) -> Self {
         bytes.push(b'\n');
-        Self {
-            bytes,
-            line: Raw { timestamp: i64::MIN, ..Raw::default() },
-            bad_timestamp: Span::default(),
-            at: 0,
-            begin: 0,
-            expect: Expect::Table,
-            code: Code::None,
-            tags_complete: false,
-            escapes: 0,
-            quoted: false,
-            quotes: 0,
-            may_open_quote: false,
-            escaping: false,
-        }
+        let line = Raw { timestamp: i64::MIN, ..Raw::default() };
+        Self { bytes, line, bad_timestamp: Span::default(), at: 0 }
     }
 
     /// The name of the last field that was begun.
@@ -81,402 +151,477 @@ impl Scan {
         self.line.fields.last()
     }
 
-    /// Begins the next line, behind the end of the one before.
-    fn begin_line(&mut self) {
+    /// Reads the next line.
+    pub(super) fn line(&mut self) -> Ended {
         self.line.fields.clear();
         self.line.timestamp = i64::MIN;
         self.line.unit = None;
-        self.begin = self.at;
-        self.expect = Expect::Table;
-        self.code = Code::None;
-        self.tags_complete = false;
-        self.escapes = 0;
-        self.quoted = false;
-        self.quotes = 0;
-        self.may_open_quote = false;
-        self.escaping = false;
+        self.parts().err().unwrap_or(Ended::Complete)
     }
 
-    fn byte(&self, at: usize) -> u8 {
-        self.bytes.get(at).copied().unwrap_or(0)
-    }
-
-    /// Moves a byte to the left by the escapes before it.
-    fn shift(&mut self, byte: u8) {
-        let to = self.at - self.escapes.min(self.at);
-        if let Some(place) = self.bytes.get_mut(to) {
-            *place = byte;
+    /// Reads the parts of a line; an error is how it ended without being complete.
+    fn parts(&mut self) -> Result<(), Ended> {
+        let passed = self.pass_empty();
+        let mut part = self.table()?;
+        if part == Part::Tags {
+            part = self.tags()?;
         }
-    }
-
-    /// Reads the next line.
-    pub(super) fn line(&mut self) -> Ended {
-        self.begin_line();
-        while self.at < self.bytes.len() {
-            let byte = self.byte(self.at);
-            if self.escapes == 0 && !CONTROL.get(usize::from(byte)).copied().unwrap_or(true) {
-                self.may_open_quote = false;
-                self.at += 1;
-                continue;
-            }
-            match byte {
-                b'\n' | b'\r' | b',' | b'=' | b' ' => {
-                    if let Some(ended) = self.separator(if byte == b'\r' { b'\n' } else { byte }) {
-                        return ended;
-                    }
-                }
-                b'\\' => {
-                    if self.at + 1 >= self.bytes.len() {
-                        return Ended::Underflow;
-                    }
-                    self.escapes += 1;
-                    self.at += 1;
-                    let escaped = self.byte(self.at);
-                    if escaped == b'\\' && self.expect != Expect::Value {
-                        return self.stray();
-                    }
-                    self.append(escaped);
-                }
-                b'"' if self.opens_quote() => {
-                    let opening = self.at;
-                    self.at += 1;
-                    if !self.read_quoted(opening) {
-                        return self.refused();
-                    }
-                    self.code = Code::None;
-                    self.quotes = 0;
-                    self.at += 1;
-                }
-                b'"' if self.quoted => return self.stray(),
-                b'\0' => return self.stray(),
-                b'/' if self.expect != Expect::Value => return self.stray(),
-                _ => {
-                    self.may_open_quote = false;
-                    self.append(byte);
-                }
-            }
+        if part == Part::Fields {
+            part = self.fields()?;
         }
-        Ended::Underflow
-    }
-
-    fn append(&mut self, byte: u8) {
-        if self.escapes > 0 {
-            self.shift(byte);
+        if part == Part::Timestamp {
+            self.timestamp(if passed { Code::EmptyLine } else { Code::None })?;
+        }
+        if self.line.fields.is_empty() {
+            return Err(Ended::Refused(Code::NoFields));
         }
         self.at += 1;
+        Ok(())
     }
 
-    fn opens_quote(&mut self) -> bool {
-        if !self.may_open_quote {
-            return false;
+    /// Passes over what may stand in front of a line, and says whether there is any.
+    fn pass_empty(&mut self) -> bool {
+        let from = self.at;
+        while let Some(b'\n' | b'\r' | b'=') = self.bytes.get(self.at) {
+            self.at += 1;
         }
-        self.quotes += 1;
-        self.quotes == 1
+        self.at > from
     }
 
-    fn refused(&self) -> Ended {
-        if self.code == Code::Underflow { Ended::Underflow } else { Ended::Refused(self.code) }
+    fn table(&mut self) -> Result<Part, Ended> {
+        let (table, stop) = self.word(Place::Name)?;
+        match stop {
+            Stop::Comma | Stop::Blank => self.line.table = table,
+            Stop::Equals | Stop::End => return Err(Ended::Refused(Code::NoFields)),
+            Stop::Stray => return Err(Ended::Refused(Code::InvalidTableName)),
+        }
+        self.at += 1;
+        Ok(if stop == Stop::Comma { Part::Tags } else { Part::Fields })
     }
 
-    /// A word ends here.
-    fn separator(&mut self, byte: u8) -> Option<Ended> {
-        self.quoted = false;
-        if !self.complete(byte) {
-            if self.code == Code::EmptyLine {
-                self.at += 1;
-                self.begin = self.at;
-                return None;
+    fn tags(&mut self) -> Result<Part, Ended> {
+        loop {
+            if let Some(part) = self.name(Part::Tags)? {
+                return Ok(part);
             }
-            return Some(self.refused());
-        }
-        if byte == b'\n' {
-            if self.line.fields.is_empty() {
-                return Some(Ended::Refused(Code::NoFields));
+            let (text, stop) = self.word(Place::Value)?;
+            accept(stop)?;
+            self.set(RawValue::Tag, text);
+            if stop != Stop::Comma {
+                return Ok(self.behind(Part::Tags, stop));
             }
             self.at += 1;
-            return Some(Ended::Complete);
-        }
-        self.at += 1;
-        if !self.quoted {
-            self.escapes = 0;
-            self.begin = self.at;
-        }
-        None
-    }
-
-    fn complete(&mut self, byte: u8) -> bool {
-        match self.expect {
-            Expect::Table => self.table(byte),
-            Expect::Name => self.name(byte),
-            Expect::Value => self.value(byte),
-            Expect::Timestamp => self.timestamp(byte),
-            Expect::Nothing => false,
         }
     }
 
-    fn word(&self) -> Span {
-        Span::new(self.begin, self.at.saturating_sub(self.escapes))
-    }
-
-    fn fail(&mut self, code: Code) -> bool {
-        self.code = code;
-        false
-    }
-
-    fn table(&mut self, byte: u8) -> bool {
-        self.tags_complete = byte == b' ';
-        if byte == b',' || self.tags_complete {
-            self.line.table = self.word();
-            self.expect = Expect::Name;
-            return true;
-        }
-        self.fail(if self.begin == self.at { Code::EmptyLine } else { Code::NoFields })
-    }
-
-    fn begin_field(&mut self, name: Span) {
-        let (text, value) = (Span::default(), RawValue::Null);
-        self.line.fields.push(RawField { name, text, value, binary: false });
-    }
-
-    fn name(&mut self, byte: u8) -> bool {
-        if byte == b'=' {
-            if self.at - self.begin == self.escapes {
-                let tags = !self.tags_complete;
-                return self.fail(if tags { Code::IncompleteTag } else { Code::IncompleteField });
+    fn fields(&mut self) -> Result<Part, Ended> {
+        loop {
+            if let Some(part) = self.name(Part::Fields)? {
+                return Ok(part);
             }
-            self.begin_field(self.word());
-            self.expect = Expect::Value;
-            if self.tags_complete {
-                if self.at + 3 >= self.bytes.len() {
-                    self.may_open_quote = true;
-                } else if self.byte(self.at + 1) == b'"' {
-                    let opening = self.at + 1;
-                    self.escapes = 0;
-                    self.quotes += 1;
-                    self.at += 2;
-                    return self.read_quoted(opening);
-                } else {
-                    self.may_open_quote = false;
-                }
-            }
-            return true;
-        }
-        let empty = self.at == self.begin;
-        if empty && byte == b' ' {
-            if self.tags_complete {
-                self.expect = Expect::Timestamp;
-            } else {
-                self.tags_complete = true;
-            }
-            return true;
-        }
-        if empty && byte == b'\n' {
-            return true;
-        }
-        let after_tag = matches!(self.line.fields.last(), Some(RawField { value: RawValue::Tag, .. }));
-        if !empty && self.tags_complete && byte == b'\n' && after_tag {
-            // One word behind the last tag, and no fields: it must be the timestamp.
-            return self.timestamp(byte);
-        }
-        if !empty {
-            self.begin_field(self.word());
-        }
-        self.fail(if self.tags_complete { Code::MissingFieldValue } else { Code::MissingTagValue })
-    }
-
-    fn value(&mut self, byte: u8) -> bool {
-        if matches!(byte, b' ' | b',' | b'\n') {
-            let text = self.word();
-            let value = if self.tags_complete { self.typed(text) } else { Some((RawValue::Tag, text)) };
-            if let Some(field) = self.line.fields.last_mut() {
-                field.text = value.map_or(text, |(_, text)| text);
-            }
-            let Some((value, _)) = value else {
-                let tags = !self.tags_complete;
-                return self.fail(if tags { Code::InvalidTagValue } else { Code::InvalidFieldValue });
+            let stop = match self.bytes.get(self.at) {
+                Some(b'=') => self.binary()?,
+                _ => self.text()?,
             };
-            if let Some(field) = self.line.fields.last_mut() {
-                field.value = value;
+            if stop != Stop::Comma {
+                return Ok(self.behind(Part::Fields, stop));
             }
-            self.expect = Expect::Name;
-            if byte == b' ' {
-                if self.tags_complete {
-                    self.expect = Expect::Timestamp;
-                }
-                self.tags_complete = true;
-            }
-            return true;
-        }
-        if byte == b'=' && self.at == self.begin && self.tags_complete {
             self.at += 1;
-            return self.binary();
-        }
-        self.fail(Code::InvalidFieldSeparator)
-    }
-
-    /// The type and value that a field's text says; the text without the letter of the type.
-    fn typed(&self, text: Span) -> Option<(RawValue, Span)> {
-        let bytes = text.of(&self.bytes);
-        let Some((&last, front)) = bytes.split_last() else { return Some((RawValue::Null, text)) };
-        let bare = text.without_last();
-        let long = || number::long(front);
-        let boolean = |value| Some((RawValue::Boolean(value), text));
-        match last {
-            b'i' if bytes.len() > 1 && bytes.get(1) != Some(&b'x') => {
-                Some((RawValue::Integer(long()?), bare))
-            }
-            b'i' => (bytes.len() > 3 && bytes.starts_with(b"0x")).then_some((RawValue::Long256, bare)),
-            b'n' | b'm' if bytes.len() > 1 => {
-                let unit = if last == b'n' { Unit::Nanos } else { Unit::Millis };
-                Some((RawValue::Timestamp(long()?, Some(unit)), bare))
-            }
-            b'n' | b'm' => None,
-            b't' if bytes.len() > 1 => Some((RawValue::Timestamp(long()?, Some(Unit::Micros)), bare)),
-            b't' | b'T' if front.is_empty() => boolean(true),
-            b'f' | b'F' if front.is_empty() => boolean(false),
-            b'T' | b'f' | b'F' | b'e' | b'E' => match bytes {
-                _ if bytes.eq_ignore_ascii_case(b"true") => boolean(true),
-                _ if bytes.eq_ignore_ascii_case(b"false") => boolean(false),
-                _ => None,
-            },
-            b'"' if bytes.len() > 1 && bytes.first() == Some(&b'"') => {
-                Some((RawValue::String, Span::new(bare.start() + 1, bare.end())))
-            }
-            b'"' => None,
-            b'd' => Some((RawValue::Decimal(Decimal::parse(front, None, None, true)?), text)),
-            _ => Some((RawValue::Float(number::double(bytes)?), text)),
         }
     }
 
-    /// A binary value, and the separator behind it.
-    fn binary(&mut self) -> bool {
-        let taken = binary_value(&self.bytes, self.at);
-        let (value, end) = match taken {
+    /// The part that a blank or the end leads to.
+    fn behind(&mut self, part: Part, stop: Stop) -> Part {
+        if stop == Stop::End {
+            return Part::End;
+        }
+        self.at += 1;
+        part.next()
+    }
+
+    /// Begins a tag or field with its name and `=`; or leads to the part that follows, if there is no more of them.
+    fn name(&mut self, part: Part) -> Result<Option<Part>, Ended> {
+        let start = self.at;
+        let (name, stop) = self.word(Place::Name)?;
+        let empty = self.at == start;
+        let of_tag = part == Part::Tags;
+        let code = match stop {
+            Stop::Equals if !empty => {
+                self.begin(name);
+                self.at += 1;
+                return Ok(None);
+            }
+            Stop::Equals if of_tag => Code::IncompleteTag,
+            Stop::Equals => Code::IncompleteField,
+            Stop::Blank | Stop::End if empty => return Ok(Some(self.behind(part, stop))),
+            Stop::End if !of_tag && self.last().is_some_and(|last| matches!(last.value, RawValue::Tag)) => {
+                self.set_timestamp(name)?;
+                return Ok(Some(Part::End));
+            }
+            Stop::Stray => {
+                if !empty {
+                    // The server's message has one byte more than the name: the one behind it, once backslashes are taken out.
+                    self.begin(Span::new(name.start(), name.end() + 1));
+                }
+                Code::InvalidColumnName
+            }
+            Stop::Comma | Stop::Blank | Stop::End => {
+                if !empty {
+                    self.begin(name);
+                }
+                if of_tag { Code::MissingTagValue } else { Code::MissingFieldValue }
+            }
+        };
+        Err(Ended::Refused(code))
+    }
+
+    fn begin(&mut self, name: Span) {
+        self.line.fields.push(RawField { name, text: Span::default(), value: RawValue::Null, binary: false });
+    }
+
+    fn set(&mut self, value: RawValue, text: Span) {
+        if let Some(field) = self.line.fields.last_mut() {
+            (field.value, field.text) = (value, text);
+        }
+    }
+
+    /// A field's value that is text.
+    fn text(&mut self) -> Result<Stop, Ended> {
+        let (text, stop) = match self.bytes.get(self.at) {
+            Some(b'"') => self.quoted()?,
+            _ => self.word(Place::Value)?,
+        };
+        accept(stop)?;
+        let Some((value, text)) = value::of_text(&self.bytes, text) else {
+            self.set(RawValue::Null, text);
+            return Err(Ended::Refused(Code::InvalidFieldValue));
+        };
+        self.set(value, text);
+        Ok(stop)
+    }
+
+    /// A field's value that begins with a quote, and what follows the closing one.
+    fn quoted(&mut self) -> Result<(Span, Stop), Ended> {
+        let mut word = Word { start: self.at, end: self.at };
+        self.take(&mut word);
+        loop {
+            match self.advance(&mut word, Place::Quotes)? {
+                b'"' => break,
+                b'\\' => {
+                    self.at += 1;
+                    self.take(&mut word);
+                }
+                _ => return Err(Ended::Refused(Code::InvalidFieldValue)),
+            }
+        }
+        self.take(&mut word);
+        self.rest(word, Place::Tail)
+    }
+
+    /// A field's value that is binary, behind a second `=`.
+    fn binary(&mut self) -> Result<Stop, Ended> {
+        self.at += 1;
+        let (value, end) = match value::of_bytes(&self.bytes, self.at) {
             Taken::Value { value, end } => (value, end),
-            Taken::More => return self.fail(Code::Underflow),
-            Taken::Refused(code) => return self.fail(code),
+            Taken::More => return Err(Ended::Underflow),
+            Taken::Refused(code) => return Err(Ended::Refused(code)),
         };
         if let Some(field) = self.line.fields.last_mut() {
             (field.value, field.binary) = (value, true);
         }
-        // The last byte of the value: the caller goes on behind it, or behind the separator.
-        self.at = end - 1;
-        match self.bytes.get(end) {
-            None => return self.fail(Code::Underflow),
-            Some(b' ') => {
-                self.expect = Expect::Timestamp;
-                self.at += 1;
-            }
-            Some(b'\n' | b'\r') => self.expect = Expect::Timestamp,
-            Some(b',') => {
-                self.expect = Expect::Name;
-                self.at += 1;
-            }
-            Some(_) => return self.fail(Code::InvalidFieldSeparator),
+        // What can't follow is refused at the value's last byte.
+        self.at = end.saturating_sub(1);
+        let stop = self.bytes.get(end).copied().map(Stop::of).ok_or(Ended::Underflow)?;
+        if matches!(stop, Stop::Equals | Stop::Stray) {
+            return Err(Ended::Refused(Code::InvalidFieldSeparator));
         }
-        true
+        self.at = end;
+        Ok(stop)
     }
 
-    fn timestamp(&mut self, byte: u8) -> bool {
-        if byte != b'\n' {
-            return self.fail(Code::InvalidFieldSeparator);
+    /// The timestamp behind the fields; `stray` is the code of a byte that can't be in it.
+    fn timestamp(&mut self, stray: Code) -> Result<(), Ended> {
+        let (text, stop) = self.word(Place::Name)?;
+        match stop {
+            Stop::End => self.set_timestamp(text),
+            Stop::Stray => Err(Ended::Refused(stray)),
+            Stop::Comma | Stop::Equals | Stop::Blank => Err(Ended::Refused(Code::InvalidFieldSeparator)),
         }
-        let mut text = self.word();
-        if let Some((&last, _)) = text.of(&self.bytes).split_last() {
-            let unit = match last {
-                b'n' => Some(Unit::Nanos),
-                b't' => Some(Unit::Micros),
-                b'm' => Some(Unit::Millis),
-                _ => None,
-            };
-            if unit.is_some() {
-                text = text.without_last();
-            }
-            let Some(timestamp) = number::long(text.of(&self.bytes)) else {
-                self.bad_timestamp = text;
-                return self.fail(Code::InvalidTimestamp);
-            };
-            (self.line.timestamp, self.line.unit) = (timestamp, unit);
-        }
-        self.expect = Expect::Nothing;
-        true
     }
 
-    /// Reads up to the closing quote, which the walk then stands on.
-    fn read_quoted(&mut self, opening: usize) -> bool {
-        self.begin = opening;
-        while self.at < self.bytes.len() {
-            let byte = self.byte(self.at);
-            let mut keep = true;
-            match byte {
-                b'\\' => {
-                    if !self.escaping {
-                        self.escapes += 1;
-                        keep = false;
-                    }
-                    self.escaping = !self.escaping;
-                }
-                b'"' if !self.escaping => {
-                    self.quoted = true;
-                    self.quotes = self.quotes.saturating_sub(1);
-                    if self.escapes > 0 {
-                        self.shift(byte);
-                    }
-                    return true;
-                }
-                b'\n' if !self.escaping => return self.fail(Code::InvalidFieldValue),
-                _ => self.escaping = false,
-            }
-            self.may_open_quote = false;
-            if keep && self.escapes > 0 {
-                self.shift(byte);
+    fn set_timestamp(&mut self, text: Span) -> Result<(), Ended> {
+        let Some(last) = text.of(&self.bytes).last() else { return Ok(()) };
+        let unit = value::unit(*last);
+        let digits = if unit.is_some() { text.without_last() } else { text };
+        let Some(timestamp) = number::long(digits.of(&self.bytes)) else {
+            self.bad_timestamp = digits;
+            return Err(Ended::Refused(Code::InvalidTimestamp));
+        };
+        (self.line.timestamp, self.line.unit) = (timestamp, unit);
+        Ok(())
+    }
+
+    /// The next word, and what it ends at.
+    fn word(&mut self, place: Place) -> Result<(Span, Stop), Ended> {
+        self.rest(Word { start: self.at, end: self.at }, place)
+    }
+
+    /// The rest of a word.
+    #[inline]
+    fn rest(&mut self, mut word: Word, place: Place) -> Result<(Span, Stop), Ended> {
+        let stop = loop {
+            let byte = self.advance(&mut word, place)?;
+            if byte != b'\\' {
+                break Stop::of(byte);
             }
             self.at += 1;
-        }
-        self.fail(Code::Underflow)
-    }
-
-    /// A byte that can't be here.
-    fn stray(&mut self) -> Ended {
-        let code = match self.expect {
-            Expect::Name => {
-                if self.at > self.begin && self.at < self.bytes.len() {
-                    let end = (self.at + 1).saturating_sub(self.escapes);
-                    self.begin_field(Span::new(self.begin, end));
-                }
-                Code::InvalidColumnName
+            if place == Place::Name && self.bytes.get(self.at) == Some(&b'\\') {
+                break Stop::Stray;
             }
-            Expect::Table => Code::InvalidTableName,
-            Expect::Value => Code::InvalidFieldValue,
-            Expect::Timestamp | Expect::Nothing => self.code,
+            self.take(&mut word);
         };
-        Ended::Refused(code)
+        Ok((Span::new(word.start, word.end), stop))
+    }
+
+    /// Takes the next byte into a word, whatever it is.
+    fn take(&mut self, word: &mut Word) {
+        if let Some(&byte) = self.bytes.get(self.at)
+            && let Some(place) = self.bytes.get_mut(word.end)
+        {
+            *place = byte;
+        }
+        word.end += 1;
+        self.at += 1;
+    }
+
+    /// Takes what is plain into a word, up to a byte that means something in its place.
+    #[inline]
+    fn advance(&mut self, word: &mut Word, place: Place) -> Result<u8, Ended> {
+        let marked = |byte: u8| MARKS.get(usize::from(byte)).is_some_and(|marks| marks & place as u8 != 0);
+        let bytes = Cell::from_mut(self.bytes.as_mut_slice()).as_slice_of_cells();
+        let rest = bytes.get(self.at..).unwrap_or_default();
+        let plain = if word.end == self.at {
+            rest.iter().position(|byte| marked(byte.get()))
+        } else {
+            let places = bytes.get(word.end..).unwrap_or_default();
+            rest.iter().zip(places).position(|(byte, place)| {
+                let end = marked(byte.get());
+                if !end {
+                    place.set(byte.get());
+                }
+                end
+            })
+        };
+        let len = plain.unwrap_or(rest.len());
+        word.end += len;
+        self.at += len;
+        rest.get(len).map(Cell::get).ok_or(Ended::Underflow)
     }
 }
 
-/// A binary value: its type, then the value.
-fn binary_value(bytes: &[u8], at: usize) -> Taken {
-    let Some(&kind) = bytes.get(at) else { return Taken::More };
-    let begin = at + 1;
-    let value = match kind {
-        6 => take(bytes, begin).map(|[byte]| (RawValue::Boolean(byte == 1), begin + 1)),
-        2 => take(bytes, begin).map(|four| (RawValue::Float(f64::from(f32::from_le_bytes(four))), begin + 4)),
-        16 => take(bytes, begin).map(|eight| (RawValue::Float(f64::from_le_bytes(eight)), begin + 8)),
-        3 => {
-            take(bytes, begin).map(|four| (RawValue::Integer(i64::from(i32::from_le_bytes(four))), begin + 4))
-        }
-        15 => take(bytes, begin).map(|eight| (RawValue::Integer(i64::from_le_bytes(eight)), begin + 8)),
-        13 => take(bytes, begin).map(|nine: [u8; 9]| {
-            let [unit, rest @ ..] = nine;
-            (RawValue::Timestamp(i64::from_le_bytes(rest), Unit::of_code(unit)), begin + 9)
-        }),
-        14 => return array::array(bytes, begin),
-        23 => return array::decimal(bytes, begin),
-        _ => return Taken::Refused(Code::UnsupportedBinaryFormat),
-    };
-    value.map_or(Taken::More, |(value, end)| Taken::Value { value, end })
+/// Whether a value may end so.
+fn accept(stop: Stop) -> Result<(), Ended> {
+    match stop {
+        Stop::Comma | Stop::Blank | Stop::End => Ok(()),
+        Stop::Equals => Err(Ended::Refused(Code::InvalidFieldSeparator)),
+        Stop::Stray => Err(Ended::Refused(Code::InvalidFieldValue)),
+    }
 }
 
-fn take<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(span: Span, scan: &Scan) -> String {
+        span.of(&scan.bytes).escape_ascii().to_string()
+    }
+
+    fn field(field: &RawField, scan: &Scan) -> String {
+        let (name, text) = (text(field.name, scan), text(field.text, scan));
+        match field.value {
+            RawValue::Tag => format!("{name}=#{text}"),
+            RawValue::String => format!("{name}='{text}'"),
+            RawValue::Null => format!("{name}=-{text}"),
+            RawValue::Float(value) => format!("{name}={value}"),
+            value => format!("{name}={value:?}"),
+        }
+    }
+
+    /// All lines of a body. Of a refused one: the code, the byte, and the name and text that messages have.
+    fn read(body: &[u8]) -> String {
+        let mut scan = Scan::new(body.to_vec());
+        let mut lines = Vec::new();
+        loop {
+            let ended = scan.line();
+            let mut words = vec![text(scan.line.table, &scan)];
+            match ended {
+                Ended::Complete => {
+                    words.extend(scan.line.fields.iter().map(|raw| field(raw, &scan)));
+                    if scan.line.timestamp != i64::MIN {
+                        words.push(format!("@{}", scan.line.timestamp));
+                    }
+                    words.extend(scan.line.unit.map(|unit| format!("{unit:?}")));
+                }
+                Ended::Underflow => return lines.join("; "),
+                Ended::Refused(code) => {
+                    words = vec![format!("{code:?} {}", scan.at)];
+                    if code == Code::InvalidTimestamp {
+                        words.push(text(scan.bad_timestamp, &scan));
+                    }
+                    words.extend(scan.last().map(|last| field(last, &scan)));
+                }
+            }
+            lines.push(words.join(" "));
+            if ended != Ended::Complete {
+                return lines.join("; ");
+            }
+        }
+    }
+
+    fn check(rows: &[(&[u8], &str)]) {
+        for (body, expected) in rows {
+            assert_eq!(read(body), *expected, "{}", body.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn lines_end_and_begin() {
+        check(&[
+            (b"", ""),
+            (b"t a=1\nu a=2", "t a=1; u a=2"),
+            (b"t a=1\ru a=2\r\n", "t a=1; u a=2"),
+            (b"\n\r=\n=t a=1\n\n=", "t a=1"),
+            (b"t", "NoFields 1"),
+            (b"t=1 a=1", "NoFields 1"),
+            (b"t,\n", "NoFields 2"),
+            (b"t \n", "NoFields 2"),
+            (b"t  5\n", "NoFields 4"),
+            (b",a=b", " a=#b"),
+            (b" a=1", " a=1"),
+            // Inside of a line, the body is over.
+            (b"t a=1\nu a=1\\", "t a=1"),
+        ]);
+    }
+
+    #[test]
+    fn backslashes_make_plain_bytes() {
+        check(&[
+            (b"a\\,b\\ c\\=d e\\\nf\\\r=1", "a,b c=d e\\nf\\r=1"),
+            (b"\\=t,\\,=\\ ,a\\b=\\c d=1", "=t ,=#  ab=#c d=1"),
+            (b"\\/\\\0 a\\/=1", "/\\x00 a/=1"),
+            (b"t,a=\\\\,b=\\/ c=\"\\\\\"", "t a=#\\\\ b=#/ c='\\\\'"),
+            (b"t a=\\1\\.\\5 \\7\\n", "t a=1.5 @7 Nanos"),
+            (b"t\\\\ a=1", "InvalidTableName 2"),
+            (b"t a\\\\=1", "InvalidColumnName 4 a\\\\=-"),
+            (b"t,\\\\=1", "InvalidColumnName 3 \\\\=-"),
+            // One more byte than the name: the one that lies behind it.
+            (b"t a\\,bcd/e=1", "InvalidColumnName 8 a,bcdd=-"),
+            (b"t a\\,b\\c\\\\", "InvalidColumnName 9 a,bc\\\\=-"),
+        ]);
+    }
+
+    #[test]
+    fn strays_are_refused_by_where_they_are() {
+        check(&[
+            (b"t/ a=1", "InvalidTableName 1"),
+            (b"\0 a=1", "InvalidTableName 0"),
+            (b"t ab/=1", "InvalidColumnName 4 ab/=-"),
+            (b"t,ab\0=1", "InvalidColumnName 4 ab\\x00=-"),
+            (b"t a=1,/=1", "InvalidColumnName 6 a=1"),
+            (b"t,a=/ b=\"\0/\"", "t a=#/ b='\\x00/'"),
+            (b"t,a=b\0", "InvalidFieldValue 5 a=-"),
+            (b"t a=b\0", "InvalidFieldValue 5 a=-"),
+            (b"t a=/", "InvalidFieldValue 5 a=-/"),
+            (b"t a=1 5/", "None 7 a=1"),
+            (b"u a=1\nt a=1 \0", "u a=1; None 12 a=1"),
+            (b"\nt a=1 \\\\", "EmptyLine 8 a=1"),
+            (b"u a=1\n\nt a=1 /", "u a=1; EmptyLine 13 a=1"),
+        ]);
+    }
+
+    #[test]
+    fn quotes_mean_something_where_a_field_s_value_begins() {
+        check(&[
+            (b"t\",a\"b=\"c\" d\"=\"e\"", "t\\\" a\\\"b=#\\\"c\\\" d\\\"='e'"),
+            (b"t,a=\"b c=1", "t a=#\\\"b c=1"),
+            (b"t a=\"\",b=\"x, =\r\ty\" 5", "t a='' b='x, =\\r\\ty' @5"),
+            (b"t a=\"x\\\ny\\\"z\"", "t a='x\\ny\\\"z'"),
+            (b"t a=\"x\n", "InvalidFieldValue 6 a=-"),
+            (b"t a=\"", "InvalidFieldValue 5 a=-"),
+            (b"t a=\"x\\", ""),
+            (b"t a=\"x\"\"", "InvalidFieldValue 7 a=-"),
+            (b"t a=\"x\"\\\"", "t a='x\\\"'"),
+            (b"t a=\"x\"y", "InvalidFieldValue 8 a=-\\\"x\\\"y"),
+            (b"t a=\"x\"=", "InvalidFieldSeparator 7 a=-"),
+            (b"t a=\\\"x\"", "t a='x'"),
+            (b"t a=\\\"x y\"", "InvalidFieldValue 7 a=-\\\"x"),
+            (b"t a=1\"\"", "InvalidFieldValue 7 a=-1\\\"\\\""),
+        ]);
+    }
+
+    #[test]
+    fn names_and_values_come_in_pairs() {
+        check(&[
+            (b"t,a=b,\n", "t a=#b"),
+            (b"t,a=b, c=1,\n", "t a=#b c=1"),
+            (b"t, a=1, 5\n", "t a=1 @5"),
+            (b"t,a= b=,c= 5", "t a=# b=- c=- @5"),
+            (b"t,=b", "IncompleteTag 2"),
+            (b"t =1", "IncompleteField 2"),
+            (b"t,a b=1", "MissingTagValue 3 a=-"),
+            (b"t,a=b,,", "MissingTagValue 6 a=#b"),
+            (b"t,a", "MissingTagValue 3 a=-"),
+            (b"t,a=b,5", "MissingTagValue 7 5=-"),
+            (b"t a,b=1", "MissingFieldValue 3 a=-"),
+            (b"t a=1,,", "MissingFieldValue 6 a=1"),
+            (b"t a=1,b\n", "MissingFieldValue 7 b=-"),
+            (b"t,a=b=c", "InvalidFieldSeparator 5 a=-"),
+            (b"t,a==c", "InvalidFieldSeparator 4 a=-"),
+            (b"t a=1=2", "InvalidFieldSeparator 5 a=-"),
+        ]);
+    }
+
+    #[test]
+    fn timestamps_are_the_last_word() {
+        check(&[
+            (
+                b"t a=1 5\nt a=1 -6t\nt a=1 7m\nt a=1 8n",
+                "t a=1 @5; t a=1 @-6 Micros; t a=1 @7 Millis; t a=1 @8 Nanos",
+            ),
+            (b"t a=1 5n\nt a=1 \n", "t a=1 @5 Nanos; t a=1"),
+            (b"t a=1 -9223372036854775808", "t a=1"),
+            (b"t a=1 5x", "InvalidTimestamp 8 5x a=1"),
+            (b"t a=1 n", "InvalidTimestamp 7  a=1"),
+            (b"t  x", "InvalidTimestamp 4 x"),
+            (b"t a=1 5 \n", "InvalidFieldSeparator 7 a=1"),
+            (b"t a=1 5,", "InvalidFieldSeparator 7 a=1"),
+            (b"t a=1 =", "InvalidFieldSeparator 6 a=1"),
+            // Behind tags alone there may be one blank or two.
+            (b"t,a=b 5n\nt,a=b  6", "t a=#b @5 Nanos; t a=#b @6"),
+            (b"t,a=b \n", "t a=#b"),
+            (b"t,a=b x", "InvalidTimestamp 7 x a=#b"),
+            (b"t,a=b 5/", "InvalidColumnName 7 5/=-"),
+            (b"t,a=b 5 ", "MissingFieldValue 7 5=-"),
+            (b"t,a=b c=1,5", "MissingFieldValue 11 5=-"),
+            (b"t 5", "MissingFieldValue 3 5=-"),
+        ]);
+    }
+
+    #[test]
+    fn binary_values_end_where_their_length_says() {
+        check(&[
+            (b"t a==\x06\x01,b==\x06\n 5", "t a=Boolean(true) b=Boolean(false) @5"),
+            (b"t a==\x06\x01\nt a==\x06\x01\r\nt a==\x06\x01", &["t a=Boolean(true)"; 3].join("; ")),
+            (b"t a==\x06\x01,\n", "t a=Boolean(true)"),
+            (b"t a==\x10,\n= \"\\\0\x40,", &format!("t a={}", f64::from_le_bytes(*b",\n= \"\\\0\x40"))),
+            (b"t a==\x06\x01x", "InvalidFieldSeparator 6 a=Boolean(true)"),
+            (b"t a==\x06\x01=", "InvalidFieldSeparator 6 a=Boolean(true)"),
+            (b"t a==\x0e\x05", "ArrayInvalidType 5 a=-"),
+            (b"t a==c", "UnsupportedBinaryFormat 5 a=-"),
+            // The end that is added to the body counts as the value's, too.
+            (b"t a==", "UnsupportedBinaryFormat 5 a=-"),
+            (b"t a==\x06", ""),
+            (b"t a==\x10\0\0", ""),
+        ]);
+    }
 }
