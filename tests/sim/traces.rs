@@ -92,11 +92,9 @@ fn clients_that_begin_to_ask_for_more_find_their_node_again() {
         let client = ClientSettings { durable: false, on_disk: false, ..ClientSettings::default() };
         let mut sim = Sim::new(&Scenario { client, ..Scenario::default() }, seed);
         sim.run_until(5_000_000);
-        for command in [
-            Command::Durable { on: true },
-            Command::StoreAndForward { on: true },
-            Command::AddClient,
-        ] {
+        for command in
+            [Command::Durable { on: true }, Command::StoreAndForward { on: true }, Command::AddClient]
+        {
             sim.command(command);
         }
         sim.run_until(12_000_000);

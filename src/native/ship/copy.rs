@@ -27,6 +27,8 @@ const ATTEMPTS: u32 = 50;
 const VIEW_MAX: u64 = 16 << 20;
 /// Records that are read in one go.
 const RECORDS: u64 = 64 * 1024;
+/// The number at the beginning of `_wal_index.d`.
+const WAL_INDEX_LEN: u64 = 8;
 
 /// A copy in the bucket.
 #[derive(Debug, Clone)]
@@ -246,6 +248,11 @@ fn definition(files: &dyn Files, token: &TableToken) -> Result<(AppliedTable, Ve
     if token.kind == TableKind::MatView {
         noted.read_all(&format!("{dir}/_mv"), VIEW_MAX)?;
     }
+    // Which numbers of WALs are taken. A file that every table has, but nothing else is read from it.
+    noted.read(&format!("{dir}/txn_seq/_wal_index.d"), 0, WAL_INDEX_LEN).or_else(|error| match error {
+        Error::Absent { .. } => Ok(Bytes::new()),
+        error => Err(error),
+    })?;
     let log = SequencerLog::open(&noted, dir)?;
     for version in 1..=applied.schema.version {
         read_raw_change(&noted, dir, version)?;

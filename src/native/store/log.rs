@@ -30,6 +30,8 @@ pub(super) struct Log {
     segment: Option<OwnSegment>,
     /// Another writer's: the transactions that are applied come from it, and nothing is written to it.
     given: bool,
+    /// What `_wal_index.d` says, once it was read.
+    last_wal: Option<u32>,
 }
 
 /// A segment of events without rows.
@@ -71,7 +73,7 @@ impl Log {
         if sync {
             disk.sync_dir(&format!("{dir}/txn_seq"))?;
         }
-        Ok(Self { dir: dir.to_owned(), writer, changes, segment: None, given: false })
+        Ok(Self { dir: dir.to_owned(), writer, changes, segment: None, given: false, last_wal: Some(0) })
     }
 
     /// A log as another directory has it, up to transaction `seq_txn`, written.
@@ -96,7 +98,8 @@ impl Log {
         log.write_meta(disk, SEQUENCER, meta, structure_version, sync)?;
         let mut first = of.first_record(source)?.max(1);
         log.writer = log.writer.at(first - 1);
-        let mut last_wal = 0;
+        // Its writers may have had more than its records still tell of.
+        let mut last_wal = read_last_wal(source, dir).unwrap_or(0);
         while first <= seq_txn {
             let records = of.records(source, first..=seq_txn.min(first + 65_535))?;
             if records.is_empty() {
@@ -107,9 +110,7 @@ impl Log {
             let records: Vec<LogRecord> = records.iter().map(LogRecord::copy_of).collect();
             log.publish(disk, &records, sync)?;
         }
-        let index =
-            Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(last_wal) };
-        write_patches(disk, dir, &[index], sync)?;
+        log.count_wal(disk, last_wal, sync)?;
         Ok(log)
     }
 
@@ -123,7 +124,8 @@ impl Log {
         }
         let version = column_structure_version(txn.structure_version);
         let changes = ChangeLog::open(&files, dir, u64::try_from(version).unwrap_or(0))?;
-        Ok(Self { dir: dir.to_owned(), writer: LogWriter::of(&log), changes, segment: None, given: false })
+        let (dir, writer) = (dir.to_owned(), LogWriter::of(&log));
+        Ok(Self { dir, writer, changes, segment: None, given: false, last_wal: None })
     }
 
     /// Takes the log for that of the table's own writer, which has rows: it is read, and never written.
@@ -183,6 +185,8 @@ impl Log {
             return Ok(());
         }
         let Some(version) = records.first().map(|record| record.structure_version) else { return Ok(()) };
+        let wals = records.iter().filter_map(|record| Some(record.segment()?.0.wal));
+        self.count_wal(disk, wals.max().unwrap_or(0), sync)?;
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let segment = self.segment(disk, meta, (version, count), sync)?;
         let empty = |(event, record): (u32, &TxnRecord)| match record.kind {
@@ -354,26 +358,49 @@ impl Log {
             disk.sync_dir(&format!("{}/wal{}", self.dir, id.wal))?;
             disk.sync_dir(&self.dir)?;
         }
-        let index = Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(id.wal) };
-        write_patches(disk, &self.dir, &[index], sync)?;
+        self.count_wal(disk, id.wal, sync)?;
         self.segment = Some(OwnSegment { id, version, events });
         Ok(id)
     }
 
+    /// Takes care that `_wal_index.d` counts this WAL. All that the history has are counted, although they are not here: once this
+    /// directory has a writer of its own, it takes a number that none of them had, since the history goes on with its files.
+    fn count_wal(&mut self, disk: &dyn Disk, wal: u32, sync: bool) -> Result<()> {
+        let last = match self.last_wal {
+            Some(last) => last,
+            None => read_last_wal(&DiskReader(disk), &self.dir)?,
+        };
+        if wal > last {
+            let index =
+                Patch { file: "txn_seq/_wal_index.d".into(), offset: 0, bytes: encode_wal_index(wal) };
+            write_patches(disk, &self.dir, &[index], sync)?;
+        }
+        self.last_wal = Some(last.max(wal));
+        Ok(())
+    }
+
     /// The next segment of our own WAL, or the first one of a new WAL.
     fn find_segment(&self, disk: &dyn Disk) -> Result<SegmentId> {
-        let path = format!("{}/txn_seq/_wal_index.d", self.dir);
-        let bytes = DiskReader(disk).read_all(&path, 1 << 20)?;
-        let last = decode_wal_index(&path, &bytes)?;
-        if last > 0 && disk.len(&format!("{}/wal{last}/{REPLICA_MARK}", self.dir))?.is_some() {
-            let names = disk.list(&format!("{}/wal{last}", self.dir))?.unwrap_or_default();
-            let newest = names.iter().filter_map(|name| name.parse::<u32>().ok()).max();
-            return Ok(SegmentId { wal: last, segment: newest.map_or(0, |newest| newest + 1) });
-        }
         let names = disk.list(&self.dir)?.unwrap_or_default();
-        let there = names.iter().filter_map(|name| name.strip_prefix("wal")?.parse::<u32>().ok()).max();
-        Ok(SegmentId { wal: last.max(there.unwrap_or(0)) + 1, segment: 0 })
+        let mut there: Vec<u32> =
+            names.iter().filter_map(|name| name.strip_prefix("wal")?.parse().ok()).collect();
+        there.sort_unstable();
+        for wal in there.iter().rev() {
+            if disk.len(&format!("{}/wal{wal}/{REPLICA_MARK}", self.dir))?.is_some() {
+                let names = disk.list(&format!("{}/wal{wal}", self.dir))?.unwrap_or_default();
+                let newest = names.iter().filter_map(|name| name.parse::<u32>().ok()).max();
+                return Ok(SegmentId { wal: *wal, segment: newest.map_or(0, |newest| newest + 1) });
+            }
+        }
+        let last = read_last_wal(&DiskReader(disk), &self.dir)?;
+        Ok(SegmentId { wal: last.max(there.last().copied().unwrap_or(0)) + 1, segment: 0 })
     }
+}
+
+/// The largest number that a WAL of the table has, or had.
+fn read_last_wal(files: &dyn Files, dir: &str) -> Result<u32> {
+    let path = format!("{dir}/txn_seq/_wal_index.d");
+    decode_wal_index(&path, &files.read_all(&path, 1 << 20)?)
 }
 
 fn copy_file(disk: &dyn Disk, from: &str, to: &str, sync: bool) -> Result<()> {

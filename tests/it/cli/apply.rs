@@ -5,10 +5,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use understudy::native::disk::DiskFiles;
+use understudy::replay::tables;
 use understudy::table::files::TxnFile;
 use understudy::table::files::TxnState;
-use understudy::table::files::encode_registry;
-use understudy::wal::{Applied, Files, Registry, TableKind, TableToken};
+use understudy::table::files::{decode_wal_index, encode_registry};
+use understudy::wal::{Applied, Files, Registry, SequencerLog, TableKind, TableToken};
 
 /// How long a test waits for what takes a moment.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +40,30 @@ fn a_replica_has_the_servers_rows_and_is_up_to_date_the_next_time() {
     run(&["apply", &to, "--to", &second, "--no-progress"]).ends(0);
     let difference = run(&["diff", &to, &second]).ends(0);
     assert!(difference.stderr.contains("4 of 4 tables are equal"), "{}", difference.stderr);
+}
+
+/// A primary that this directory becomes goes on with the history's files: its WALs need numbers that none of them had.
+#[test]
+fn a_replica_counts_the_wals_of_the_history() {
+    let db = Db::unpack("writers");
+    let to = db.beside("replica/db");
+    run(&["apply", &db.arg(), "--to", &to, "--no-progress"]).ends(0);
+    let second = db.beside("second/db");
+    run(&["apply", &to, "--to", &second, "--no-progress"]).ends(0);
+    let mut most = 0;
+    for token in tables(&db.recording.files).unwrap() {
+        let log = SequencerLog::open(&db.recording.files, &token.dir).unwrap();
+        let records = log.records(&db.recording.files, 1..=log.max_txn).unwrap();
+        let wals = records.iter().filter_map(|record| Some(record.segment()?.0.wal));
+        let last = wals.max().unwrap_or(0);
+        for db in [&to, &second] {
+            let index = fs::read(format!("{db}/{}/txn_seq/_wal_index.d", token.dir)).unwrap();
+            let counted = decode_wal_index("_wal_index.d", &index).unwrap();
+            assert!(counted >= last, "{db}: {}: {counted} of {last}", token.dir);
+        }
+        most = most.max(last);
+    }
+    assert!(most > 2);
 }
 
 #[test]
