@@ -209,6 +209,16 @@ class Run:
             assert time.monotonic() < until, "no rows are taken\n" + "\n".join(m.node.tail() for m in self.members)
             time.sleep(0.02)
 
+    def wait_between_packs(self, primary: Member) -> None:
+        """Until 20 rows were answered since the last pack that is confirmed."""
+        while True:
+            before = primary.status()["confirmed"]
+            while (confirmed := primary.status().get("confirmed", before)) == before:
+                time.sleep(0.01)
+            self.wait_rows(20)
+            if primary.status().get("confirmed") == confirmed:
+                return
+
     def wait_level(self, seconds: float = 60) -> None:
         """Until every replica has applied what it has seen: one that has not does not take over (rule L2)."""
         until = time.monotonic() + seconds
@@ -282,16 +292,14 @@ def manual(run: Run) -> None:
     a, b, c = run.members
     run.begin()
     # Between two packs: some rows are answered, and in the primary's log alone.
-    before = a.status()["confirmed"]
-    while a.status().get("confirmed", before) == before:
-        time.sleep(0.01)
-    run.wait_rows(40)
+    run.wait_between_packs(a)
     killed = time.monotonic()
     a.node.kill()
     told = run.command("promote", "--dir", str(b.dir), "--yes")
     assert "will not be in the history" in told and "is the primary of term 2" in told, told
     run.wait_rows(50)
-    run.windows = [round(run.client.window(killed), 2)]
+    # Both b and c are killed later on with what they have.
+    run.windows, run.losses = [round(run.client.window(killed), 2)], 3
     a.start().wait_role("replica")
     run.wait_rows(50)
     assert b.is_role("primary") and c.is_role("replica")

@@ -22,6 +22,8 @@ pub(super) struct Writing {
     commits: bool,
     /// Something stands where the next pack goes: a pack finds out what (rule W4).
     occupied: bool,
+    /// The last pack was full, and there are commits that were made before it.
+    full: bool,
     /// When the last pack was handed in.
     offered_us: Option<u64>,
     /// When the last confirmation came, or writing began.
@@ -56,6 +58,7 @@ impl Writing {
             // A former process may have left some.
             commits: true,
             occupied: false,
+            full: false,
             offered_us: None,
             confirmed_us: now.mono_us,
             looked_us: now.mono_us,
@@ -114,7 +117,7 @@ impl Writing {
             Some(_) if self.drained => None,
             Some(_) => Some((head, Cutting::Commits, false)),
             None if self.occupied && self.is_idle() => Some((head, Cutting::Commits, true)),
-            None if self.commits && since.is_none_or(|since| since >= config.throttle_us) => {
+            None if self.commits && (self.full || since.is_none_or(|since| since >= config.throttle_us)) => {
                 Some((head, Cutting::Commits, false))
             }
             // Rule L1: the beat.
@@ -132,7 +135,7 @@ impl Writing {
         let offered = self.offered_us.unwrap_or(0);
         let free = self.cutting.is_none() && self.writer.slot().is_some() && self.leaving.is_none();
         if free && self.commits {
-            due.push(offered.saturating_add(config.throttle_us));
+            due.push(offered.saturating_add(if self.full { 0 } else { config.throttle_us }));
         }
         match config.failover {
             Some(failover) => {
@@ -277,6 +280,7 @@ impl Machine {
             return self.exit(Reason::Failed(error));
         }
         writing.commits |= more;
+        writing.full = more;
         writing.drained = writing.leaving.is_some() && !writing.commits;
         writing.last_offered = cutting == Cutting::HandOver;
         writing.offered_us = Some(now.mono_us);
@@ -286,7 +290,7 @@ impl Machine {
 
     pub(super) fn nothing(&mut self) {
         let Phase::Writing(writing) = &mut self.phase else { return };
-        writing.cutting = None;
+        (writing.cutting, writing.full) = (None, false);
         writing.drained = writing.leaving.is_some() && !writing.commits;
     }
 

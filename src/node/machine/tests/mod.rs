@@ -16,7 +16,7 @@ fn automatic(name: &str, role: Role) -> Config {
 }
 
 /// A primary `a` with standbys `b` and `c`, in full swing.
-fn cluster(seed: u64, config: fn(&str, Role) -> Config) -> World {
+fn cluster(seed: u64, config: impl Fn(&str, Role) -> Config) -> World {
     let mut world = World::new(seed);
     world.add(config("a", Role::Primary));
     world.run(SECOND, 50 * MS);
@@ -196,6 +196,17 @@ fn a_primary_that_catches_up_uploads_all_and_ends() {
     world.tell(1, Event::Promote);
     world.run(30 * SECOND, 50 * MS);
     assert_eq!(world.primaries(), [1]);
+}
+
+#[test]
+fn what_one_pack_has_no_room_for_goes_into_the_next_at_once() {
+    let slow = |name: &str, role| Config { throttle_us: SECOND, ..Config::new(name, role, 0) };
+    let mut world = cluster(13, slow);
+    let before = world.durable.len();
+    // Ten packs' worth.
+    (0..50).for_each(|_| assert!(world.write(0)));
+    world.run(8 * SECOND, u64::MAX / 2);
+    assert!(world.durable.len() >= before + 50, "{} of 50", world.durable.len() - before);
 }
 
 /// What it waits for may have been cleaned while it could not ask (rule R2).
