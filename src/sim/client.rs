@@ -358,7 +358,9 @@ impl ClientActor {
     fn let_go(&mut self, ground: &mut Ground) -> Check {
         let Some(client) = &self.client else { return Ok(()) };
         let (acked, durable) = (client.queue().acked(), self.started.durable);
-        self.seen_stored = self.seen_stored.max(client.queue().stored());
+        if self.started.on_disk {
+            self.seen_stored = self.seen_stored.max(client.queue().stored());
+        }
         while let Some(entry) = self.frames.first_entry().filter(|entry| *entry.key() < acked) {
             let (frame, ids) = entry.remove_entry();
             if let Some(id) = ids.iter().find(|id| durable && !ground.book.is_accepted(**id)) {

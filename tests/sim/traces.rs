@@ -98,6 +98,7 @@ fn clients_that_begin_to_ask_for_more_find_their_node_again() {
             sim.command(command);
         }
         sim.run_until(12_000_000);
+        assert_eq!(sim.violation(), None, "seed {seed}");
         let told = sim.told();
         let without = |client: &&understudy::sim::ClientTold| client.node.is_none() || !client.durable;
         assert_eq!(told.clients.iter().find(without), None, "seed {seed}");
