@@ -13,6 +13,7 @@ use crate::ilp::{Row, Unit, Version, encode};
 use crate::node::write;
 use crate::wal::{ColumnType, PartitionBy, Tag};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The moment of the real history, in the run: before it the cluster is founded and comes level, behind it clients write.
 pub const FORK_US: Micros = 5_000_000;
@@ -130,9 +131,7 @@ impl Begin {
                 BYTES_MAX >> 20
             ));
         }
-        let mut names: Vec<String> = tables.iter().map(|table| table.name.to_lowercase()).collect();
-        names.sort_unstable();
-        names.dedup();
+        let names: BTreeSet<String> = tables.iter().map(|table| table.name.to_lowercase()).collect();
         if names.len() < tables.len() {
             return Err("begin has two tables of one name".into());
         }
@@ -145,50 +144,20 @@ impl BeginTable {
         format!("begin: table {:?}: {what}", self.name)
     }
 
-    /// Columns by writer index.
     fn shape(&self) -> Result<NewTable, String> {
         if !write::is_table_name(&self.name, NAME_MAX) {
             return Err(self.wrong("it can't be called that"));
         }
-        if !(2..=COLUMNS_MAX).contains(&self.columns.len()) {
-            return Err(self.wrong(&format!("it has 2 to {COLUMNS_MAX} columns")));
-        }
-        let mut columns: Vec<Option<(String, ColumnType)>> = Vec::new();
-        let mut names = Vec::with_capacity(self.columns.len());
-        for (index, name, ty) in &self.columns {
-            let index = *index as usize;
-            if index >= 2 * COLUMNS_MAX || columns.get(index).is_some_and(Option::is_some) {
-                return Err(self.wrong("two columns in one place, or a place beyond all"));
-            }
-            let Some(ty) = column_type(ty) else {
-                return Err(self.wrong(&format!("no type is called {ty:?}")));
-            };
-            if !write::is_column_name(name, NAME_MAX) || name.eq_ignore_ascii_case(ROW_ID) {
-                return Err(self.wrong(&format!("no column can be called {name:?}")));
-            }
-            if columns.len() <= index {
-                columns.resize(index + 1, None);
-            }
-            if let Some(place) = columns.get_mut(index) {
-                *place = Some((name.clone(), ty));
-            }
-            names.push(name.to_lowercase());
-        }
-        names.sort_unstable();
-        if names.windows(2).any(|two| two.first() == two.last()) {
-            return Err(self.wrong("two of its columns have one name"));
-        }
+        let columns = self.places()?;
         let at = |name: &String| {
-            let named =
-                |column: &Option<(String, ColumnType)>| column.as_ref().is_some_and(|it| it.0 == *name);
+            let named = |place: &Option<(String, ColumnType)>| place.as_ref().is_some_and(|it| it.0 == *name);
             columns.iter().position(named).ok_or_else(|| self.wrong(&format!("it has no column {name:?}")))
         };
         let timestamp = at(&self.timestamp)?;
         let keys = self.dedup.iter().map(at).collect::<Result<Vec<_>, _>>()?;
-        let designated = columns.get(timestamp).and_then(Option::as_ref).map(|column| column.1);
-        if designated.is_none_or(|ty| moment(ty, "2000-01-01").is_none() || ty.tag() != Tag::Timestamp)
-            || !keys.is_empty() && !keys.contains(&timestamp)
-        {
+        let designated = columns.get(timestamp).and_then(Option::as_ref);
+        let is_time = designated.is_some_and(|(_, ty)| ty.tag() == Tag::Timestamp);
+        if !is_time || !keys.is_empty() && !keys.contains(&timestamp) {
             return Err(self.wrong("its time is no timestamp, or no upsert key"));
         }
         let partition_by = match self.partition.as_str() {
@@ -200,6 +169,35 @@ impl BeginTable {
             other => return Err(self.wrong(&format!("no partitions are by {other:?}"))),
         };
         Ok(NewTable { name: self.name.clone(), columns, timestamp, keys, partition_by })
+    }
+
+    /// Columns by writer index.
+    fn places(&self) -> Result<Vec<Option<(String, ColumnType)>>, String> {
+        if !(2..=COLUMNS_MAX).contains(&self.columns.len()) {
+            return Err(self.wrong(&format!("it has 2 to {COLUMNS_MAX} columns")));
+        }
+        let mut columns: Vec<Option<(String, ColumnType)>> = Vec::new();
+        let mut names = BTreeSet::new();
+        for (index, name, ty) in &self.columns {
+            let index = *index as usize;
+            if index >= 2 * COLUMNS_MAX || columns.get(index).is_some_and(Option::is_some) {
+                return Err(self.wrong("two columns in one place, or a place beyond all"));
+            }
+            let Some(ty) = column_type(ty) else {
+                return Err(self.wrong(&format!("no type is called {ty:?}")));
+            };
+            if !write::is_column_name(name, NAME_MAX) || name.eq_ignore_ascii_case(ROW_ID) {
+                return Err(self.wrong(&format!("no column can be called {name:?}")));
+            }
+            if !names.insert(name.to_lowercase()) {
+                return Err(self.wrong("two of its columns have one name"));
+            }
+            columns.resize(columns.len().max(index + 1), None);
+            if let Some(place) = columns.get_mut(index) {
+                *place = Some((name.clone(), ty));
+            }
+        }
+        Ok(columns)
     }
 
     /// A row's time, and its other cells.
