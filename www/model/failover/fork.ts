@@ -166,10 +166,10 @@ export function writtenBy(points: readonly (readonly [number, number])[], us: nu
   return points.findLast(([at]) => at <= us)?.[1] ?? 0;
 }
 
-/** What the nodes of the real cluster were called at the moment: whoever wrote first. */
+/** What the nodes of the real cluster that ran at the moment were called: whoever took writes first. */
 export function namesOf(cluster: Cluster | null, tables: readonly TableInfo[], us: number | null): string[] {
   if (!cluster || us === null) return [];
-  const lanes = momentOf(cluster, tables, us).lanes.filter(({ life }) => life !== "removed");
+  const lanes = momentOf(cluster, tables, us).lanes.filter(({ life }) => life === "running");
   const leads = (role: string) => role === "primary" || role === "shipper";
   const sorted = [...lanes.filter(({ role }) => leads(role)), ...lanes.filter(({ role }) => !leads(role))];
   return sorted.slice(0, NODES_MAX).map(({ name, role }) => `${name}, ${role}`);
