@@ -13,6 +13,7 @@ import {
   chosenTables,
   type Fork,
   namesOf,
+  rateBefore,
   realTable,
   ROWS_MAX,
   txnThen,
@@ -47,6 +48,7 @@ export async function readFork(engine: Engine, source: Source, from: string): Pr
     from,
     begin: { of: "", names: namesOf(cluster, overview.tables, us), tables: [] },
     us,
+    rate: 0,
     real: [],
     cut: left > 0 ? [`${counted(left, "other table")} left out`] : [],
   };
@@ -63,6 +65,7 @@ export async function readFork(engine: Engine, source: Source, from: string): Pr
     }
     fork.begin.tables.push(begun);
     fork.real.push(realTable(begun, state, own, us));
+    if (us !== null) fork.rate += rateBefore(own, us);
   }
   if (fork.begin.tables.length === 0) throw new Error("there is no table here that can be gone on with");
   const when = us === null ? "" : `, ${day(us)} ${clock(us)} UTC`;

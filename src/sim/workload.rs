@@ -92,7 +92,10 @@ impl Workload {
         self.next += 1;
         let id = id(self.client, number);
         let late = chance.per_mille(settings.late_per_mille.into());
-        if let Some(model) = chance.pick(models) {
+        // Where nothing was, nothing tells what rows are like.
+        let known = models.iter().filter(|model| model.rows > 0);
+        let chosen = chance.below(known.clone().count() as u64) as usize;
+        if let Some(model) = known.clone().nth(chosen).or(models.first()) {
             model.line(chance, Made { id, number, now, late }, lines);
         }
         Row { id }

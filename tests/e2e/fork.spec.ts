@@ -1,6 +1,6 @@
 /** A moment of a real recording gone on with in the lab: the rows are the replay's, the numbers the simulator's own. */
 import type { Page } from "@playwright/test";
-import { numbersAgree, SECOND, still, to, told } from "./cluster.js";
+import { numbersAgree, openLab, SECOND, still, to, told } from "./cluster.js";
 import { expect, open, serious, settled, test } from "./site.js";
 
 const FORK = 5 * SECOND;
@@ -87,7 +87,10 @@ test("a recording is forked: the same rows, a dead primary, a promoted replica, 
   await expect(row.locator("[data-really]")).toHaveAttribute("data-really", String(really));
   const end = before.behind.reduce((sum, [, rows]) => sum + rows, 0);
   await expect(row.locator("[data-end-written]")).toHaveAttribute("data-end-written", String(end));
-  await expect(page.locator(".fo-both svg")).toHaveAttribute("aria-label", /really written, and \d+ here/);
+  await expect(page.locator(".fo-both svg")).toHaveAttribute(
+    "aria-label",
+    /really written, and [\d\u202f]+ here/,
+  );
 
   // Runs that were left stay in the picture.
   await page.keyboard.press("f");
@@ -135,4 +138,45 @@ test("of a large table the newest rows are taken, and the page says so", async (
   expect((await told(page)).tables?.[0]).toMatchObject({ name: "quotes", began: 5000, rows: 5000 });
   await expect(page.locator('tr[data-table="quotes"]')).toContainText(/the last 5.000 of 8.084 rows/);
   await expect(page.locator('tr[data-table="quotes"]')).not.toHaveAttribute("data-same", /./);
+});
+
+test("a folder's fork outlives a reload, another seed goes on from it, and a file has all of it", async ({
+  page,
+  home,
+  copy,
+}) => {
+  await open(page, home);
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.locator("input[type=file]").setInputFiles(copy);
+  await expect(page).toHaveURL(/\?dropped=db/);
+  await settled(page);
+  await page.evaluate(() => globalThis.understudy?.dispatch({ do: "table", dir: "trades~7" }));
+  await page.evaluate(() => globalThis.understudy?.dispatch({ do: "toTxn", txn: 100 }));
+  await settled(page);
+  const { rows, digest } = await replayed(page);
+  await fork(page);
+  await page.reload();
+  await still(page);
+  const begun = { name: "trades", began: rows, rows, digest };
+  expect((await told(page)).tables?.[0]).toMatchObject(begun);
+  await page.keyboard.press("e");
+  await page.getByLabel("Seed").fill("12");
+  await page.getByLabel("Seed").blur();
+  await expect(page).toHaveURL(/seed=12/);
+  await still(page);
+  const other = await told(page);
+  expect([other.seed, other.us]).toEqual([12, FORK]);
+  expect(other.tables?.[0]).toMatchObject(begun);
+  await to(page, 8 * SECOND);
+  const { trace } = await told(page);
+  await page.keyboard.press("e");
+  const waiting = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Export as a file" }).click();
+  const path = await (await waiting).path();
+  await openLab(page, `${home}?again#lab`);
+  await page.keyboard.press("e");
+  await page.getByLabel("Import a file").setInputFiles(path);
+  await still(page);
+  await to(page, 8 * SECOND);
+  expect((await told(page)).trace).toBe(trace);
 });

@@ -78,7 +78,7 @@ test("a fork has the instances that ran at its moment, whoever took writes first
     instance(1, "one", [role(1000, "replica")]),
     instance(2, "two", [role(1100, "primary"), role(3000, "replica")]),
     instance(3, "late", [role(2500, "replica")]),
-    instance(4, "gone", [role(1000, "replica"), { at_us: 1500, what: "removed" } as JournalEntry]),
+    instance(4, "gone", [role(1000, "replica"), { at_us: 1500, what: "removed" }]),
   ]);
   assert.deepEqual(namesOf(known, TABLES, 2000), ["two, primary", "one, replica"]);
   assert.deepEqual(namesOf(known, TABLES, 3200).length, 3);

@@ -12,6 +12,7 @@ import {
   chosenTables,
   FORK_US,
   isSame,
+  rateBefore,
   realTable,
   scenarioOf,
   spanShown,
@@ -151,6 +152,12 @@ test("the real branch counts from the moment on, as far as rows are known", () =
   assert.deepEqual([spanShown(0), spanShown(40 * SECOND)], [20 * SECOND, 50 * SECOND]);
 });
 
+test("clients write as much as was written before", () => {
+  assert.equal(rateBefore(HISTORY, 11.5 * SECOND), 0.3);
+  assert.equal(rateBefore(HISTORY, 21.5 * SECOND), 0.4);
+  assert.equal(rateBefore(HISTORY, 5 * SECOND), 0);
+});
+
 test("other tables come along as they were at that time", () => {
   const later = info("later", { createdUs: 20 * SECOND, firstUs: 20 * SECOND });
   const view = info("view", { kind: "materialized view" });
@@ -169,8 +176,11 @@ test("a lab's link names the moment of the replay, and the replay's command make
   assert.deepEqual([from, parseLink(from).at], ["table=trades~1&t=txn:57", { txn: 57 }]);
   const link = parseLabLink(`#lab&from=${encodeURIComponent(from)}`);
   assert.deepEqual([link.from, link.scenario, begun(link).wanted], [from, FORKED, { us: FORK_US }]);
-  const scenario = scenarioOf({ begin: { of: "x", names: ["a, primary", "b, replica"], tables: [] } });
-  assert.deepEqual([scenario.nodes, nameOf(scenario)], [2, null]);
+  const fork = { begin: { of: "x", names: ["a, primary", "b, replica"], tables: [] }, rate: 150 };
+  const scenario = scenarioOf(fork);
+  assert.deepEqual([scenario.nodes, scenario.client?.rows, nameOf(scenario)], [2, 50, null]);
+  assert.deepEqual(scenarioOf({ ...fork, rate: 0 }).client, FREE.client);
+  assert.equal(scenarioOf({ ...fork, rate: 1e9 }).client?.rows, 200);
   const whole = { ...link, scenario, at: { us: 6 * SECOND }, speed: 2 };
   assert.deepEqual(parseLabLink(formatLabLink(whole)), whole);
   assert.deepEqual(parseLabLink(formatLabLink({ ...whole, scenario: FREE })).scenario, FREE);

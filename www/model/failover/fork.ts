@@ -19,6 +19,10 @@ const NODES_MAX = 9;
 const UNITS_MAX = 800_000;
 const CELLS_MAX = 600_000;
 const POINTS_MAX = 500;
+/** Clients send a frame a second, of up to so many rows. */
+const FRAME_MAX = 200;
+/** The time before a moment by which it is told how much was written. */
+const RATE_US = 10_000_000;
 /** Types that lines have no way to write. */
 const UNWRITABLE: ReadonlySet<string> = new Set(["BINARY", "LONG128"]);
 
@@ -63,15 +67,31 @@ export interface Fork {
   begin: Begin;
   /** The moment, by the server's clock; null where it is not known. */
   us: number | null;
+  /** Rows that were written to these tables in a second, in the time before; 0 where that is not known. */
+  rate: number;
   real: RealTable[];
   /** What was left out as a whole, in words. */
   cut: string[];
 }
 
-/** The scenario that goes on with it: by hand, as many nodes as there were. */
-export function scenarioOf(fork: Pick<Fork, "begin">): Scenario {
-  const { names, of } = fork.begin;
-  return { ...FREE, name: `fork of ${of}`, nodes: names.length > 0 ? names.length : (FREE.nodes ?? 3) };
+/** The scenario that goes on with it: by hand, as many nodes as there were, and about as many rows a second. */
+export function scenarioOf({ begin, rate }: Pick<Fork, "begin" | "rate">): Scenario {
+  const { names, of } = begin;
+  const rows = Math.max(1, Math.min(FRAME_MAX, Math.round(rate / (FREE.clients ?? 1))));
+  return {
+    ...FREE,
+    name: `fork of ${of}`,
+    nodes: names.length > 0 ? names.length : (FREE.nodes ?? 3),
+    ...(rate > 0 ? { client: { ...FREE.client, rows } } : {}),
+  };
+}
+
+/** Rows written in a second, in the time before a moment. */
+export function rateBefore(history: History, us: number): number {
+  let rows = 0;
+  for (let i = txnAt(history, us) - 1; i >= 0 && (history.times[i] ?? -Infinity) > us - RATE_US; i--)
+    rows += Math.max(0, history.rows[i] ?? 0);
+  return rows / (RATE_US / 1e6);
 }
 
 /** The tables to be taken: the one on show, then others that were there at the time. Answers how many were left out, too. */

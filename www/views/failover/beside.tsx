@@ -46,13 +46,13 @@ export function Beside() {
           <tr>
             <th scope="col">Table</th>
             <th scope="col" class="num">
-              Rows at the moment
+              At the moment
             </th>
             <th scope="col" class="num">
-              Really, by then
+              Really by then
             </th>
             <th scope="col" class="num">
-              Really, in the end
+              Really in all
             </th>
             <th scope="col" class="num">
               Here
@@ -74,6 +74,12 @@ export function Beside() {
           })}
         </tbody>
       </table>
+      {fork.rate > 0 ? (
+        <p class="quiet">
+          {counted(Math.round(fork.rate), "row")} a second were written before the moment; clients make about
+          as many, like the newest rows of these tables.
+        </p>
+      ) : null}
       {fork.cut.map((words) => (
         <p key={words} class="quiet">
           {words}.
@@ -142,11 +148,11 @@ function Both({ fork, elapsed }: { fork: Fork; elapsed: number }) {
         <line x1={(elapsed / shown) * WIDTH} x2={(elapsed / shown) * WIDTH} y1={0} y2={HEIGHT} />
       </svg>
       <figcaption>
-        <span class="fo-key-real">really</span> <span class="fo-key-here">here</span>
-        {left.length > 0 ? <span class="fo-key-left"> runs that were left</span> : null}
+        <span class="fo-key-real">really</span> <span class="fo-key-here">here</span>{" "}
+        {left.length > 0 ? <span class="fo-key-left">runs that were left</span> : null}
         <span class="quiet">
           {" "}
-          rows written in {span(shown)}, up to {count(most)}
+          Rows written in {span(shown)}, up to {count(most)}
         </span>
       </figcaption>
     </figure>
