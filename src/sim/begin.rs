@@ -274,7 +274,7 @@ impl Model {
     pub(super) fn line(&self, chance: &mut Chance, made: Made, out: &mut Vec<u8>) {
         let Made { id, number, now, late } = made;
         let since = now.saturating_sub(FORK_US);
-        let late = if late { chance.below(since.min(LATE_US).max(1)) } else { 0 };
+        let late = if late { chance.below(since.clamp(1, LATE_US)) } else { 0 };
         let since = i64::try_from(since - late.min(since)).unwrap_or(0);
         // No two rows of a client have the same time.
         let us = self.newest_us.saturating_add(1 + since + (number % 1_000) as i64);

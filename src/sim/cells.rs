@@ -69,7 +69,7 @@ pub(super) fn field(ty: ColumnType, text: &str) -> Result<Option<Value>, ()> {
         Tag::Long256 => Value::Long256(text.to_owned()),
         Tag::Array => array(ty.array_dims(), text).ok_or(())?,
         Tag::GeoByte | Tag::GeoShort | Tag::GeoInt | Tag::GeoLong => {
-            Value::String(if ty.geohash_bits() % 5 == 0 {
+            Value::String(if ty.geohash_bits().is_multiple_of(5) {
                 text.to_owned()
             } else {
                 letters(text).ok_or(())?

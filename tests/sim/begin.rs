@@ -164,17 +164,16 @@ fn clients_go_on_with_the_real_tables_behind_their_newest_rows() {
 
 #[test]
 fn a_forked_run_survives_what_any_run_survives() {
-    let tables = trading_day();
-    let kill = |at_us, command| Scripted { at_us, command };
+    let order = |at_us, command| Scripted { at_us, command };
     let by_hand = Scenario {
         operator: false,
         script: vec![
-            kill(8_000_000, Command::Kill { node: 0 }),
-            kill(9_000_000, Command::Promote { node: 1, planned: false }),
-            kill(15_000_000, Command::Start { node: 0 }),
-            kill(16_000_000, Command::AddNode),
+            order(8_000_000, Command::Kill { node: 0 }),
+            order(9_000_000, Command::Promote { node: 1, planned: false }),
+            order(15_000_000, Command::Start { node: 0 }),
+            order(16_000_000, Command::AddNode),
         ],
-        ..forked(tables.clone())
+        ..forked(trading_day())
     };
     let sim = run(&by_hand, 5);
     assert_eq!(sim.violation(), None);
@@ -189,6 +188,8 @@ fn a_forked_run_survives_what_any_run_survives() {
     }
 }
 
+type Change<'a> = &'a dyn Fn(&mut BeginTable);
+
 #[test]
 fn what_can_not_be_begun_with_is_refused_in_words() {
     let good = BeginTable {
@@ -199,13 +200,13 @@ fn what_can_not_be_begun_with_is_refused_in_words() {
         rows: vec![vec![Some("2026-08-01T00:00:00.000000Z".into()), Some("7".into())]],
         ..BeginTable::default()
     };
-    let fault = |change: &dyn Fn(&mut BeginTable)| {
+    let fault = |change: Change<'_>| {
         let mut table = good.clone();
         change(&mut table);
         forked(vec![table]).fault()
     };
     assert_eq!(fault(&|_| {}), None);
-    let wrong: [(&str, &dyn Fn(&mut BeginTable)); 12] = [
+    let wrong: [(&str, Change<'_>); 12] = [
         ("called", &|table| table.name = "a/b".into()),
         ("called", &|table| table.columns[1].1 = "lab_row".into()),
         ("one name", &|table| table.columns[1].1 = "TS".into()),

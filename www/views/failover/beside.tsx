@@ -133,7 +133,7 @@ function Both({ fork, elapsed }: { fork: Fork; elapsed: number }) {
   const here = since(chronicle.growth);
   const left = branches.map((branch) => since(branch.chronicle.growth));
   const most = Math.max(1, writtenBy(real, shown), ...[here, ...left].map((line) => line.at(-1)?.[1] ?? 0));
-  const draw = (line: Line, until: number) => pathOf(line, { shown, most, until });
+  const draw = (line: Line, until: number, steps = false) => pathOf(line, { shown, most, until, steps });
   const then = writtenBy(real, elapsed);
   const now = here.at(-1)?.[1] ?? 0;
   const words = `${span(elapsed)} after the moment ${counted(then, "row")} were really written, and ${count(now)} here`;
@@ -143,7 +143,7 @@ function Both({ fork, elapsed }: { fork: Fork; elapsed: number }) {
         {left.map((line, i) => (
           <path key={i} class="fo-both-left" d={draw(line, line.at(-1)?.[0] ?? 0)} />
         ))}
-        <path class="fo-both-real" d={draw(real, shown)} />
+        <path class="fo-both-real" d={draw(real, shown, true)} />
         <path class="fo-both-here" d={draw(here, elapsed)} />
         <line x1={(elapsed / shown) * WIDTH} x2={(elapsed / shown) * WIDTH} y1={0} y2={HEIGHT} />
       </svg>
@@ -163,13 +163,15 @@ function since(growth: Line): Line {
   return growth.map(([us, written]) => [us - FORK_US, written] as const).filter(([us]) => us >= 0);
 }
 
-function pathOf(line: Line, { shown, most, until }: { shown: number; most: number; until: number }): string {
+/** Of the real branch each commit is known; of a run how it stood when it was looked at. */
+function pathOf(line: Line, view: { shown: number; most: number; until: number; steps: boolean }): string {
+  const { shown, most, until, steps } = view;
   const x = (us: number) => ((Math.min(us, shown) / shown) * WIDTH).toFixed(1);
   const y = (written: number) => (HEIGHT - 2 - (written / most) * (HEIGHT - 6)).toFixed(1);
   let d = `M0 ${y(0)}`;
   for (const [us, written] of line) {
     if (us > Math.min(shown, until)) break;
-    d += `H${x(us)}V${y(written)}`;
+    d += steps ? `H${x(us)}V${y(written)}` : `L${x(us)} ${y(written)}`;
   }
   return `${d}H${x(until)}`;
 }
