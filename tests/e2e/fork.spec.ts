@@ -1,7 +1,9 @@
 /** A moment of a real recording gone on with in the lab: the rows are the replay's, the numbers the simulator's own. */
+import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { numbersAgree, openLab, SECOND, still, to, told } from "./cluster.js";
-import { expect, open, serious, settled, test } from "./site.js";
+import { BUCKETS, expect, expectedOf, open, serious, settled, test } from "./site.js";
+import { startStatic } from "./static.mjs";
 
 const FORK = 5 * SECOND;
 
@@ -179,4 +181,35 @@ test("a folder's fork outlives a reload, another seed goes on from it, and a fil
   await still(page);
   await to(page, 8 * SECOND);
   expect((await told(page)).trace).toBe(trace);
+});
+
+test("of a bucket the nodes are those that ran, the primary first", async ({ page, home, browser }) => {
+  test.skip(BUCKETS === "", "UNDERSTUDY_BUCKETS is not set");
+  const server = await startStatic(join(BUCKETS, "plain"));
+  const { dir, seqTxn, rows, digest } = expectedOf("trades")[1] ?? {
+    dir: "",
+    seqTxn: 0,
+    rows: 0,
+    digest: "",
+  };
+  await open(page, `${home}?src=${encodeURIComponent(server.url)}#table=${dir}&t=txn:${seqTxn}`);
+  const names = await page.evaluate(() => {
+    const { cluster } = globalThis.understudy?.shown ?? {};
+    return cluster?.instances.map(({ name }) => name) ?? [];
+  });
+  await fork(page);
+  const begun = await told(page);
+  expect(begun.tables?.[0]).toEqual({ name: "trades", began: rows, rows, written: 0, digest });
+  const really = await page.evaluate(() => globalThis.understudyLab?.forked.fork?.begin.names ?? []);
+  expect(really.length).toBeGreaterThan(0);
+  expect(begun.nodes).toHaveLength(really.length);
+  expect(really.every((words) => names.includes(words.split(", ")[0] ?? ""))).toBe(true);
+  expect(really[0]).toContain("primary");
+  await expect(page.locator("[data-end=node0]")).toContainText(`was ${really[0]}`);
+  await expect(page.locator('tr[data-table="trades"]')).toHaveAttribute("data-same", "true");
+  const other = await (await browser.newContext({ serviceWorkers: "block" })).newPage();
+  await openLab(other, page.url());
+  expect((await told(other)).trace).toBe(begun.trace);
+  await other.context().close();
+  await server.close();
 });
