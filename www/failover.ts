@@ -241,7 +241,8 @@ export class Failover {
   async #runTo(us: number): Promise<boolean> {
     if (us <= this.us || this.over) return false;
     const { run } = this.state;
-    const answer = await this.#engine.call("simRun", [us, !this.state.playing, this.#awaited()]);
+    const until = this.forked.until(this.us, us);
+    const answer = await this.#engine.call("simRun", [until, !this.state.playing, this.#awaited()]);
     if (run !== this.state.run) return true;
     this.#take(answer);
     return true;

@@ -41,6 +41,11 @@ export class Forked {
     return this.fork ? { ...scenario, begin: this.fork.begin } : scenario;
   }
 
+  /** On the way to a time the moment of the fork is not gone past unseen. */
+  until(nowUs: number, us: number): number {
+    return this.fork && nowUs < FORK_US ? Math.min(us, FORK_US) : us;
+  }
+
   /** Before clients write, the history in the bucket is to be that of the replay. */
   compare({ tables = [], now_us: us }: Told): void {
     for (const told of us >= COMPARED_US ? tables : []) {

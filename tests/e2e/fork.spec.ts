@@ -124,6 +124,7 @@ test("its link replays it: in this tab, and in one that has to read the recordin
   const other = await context.newPage();
   await other.goto(page.url());
   await still(other);
+  await expect(other.locator('tr[data-table="orders"]')).toHaveAttribute("data-same", "true");
   expect(await told(other)).toMatchObject({ trace, step, tables });
   await context.close();
   // And back to where it came from.
