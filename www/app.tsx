@@ -5,6 +5,7 @@ import { bindAddress } from "./address.js";
 import { Comparison } from "./compare.js";
 import { detailOf } from "./engine/client.js";
 import type { Start } from "./main.js";
+import { bindFork } from "./forking.js";
 import { bindJournals } from "./journals.js";
 import { LabDriver } from "./lab.js";
 import { bindLive } from "./live.js";
@@ -22,6 +23,7 @@ import { Compare } from "./views/compare/compare.js";
 import { Broken, Crashed } from "./views/broken.js";
 import { Dialogs } from "./views/dialogs.js";
 import { DropTarget } from "./views/drop.js";
+import { ForkBar } from "./views/fork.js";
 import { Header } from "./views/header.js";
 import { StageContext, useSnapshot } from "./views/hooks.js";
 import { Now } from "./views/now.js";
@@ -37,6 +39,7 @@ export function mount(start: Start): void {
   bindPlayback(stage);
   bindLive(stage);
   bindJournals(stage);
+  bindFork(stage);
   bindKeys(stage);
   new Comparison(stage, start.another);
   new LabDriver(stage, start.another);
@@ -90,6 +93,7 @@ function House() {
       <div class="bars">
         <StandingBar />
         <Problems />
+        <ForkBar />
       </div>
       <Tables />
       <main class="scene">

@@ -3,6 +3,7 @@
  * simulator told; nothing is reckoned beside it.
  */
 import { detailOf, type Engine } from "./engine/client.js";
+import { Forked } from "./forked.js";
 import { Chronicle, NOTABLE } from "./model/failover/chronicle.js";
 import type { LabCommand } from "./model/failover/command.js";
 import { holds, kindsOf } from "./model/failover/lesson.js";
@@ -39,6 +40,7 @@ export class Failover {
   scenario: Scenario | null = null;
   progress: Progress | null = null;
   error: EngineError | null = null;
+  readonly forked: Forked;
   /** What could not be read or done, for people. */
   trouble: string | null;
   /** The last thing said to screen readers. */
@@ -56,6 +58,7 @@ export class Failover {
 
   constructor(engine: Engine, link: FailoverLink) {
     this.#engine = engine;
+    this.forked = new Forked(engine);
     this.state = begun(link);
     this.trouble = link.trouble;
     engine.onTrap = (error) => this.#failed(error);
@@ -84,9 +87,14 @@ export class Failover {
 
   /** The link to what is on show; within a lesson to its beginning. */
   link(): string {
-    const { scenario, seed, speed, lesson } = this.state;
+    const { scenario, seed, from, speed, lesson } = this.state;
     if (lesson && lesson.step < lesson.lesson.steps.length) return `#lab&lesson=${lesson.name}`;
-    return formatLabLink({ scenario, seed, speed, at: { us: this.us }, lesson: null });
+    return formatLabLink({ scenario, seed, speed, at: { us: this.us }, from, lesson: null });
+  }
+
+  /** The scenario with the rows that it begins with. */
+  get whole(): Scenario {
+    return this.forked.whole(this.state.scenario);
   }
 
   /** Whether the clock is on its way to where it was sent. */
@@ -99,9 +107,9 @@ export class Failover {
 
   /** Shows what a link says. */
   open(link: FailoverLink): void {
-    const { run, branches } = this.state;
+    const { run, branches, from } = this.state;
     this.trouble = link.trouble;
-    this.state = { ...begun(link), run: run + 1, branches };
+    this.state = { ...begun(link), run: run + 1, branches: link.from === from ? branches : [] };
     this.#changed();
     void this.#calls.wish();
   }
@@ -198,12 +206,16 @@ export class Failover {
   }
 
   async #begin(run: number): Promise<boolean> {
-    const { scenario, seed } = this.state;
     const onProgress = (progress: Progress) => {
       this.progress = progress;
       this.#changed();
     };
-    const made = await this.#engine.call("simOpen", [scenario, seed], onProgress);
+    await this.forked.take(this.state.from, onProgress);
+    if (run !== this.state.run) return true;
+    this.state = { ...this.state, scenario: this.forked.scenario(this.state.scenario) };
+    const made = await this.#engine.call("simOpen", [this.whole, this.state.seed], onProgress);
+    // The rows need not come back.
+    delete made.begin;
     if (run !== this.state.run) return true;
     [this.#begun, this.progress, this.scenario] = [run, null, made];
     [this.us, this.over, this.violation, this.told] = [0, false, null, null];
@@ -229,7 +241,8 @@ export class Failover {
   async #runTo(us: number): Promise<boolean> {
     if (us <= this.us || this.over) return false;
     const { run } = this.state;
-    const answer = await this.#engine.call("simRun", [us, !this.state.playing, this.#awaited()]);
+    const until = this.forked.until(this.us, us);
+    const answer = await this.#engine.call("simRun", [until, !this.state.playing, this.#awaited()]);
     if (run !== this.state.run) return true;
     this.#take(answer);
     return true;
@@ -245,6 +258,7 @@ export class Failover {
   #take(answer: SimAnswer): void {
     [this.told, this.us, this.over, this.violation] = [answer.told, answer.us, answer.over, answer.violation];
     this.chronicle.take(answer.happenings, answer.told);
+    this.forked.compare(answer.told);
     if (this.state.lesson) this.#since.happened.push(...answer.happenings);
     this.#say(answer.happenings);
     if (this.over && this.state.playing) this.state = { ...this.state, playing: false };

@@ -293,7 +293,7 @@ export class Stage {
   }
 
   /** Takes what others have asked the engine for. */
-  tell = (part: Partial<Pick<Shown, "cluster" | "other" | "lab">>): void => this.#show(part);
+  tell = (part: Partial<Pick<Shown, "cluster" | "other" | "lab" | "fork">>): void => this.#show(part);
 
   /** Lets `job` move tables about while nothing else asks; what is on show is sought again behind it. */
   async borrow<T>(job: (engine: Engine) => Promise<T>): Promise<T> {

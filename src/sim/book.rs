@@ -22,8 +22,10 @@ pub struct RowCounts {
     pub forgotten: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Book {
+    /// The column that has rows' identities.
+    row_id: &'static str,
     /// By client, then by number.
     rows: Vec<Vec<Fate>>,
     counts: RowCounts,
@@ -38,7 +40,23 @@ struct Fate {
     times: u16,
 }
 
+impl Default for Book {
+    fn default() -> Self {
+        Self { row_id: "id", rows: Vec::new(), counts: RowCounts::default() }
+    }
+}
+
 impl Book {
+    /// Rows have their identities in this column.
+    pub(super) fn named_by(row_id: &'static str) -> Self {
+        Self { row_id, ..Self::default() }
+    }
+
+    /// The column that has rows' identities.
+    pub(super) fn row_id(&self) -> &'static str {
+        self.row_id
+    }
+
     pub(super) fn made(&mut self, client: u32, rows: &[Row]) {
         let client = client as usize;
         if self.rows.len() <= client {
@@ -63,9 +81,9 @@ impl Book {
         }
     }
 
-    /// The history holds this row, once more. `unique`: its table has upsert keys.
-    pub(super) fn accepted(&mut self, id: i64, unique: bool) {
-        let Some((fate, counts)) = self.fate(id) else { return };
+    /// The history holds this row, once more. `unique`: its table has upsert keys. False if no client made it.
+    pub(super) fn accepted(&mut self, id: i64, unique: bool) -> bool {
+        let Some((fate, counts)) = self.fate(id) else { return false };
         if fate.times == 0 {
             counts.in_history += 1;
             counts.lost -= u64::from(fate.is_lost());
@@ -73,6 +91,7 @@ impl Book {
             counts.duplicated += 1;
         }
         fate.times = fate.times.saturating_add(1);
+        true
     }
 
     /// A former primary holds it, and the history went on without.
@@ -168,8 +187,15 @@ mod tests {
         assert_eq!((book.counts().acknowledged, book.counts().lost), (2, 2));
         book.acknowledged(&ids[2..], true);
         assert_eq!((book.counts().lost, book.lost_durable()), (3, Some(ids[2])));
-        ids.iter().for_each(|id| book.accepted(*id, true));
+        assert!(ids.iter().all(|id| book.accepted(*id, true)));
         assert_eq!((book.counts().lost, book.lost_durable(), book.counts().in_history), (0, None, 3));
+    }
+
+    #[test]
+    fn what_no_client_made_is_not_counted() {
+        let (mut book, _) = book(1);
+        assert!(!book.accepted(i64::MIN, false) && !book.accepted(id(3, 0), false));
+        assert_eq!(book.counts().in_history, 0);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A client: the real machine with its queue, a disk, and rows that it makes.
 
+use super::begin::Model;
 use super::bugs::Bugs;
 use super::call::{Answer, Asked, Call};
 use super::disk::Disk;
@@ -16,6 +17,7 @@ use crate::client::{
 use crate::wal::Files;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// The folder of a client's queue on its disk.
 const SLOT: &str = "slot";
@@ -61,14 +63,21 @@ enum Talk {
 }
 
 impl ClientActor {
-    pub(super) fn new(id: u32, seed: u64, settings: ClientSettings, bugs: Bugs) -> Self {
+    /// `models`: rows are like these, in their tables.
+    pub(super) fn new(
+        id: u32,
+        seed: u64,
+        settings: ClientSettings,
+        models: Option<Arc<[Model]>>,
+        bugs: Bugs,
+    ) -> Self {
         Self {
             id,
             life: 0,
             disk: Disk::default(),
             started: settings.clone(),
             settings,
-            workload: Workload::new(seed, id),
+            workload: Workload::new(seed, id, models),
             client: None,
             frames: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -189,7 +198,7 @@ impl ClientActor {
         ground.book.made(self.id, &rows);
         ground.tell(self.end(), What::RowsMade { rows: rows.len() as u64, frame: self.next_frame() });
         let ids = rows.iter().map(|row| row.id).collect();
-        self.waiting.push_back((lines.into_bytes().into(), ids));
+        self.waiting.push_back((lines.into(), ids));
         self.run(ground)
     }
 

@@ -8,6 +8,7 @@
 //! | `chance`, `agenda`, `clock`, `trace` | numbers by seed, events in order, clocks that drift and jump, the hash |
 //! | `network`, `bucket`, `disk` | what lies between the machines, and what goes wrong there |
 //! | `node`, `client` | the real machines with what they need of a process |
+//! | `begin`, `cells` | tables of a real history to begin with |
 //! | `plan`, `weather`, `trouble` | faults: which, when, for whom, and what they do |
 //! | `truth`, `watch`, `book`, `verdict` | the history as it is, and what must hold ([`Invariant`]) |
 //!
@@ -15,10 +16,12 @@
 
 mod agenda;
 mod applied;
+mod begin;
 mod book;
 mod bucket;
 mod bugs;
 mod call;
+mod cells;
 mod chance;
 mod client;
 mod clock;
@@ -44,6 +47,7 @@ mod watch;
 mod weather;
 mod workload;
 
+pub use begin::{Begin, BeginTable, FORK_US};
 pub use book::RowCounts;
 pub use bucket::{Requests, StoreKind};
 #[cfg(feature = "planted-bugs")]
@@ -55,7 +59,7 @@ pub use fault::{Fault, Faults};
 pub use invariant::{Invariant, Violation, lab_link};
 pub use run::Sim;
 pub use scenario::{ClientSettings, NodeSettings, SCENARIO_FORMAT, Scenario, Scripted};
-pub use told::{Cargo, ClientTold, FlightTold, Happening, NodeTold, Told, What};
+pub use told::{Cargo, ClientTold, FlightTold, Happening, NodeTold, TableTold, Told, What};
 pub use weather::Trouble;
 
 /// Microseconds of virtual time from a simulation's start.

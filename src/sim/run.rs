@@ -1,8 +1,11 @@
 //! A run: one event after the other, from the seed to the end.
 
+use super::begin::{Begun, FORK_US, Model, ROW_ID};
+use super::book::Book;
 use super::bucket::Bucket;
 use super::bugs::Bugs;
 use super::client::ClientActor;
+use super::disk::Disk;
 use super::ground::{Due, Ground};
 use super::invariant::{Breach, Check, Invariant, Violation};
 use super::node::Node;
@@ -11,6 +14,7 @@ use super::told::{Happening, What};
 use super::workload::TABLES;
 use super::{Command, End, Micros, NODES_MAX, Trouble, node, plan};
 use crate::node::Role;
+use std::sync::Arc;
 
 /// How long a message usually takes, one way.
 const TYPICAL_US: Micros = 400;
@@ -48,6 +52,8 @@ pub struct Sim {
     pub(super) client_settings: ClientSettings,
     pub(super) plan: Vec<Trouble>,
     pub(super) bugs: Bugs,
+    /// Tables of a real history that it began with.
+    pub(super) begun: Option<Arc<[Model]>>,
     pub(super) quiet: bool,
     /// In how many looks running the operator has seen no primary.
     pub(super) headless: u32,
@@ -72,15 +78,23 @@ impl Sim {
     fn with_bugs(scenario: &Scenario, seed: u64, bugs: Bugs) -> Self {
         let scenario = scenario.varied(seed);
         let bucket = Bucket::new(seed, scenario.store);
+        let mut ground = Ground::new(seed, bucket, TYPICAL_US);
+        // What can't be written is said before, by `Scenario::fault`.
+        let begun = scenario.begin.as_ref().and_then(|begin| begin.write().ok());
+        if begun.is_some() {
+            ground.book = Book::named_by(ROW_ID);
+        }
+        let (disk, models) = begun.map(|Begun { disk, tables }| (disk, tables)).unzip();
         let mut sim = Self {
             seed,
-            ground: Ground::new(seed, bucket, TYPICAL_US),
+            ground,
             nodes: Vec::new(),
             clients: Vec::new(),
             node_settings: scenario.node.clone(),
             client_settings: scenario.client.clone(),
             plan: plan::troubles(&scenario, seed),
             bugs,
+            begun: models.map(Arc::from),
             quiet: false,
             headless: 0,
             until_us: scenario.until_us,
@@ -88,11 +102,12 @@ impl Sim {
             over: false,
             scenario,
         };
-        sim.set_out();
+        sim.set_out(disk);
         sim
     }
 
-    fn set_out(&mut self) {
+    /// `disk` is what the first node finds.
+    fn set_out(&mut self, disk: Option<Disk>) {
         for node in 0..self.scenario.nodes {
             self.new_node(if node == 0 { Role::Primary } else { Role::Replica });
             // Replicas come when there is a cluster to join, a little later or much.
@@ -100,9 +115,14 @@ impl Sim {
             self.ground.after(wait, Due::Start(End::Node(node)));
         }
         if let Some(first) = self.nodes.first_mut() {
-            let unique = TABLES.get(..self.scenario.client.dedup_tables as usize).unwrap_or(&TABLES);
-            let wall_us = first.now(&self.ground).wall_us;
-            node::create_unique(&mut first.disk, 0, wall_us, unique);
+            match disk {
+                Some(disk) => first.disk = disk,
+                None => {
+                    let unique = TABLES.get(..self.scenario.client.dedup_tables as usize).unwrap_or(&TABLES);
+                    let wall_us = first.now(&self.ground).wall_us;
+                    node::create_tables(&mut first.disk, 0, wall_us, &node::unique_tables(unique));
+                }
+            }
             first.store.kept.wrote = false;
         }
         for client in 0..self.scenario.clients {
@@ -133,9 +153,13 @@ impl Sim {
         let id = self.clients.len() as u32;
         let mut settings = self.client_settings.clone();
         settings.tables = settings.tables.max(1);
-        self.clients.push(ClientActor::new(id, self.seed, settings, self.bugs));
+        let models = self.begun.clone();
+        self.clients.push(ClientActor::new(id, self.seed, settings, models, self.bugs));
         let first = self.ground.chance.between(1_000_000, 1_000_000 + self.client_settings.every_us);
-        self.ground.after(first, Due::Rows { client: id });
+        // The real history ends there.
+        let begins =
+            if self.begun.is_some() { FORK_US.saturating_sub(self.ground.now + 1_000_000) } else { 0 };
+        self.ground.after(begins + first, Due::Rows { client: id });
     }
 
     /// Does what is due next. False at the end, or behind a violation.

@@ -1,6 +1,6 @@
 //! What is simulated: who takes part, how they are set, what goes wrong. A document in JSON; `docs/simulator.md` has it.
 
-use super::{CLIENTS_MAX, Chance, Command, Faults, Micros, NODES_MAX, StoreKind};
+use super::{Begin, CLIENTS_MAX, Chance, Command, Faults, Micros, NODES_MAX, StoreKind};
 use serde::{Deserialize, Serialize};
 
 /// The version of the document.
@@ -45,6 +45,9 @@ pub struct Scenario {
     pub client: ClientSettings,
     /// What is done when, beside what the seed chooses.
     pub script: Vec<Scripted>,
+    /// Tables of a real history to begin with: clients write to these from [`FORK_US`](super::FORK_US) on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begin: Option<Begin>,
 }
 
 /// How nodes are set, and what the simulated machines can do.
@@ -128,6 +131,7 @@ impl Default for Scenario {
             node: NodeSettings::default(),
             client: ClientSettings::default(),
             script: Vec::new(),
+            begin: None,
         }
     }
 }
@@ -224,7 +228,11 @@ impl Scenario {
         if !(1..=16).contains(&self.client.in_flight) {
             return Some("in_flight is from 1 to 16".into());
         }
-        None
+        let begin = self.begin.as_ref()?;
+        if !self.node.policy.is_empty() {
+            return Some("a storage policy goes by the time of the simulator's own tables".into());
+        }
+        begin.write().err()
     }
 
     /// The scenario that this seed makes of it: the same, unless the seed is to vary it.
@@ -259,6 +267,9 @@ impl Scenario {
         scenario.faults = self.faults.iter().filter(|_| chance.per_mille(300)).collect();
         if scenario.faults == Faults::NONE {
             scenario.faults = self.faults;
+        }
+        if scenario.begin.is_some() {
+            scenario.node.policy = String::new();
         }
         scenario
     }

@@ -175,6 +175,9 @@ pub struct Told {
     pub term: u64,
     /// What became of rows.
     pub rows: RowCounts,
+    /// The tables of a real history that the run began with, if it did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TableTold>,
     /// Requests to the bucket.
     pub requests: Requests,
     /// The nodes.
@@ -185,6 +188,22 @@ pub struct Told {
     pub in_flight: Vec<FlightTold>,
     /// Faults in force.
     pub troubles: Vec<Trouble>,
+}
+
+/// A table of a real history that the run began with, as the history in the bucket has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableTold {
+    /// Its name.
+    pub name: String,
+    /// Rows that it began with.
+    pub began: u64,
+    /// Rows that it has.
+    pub rows: u64,
+    /// Rows of clients that were written to it; what deduplication took the place of counts, too.
+    pub written: u64,
+    /// The digest of its rows, 32 hex digits: before clients write, that of the real table at the moment of the fork, if all of
+    /// its rows were taken and lines can have all of its types.
+    pub digest: String,
 }
 
 /// A node.

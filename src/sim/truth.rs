@@ -28,6 +28,8 @@ pub(super) struct Truth {
     seals: Vec<u64>,
     /// What landed in a directory behind the seal that ended it, by directory.
     stragglers: BTreeMap<Dir, u64>,
+    /// Rows of clients in each table's transactions, by directory.
+    written: BTreeMap<String, u64>,
 }
 
 /// What an object that has landed did to the history.
@@ -81,6 +83,11 @@ impl Truth {
     /// The tables as they are now.
     pub(super) fn tables(&self) -> &Tables {
         self.engine.tables()
+    }
+
+    /// Rows of clients that the history has written to the table in this directory.
+    pub(super) fn written(&self, dir: &str) -> u64 {
+        self.written.get(dir).copied().unwrap_or(0)
     }
 
     /// The tables before the object with this number, if they are remembered.
@@ -175,9 +182,12 @@ impl Truth {
             Ok(pack) => pack,
             Err(error) => return breach(Invariant::OneHistory, error),
         };
+        let written = &mut self.written;
         let mut told = |applied: &Applied<'_>| {
             let unique = is_unique(applied);
-            longs(applied, "id").into_iter().for_each(|id| book.accepted(id, unique));
+            let ids = longs(applied, book.row_id());
+            let made = ids.into_iter().filter(|id| book.accepted(*id, unique)).count();
+            *written.entry(applied.dir.to_owned()).or_default() += made as u64;
         };
         match self.engine.take(place.key(), &pack, &mut told) {
             Ok(()) => Ok(()),

@@ -1,9 +1,11 @@
 //! The large comparisons: now and then, and at the end.
 
+use super::applied::TableState;
+use super::begin::Model;
 use super::invariant::{Check, Invariant, breach};
 use super::node::Node;
 use super::run::Sim;
-use super::told::{NodeTold, Told};
+use super::told::{NodeTold, TableTold, Told};
 use super::watch::newcomer;
 use super::workload::of_id;
 use super::{End, Fault};
@@ -82,13 +84,20 @@ impl Sim {
             process.engine.tables().values().map(move |state| (end, &state.table))
         });
         let truth = self.ground.truth.tables().values().map(|state| (End::Bucket, &state.table));
-        for (end, table) in truth.chain(tables).filter(|(_, table)| is_unique(table)) {
-            if let Some(id) = first_duplicate(table) {
+        let begun = self.begun.is_some();
+        for (end, table) in truth.chain(tables).filter(|(_, table)| is_unique(table, begun)) {
+            if let Some(id) = first_duplicate(table, self.ground.book.row_id()) {
                 let what = format_args!("{end}: row {id} is in {} twice", table.dir);
                 return breach(Invariant::NoDuplicates, what);
             }
         }
         Ok(())
+    }
+
+    /// A table as the history in the bucket has it.
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        let mut all = self.ground.truth.tables().values();
+        all.find(|state| state.token.name == name).map(|state| &state.table)
     }
 
     /// How everything stands.
@@ -104,12 +113,30 @@ impl Sim {
             history: end,
             term: ground.truth.point().map_or(0, |point| point.next.dir.term.0),
             rows: ground.book.counts(),
+            tables: self.tables_told(),
             requests: ground.bucket.requests(),
             nodes: self.nodes.iter().map(|node| self.node_told(node, end)).collect(),
             clients: self.clients.iter().map(|client| client.told(ground.now)).collect(),
             in_flight: ground.flights(),
             troubles: ground.weather.in_force().to_vec(),
         }
+    }
+
+    /// The tables of a real history that the run began with.
+    fn tables_told(&self) -> Vec<TableTold> {
+        let truth = &self.ground.truth;
+        let told = |model: &Model| {
+            let of_name = |state: &&TableState| state.token.name == model.name;
+            let state = truth.tables().values().find(of_name);
+            TableTold {
+                name: model.name.clone(),
+                began: model.rows,
+                rows: state.map_or(0, |state| state.table.rows() as u64),
+                written: state.map_or(0, |state| truth.written(&state.token.dir)),
+                digest: state.map_or_else(String::new, |state| state.table.digest().to_string()),
+            }
+        };
+        self.begun.iter().flat_map(|models| models.iter()).map(told).collect()
     }
 
     fn node_told(&self, node: &Node, end: u64) -> NodeTold {
@@ -144,14 +171,18 @@ impl Sim {
     }
 }
 
-/// The tables that have upsert keys, by the workload's names; what a bug has taken from a node's own is not believed.
-fn is_unique(table: &Table) -> bool {
-    table.schema.columns.iter().any(|column| column.name == "id" && column.upsert_key)
+/// The tables that have upsert keys, by the workload's names; what a bug has taken from a node's own is not believed. In tables of
+/// a real history the keys are others.
+fn is_unique(table: &Table, begun: bool) -> bool {
+    table.schema.columns.iter().any(|column| (begun || column.name == "id") && column.upsert_key)
 }
 
-fn first_duplicate(table: &Table) -> Option<i64> {
-    let column =
-        table.schema.columns.iter().position(|column| column.name == "id" && column.ty.tag() == Tag::Long)?;
+fn first_duplicate(table: &Table, row_id: &str) -> Option<i64> {
+    let column = table
+        .schema
+        .columns
+        .iter()
+        .position(|column| column.name == row_id && column.ty.tag() == Tag::Long)?;
     let mut seen = BTreeSet::new();
     (0..table.rows()).find_map(|row| match table.value(row, column) {
         crate::table::Value::Long(id) if !seen.insert(id) => Some(id),

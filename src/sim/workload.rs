@@ -1,9 +1,11 @@
 //! What clients send: lines of ILP, to several tables, some of them late, with columns that come one after the other.
 
+use super::begin::Model;
 use super::clock::EPOCH_US;
 use super::scenario::ClientSettings;
 use super::{Chance, Micros};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// The tables' names.
 pub(super) const TABLES: [&str; 6] = ["trades", "orders", "quotes", "fills", "ticks", "marks"];
@@ -21,12 +23,24 @@ pub(super) struct Workload {
     client: u32,
     chance: Chance,
     next: u64,
+    /// Rows are like these, in their tables; else as here.
+    models: Option<Arc<[Model]>>,
 }
 
 /// A row that was made: whose, which, and where to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
     pub id: i64,
+}
+
+/// A row that is made like one of a real history.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Made {
+    pub id: i64,
+    /// Its client's rows before it.
+    pub number: u64,
+    pub now: Micros,
+    pub late: bool,
 }
 
 /// The identity of a client's row, as its column `id` has it.
@@ -46,19 +60,45 @@ pub(super) fn paced(wall_us: i64) -> i64 {
 }
 
 impl Workload {
-    pub(super) fn new(seed: u64, client: u32) -> Self {
+    pub(super) fn new(seed: u64, client: u32, models: Option<Arc<[Model]>>) -> Self {
         let chance = Chance::new(seed ^ u64::from(client) << 32, "workload");
-        Self { client, chance, next: 0 }
+        Self { client, chance, next: 0, models }
     }
 
     /// The next frame.
-    pub(super) fn frame(&mut self, settings: &ClientSettings, now: Micros) -> (String, Vec<Row>) {
-        let mut lines = String::with_capacity(96 * settings.rows as usize);
+    pub(super) fn frame(&mut self, settings: &ClientSettings, now: Micros) -> (Vec<u8>, Vec<Row>) {
         let mut rows = Vec::with_capacity(settings.rows as usize);
+        if let Some(models) = self.models.clone() {
+            let mut lines = Vec::new();
+            rows.extend((0..settings.rows).map(|_| self.model_row(&models, settings, now, &mut lines)));
+            return (lines, rows);
+        }
+        let mut lines = String::with_capacity(96 * settings.rows as usize);
         for _ in 0..settings.rows {
             rows.push(self.row(settings, now, &mut lines));
         }
-        (lines, rows)
+        (lines.into_bytes(), rows)
+    }
+
+    /// A row like one of the real history.
+    fn model_row(
+        &mut self,
+        models: &[Model],
+        settings: &ClientSettings,
+        now: Micros,
+        lines: &mut Vec<u8>,
+    ) -> Row {
+        let (number, chance) = (self.next, &mut self.chance);
+        self.next += 1;
+        let id = id(self.client, number);
+        let late = chance.per_mille(settings.late_per_mille.into());
+        // Where nothing was, nothing tells what rows are like.
+        let known = models.iter().filter(|model| model.rows > 0);
+        let chosen = chance.below(known.clone().count() as u64) as usize;
+        if let Some(model) = known.clone().nth(chosen).or(models.first()) {
+            model.line(chance, Made { id, number, now, late }, lines);
+        }
+        Row { id }
     }
 
     fn row(&mut self, settings: &ClientSettings, now: Micros, lines: &mut String) -> Row {
@@ -97,13 +137,14 @@ mod tests {
     fn rows_are_told_apart_and_find_their_client_again() {
         let settings =
             ClientSettings { rows: 100, tables: 6, late_per_mille: 300, ..ClientSettings::default() };
-        let mut workload = Workload::new(1, 3);
+        let mut workload = Workload::new(1, 3, None);
         let (lines, rows) = workload.frame(&settings, 5_000_000);
+        let lines = String::from_utf8(lines).unwrap();
         assert_eq!((lines.lines().count(), rows.len()), (100, 100));
         assert!(rows.iter().enumerate().all(|(n, row)| of_id(row.id) == Some((3, n as u64))));
         assert!(lines.contains(",venue=V") && lines.contains(",active=t"));
         assert!(lines.contains("\nmarks,"));
-        assert_eq!(Workload::new(1, 3).frame(&settings, 5_000_000).0, lines);
+        assert_eq!(Workload::new(1, 3, None).frame(&settings, 5_000_000).0, lines.into_bytes());
         assert_eq!((of_id(0), of_id(-1)), (None, None));
     }
 }

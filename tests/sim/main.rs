@@ -10,6 +10,7 @@
     clippy::unwrap_used
 )]
 
+mod begin;
 #[cfg(feature = "planted-bugs")]
 mod bugs;
 mod effects;

@@ -53,6 +53,8 @@ export type Command =
   | { do: "stepOther"; by: number }
   /** Each side's moment becomes the other's. */
   | { do: "swap" }
+  /** Goes on from the moment on show in the simulator, with the real rows and roles. */
+  | { do: "fork" }
   /** Of the storage policies that are tried out. */
   | { do: "lab"; lab: LabCommand }
   /** A link was opened: always paused. */
@@ -163,6 +165,9 @@ export const COMMANDS: readonly Entry[] = [
   }),
   entry("lab-add", "Storage", "Another instance", [], { do: "lab", lab: { do: "add" } }),
   entry("lab-end", "Storage", "Stop trying storage policies", [], { do: "lab", lab: { do: "end" } }),
+  entry("fork", "Page", "Fork here: go on from this moment in the failover lab, with these rows", ["f"], {
+    do: "fork",
+  }),
   entry("search", "Page", "Search tables, transactions, times and commands", ["/"], {
     do: "dialog",
     dialog: "palette",

@@ -100,6 +100,8 @@ export function reduce(before: State, command: Command | Fact): State {
       return { ...state, with: { txn: Math.max(0, otherTxn(state) + command.by) } };
     case "swap":
       return swap(state);
+    case "fork":
+      return state.table === null ? state : { ...paused(state), forks: state.forks + 1 };
     case "lab":
       return toLab(state, reduceLab(state.lab, command.lab, state));
     case "restore":

@@ -35,6 +35,8 @@ export interface Shown {
   other: OtherSide | null;
   /** The storage policies that are tried out. */
   lab: LabShown | null;
+  /** A fork is being read, or could not be. */
+  fork: { error: EngineError | null } | null;
 }
 
 /** What a lab has answered. */
@@ -112,6 +114,7 @@ export const NOTHING: Shown = {
   failed: null,
   other: null,
   lab: null,
+  fork: null,
 };
 
 /** The rows in sight; some more on both sides are fetched. */

@@ -40,6 +40,8 @@ export interface State {
   with: With | null;
   /** Storage policies that are tried out. */
   lab: LabWish | null;
+  /** How often a fork was asked for. */
+  forks: number;
 }
 
 export const WHOLE: View = { from: 0, to: 1 };
@@ -64,6 +66,7 @@ export const START: State = {
   pair: false,
   with: null,
   lab: null,
+  forks: 0,
 };
 
 /** What the moment on show is compared with. */

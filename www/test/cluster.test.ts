@@ -13,6 +13,7 @@ import { costOf } from "../model/cluster/cost.js";
 import { momentOf } from "../model/cluster/moment.js";
 import { opsOf } from "../model/cluster/ops.js";
 import { policyAt, stepsAt } from "../model/cluster/policies.js";
+import { namesOf } from "../model/failover/fork.js";
 import { historyOf } from "../model/history.js";
 import { headUnit, reduce } from "../model/reduce.js";
 import { axisFor, START } from "../model/state.js";
@@ -69,6 +70,19 @@ test("what an instance lacks, and since when", () => {
   assert.equal(end.us, 3500);
   assert.equal(end.verdict.text, "2 tables behind");
   assert.match(end.verdict.detail, /^far:/);
+});
+
+test("a fork has the instances that ran at its moment, whoever took writes first", () => {
+  const role = (at_us: number, role: string): JournalEntry => ({ at_us, what: "role", role });
+  const known = cluster([
+    instance(1, "one", [role(1000, "replica")]),
+    instance(2, "two", [role(1100, "primary"), role(3000, "replica")]),
+    instance(3, "late", [role(2500, "replica")]),
+    instance(4, "gone", [role(1000, "replica"), { at_us: 1500, what: "removed" }]),
+  ]);
+  assert.deepEqual(namesOf(known, TABLES, 2000), ["two, primary", "one, replica"]);
+  assert.deepEqual(namesOf(known, TABLES, 3200).length, 3);
+  assert.deepEqual([namesOf(known, TABLES, null), namesOf(null, TABLES, 2000)], [[], []]);
 });
 
 test("nothing is known before anybody wrote", () => {

@@ -95,7 +95,7 @@ test("links name a scenario, a seed and a moment, and come back as they were", (
   });
   const script = [{ do: "kill" as const, node: 0, at_us: 5 }];
   for (const scenario of [FREE, SAFE, { ...FREE, script }]) {
-    const link = { scenario, seed: 9, at: { us: 12_345_678 }, speed: 0.25, lesson: "01-a" };
+    const link = { scenario, seed: 9, at: { us: 12_345_678 }, speed: 0.25, from: null, lesson: "01-a" };
     assert.deepEqual(parseLabLink(formatLabLink(link)), { ...link, trouble: null });
   }
   assert.match(parseLabLink("#lab&scenario={").trouble ?? "", /not JSON/);
@@ -104,6 +104,7 @@ test("links name a scenario, a seed and a moment, and come back as they were", (
     seed: 7,
     at: null,
     speed: null,
+    from: null,
     lesson: null,
     trouble: null,
   });

@@ -56,9 +56,27 @@ export function Transport() {
         <Follow />
       </div>
       <Readout />
+      <Fork />
       <Speed />
       <AxisChoice />
     </div>
+  );
+}
+
+/** Only of a history that can be shown: the fork takes its rows along. */
+function Fork() {
+  const isThere = useSnapshot((s) => s.shown.table !== null);
+  const reading = useSnapshot((s) => s.shown.fork?.error === null);
+  if (!isThere) return null;
+  return (
+    <CommandButton
+      command={{ do: "fork" }}
+      label={reading ? "Forking …" : "Fork here"}
+      icon="fork"
+      keys="F"
+      worded
+      class="fork"
+    />
   );
 }
 

@@ -379,7 +379,7 @@ impl Node {
             })
             .collect();
         let (lost, strange) = (beyond(&own, held), unknown(&own, held));
-        let ids = rows_beyond(&self.disk, process.engine.tables(), held);
+        let ids = rows_beyond(&self.disk, process.engine.tables(), held, ground.book.row_id());
         let any = !lost.is_empty() || !strange.is_empty() || unfinished.is_some();
         if any {
             let cluster = process.machine.kept().cluster.unwrap_or(ClusterId(0));

@@ -20,19 +20,51 @@ use std::collections::BTreeMap;
 const RUN_MAX: u64 = 64;
 const REGISTRY: &str = "tables.d.0";
 
-/// Makes tables with upsert keys, as `CREATE TABLE ... DEDUP UPSERT KEYS(timestamp, id)` does.
-pub(in crate::sim) fn create_unique(disk: &mut Disk, now: Micros, wall_us: i64, names: &[&str]) {
+/// A table to be made.
+#[derive(Debug, Clone)]
+pub(in crate::sim) struct NewTable {
+    pub name: String,
+    /// By writer index; none where a column was dropped.
+    pub columns: Vec<Option<(String, ColumnType)>>,
+    /// Writer index of the designated timestamp.
+    pub timestamp: usize,
+    /// Writer indexes of the upsert keys.
+    pub keys: Vec<usize>,
+    pub partition_by: PartitionBy,
+}
+
+/// Tables with upsert keys and the columns that the workload's rows always have, as
+/// `CREATE TABLE ... DEDUP UPSERT KEYS(timestamp, id)` makes them.
+pub(in crate::sim) fn unique_tables(names: &[&str]) -> Vec<NewTable> {
+    let columns = [
+        ("sym", ColumnType::SYMBOL),
+        ("side", ColumnType::SYMBOL),
+        ("id", ColumnType::LONG),
+        ("timestamp", ColumnType::TIMESTAMP),
+    ];
+    let table = |name: &&str| NewTable {
+        name: (*name).to_owned(),
+        columns: columns.iter().map(|(name, ty)| Some(((*name).to_owned(), *ty))).collect(),
+        timestamp: 3,
+        keys: vec![2, 3],
+        partition_by: PartitionBy::Day,
+    };
+    names.iter().map(table).collect()
+}
+
+/// Makes tables on a new disk.
+pub(in crate::sim) fn create_tables(disk: &mut Disk, now: Micros, wall_us: i64, tables: &[NewTable]) {
     let mut tokens = Vec::new();
-    for (number, name) in names.iter().enumerate() {
+    for (number, table) in tables.iter().enumerate() {
         let id = number as i32 + 1;
         let token = TableToken {
-            name: (*name).to_owned(),
-            dir: format!("{name}~{id}"),
+            name: table.name.clone(),
+            dir: format!("{}~{id}", table.name),
             id,
             kind: TableKind::Wal,
             dropped: false,
         };
-        let (definition, meta) = definitions(id);
+        let (definition, meta) = definitions(id, table);
         let (_, header) = LogWriter::create(LogVersion::V1, wall_us);
         let (_, changes) = ChangeLog::create(0);
         let at_creation = Patch::new("txn_seq/_meta.0", 0, encode_meta(&definition));
@@ -47,31 +79,29 @@ pub(in crate::sim) fn create_unique(disk: &mut Disk, now: Micros, wall_us: i64, 
     disk.sync_all();
 }
 
-/// The columns that the workload's rows always have.
-fn definitions(id: i32) -> (TableMeta, SequencerMeta) {
-    let columns = [
-        ("sym", ColumnType::SYMBOL),
-        ("side", ColumnType::SYMBOL),
-        ("id", ColumnType::LONG),
-        ("timestamp", ColumnType::TIMESTAMP),
-    ];
-    let definition = |(name, ty): &(&str, ColumnType)| TableMetaColumn {
-        name: (*name).to_owned(),
-        ty: *ty,
-        dropped: false,
+fn definitions(id: i32, table: &NewTable) -> (TableMeta, SequencerMeta) {
+    // A column that was dropped keeps its place, and has some name and type.
+    let column = |column: &Option<(String, ColumnType)>| MetaColumn {
+        name: column.as_ref().map_or_else(|| "dropped".to_owned(), |(name, _)| name.clone()),
+        ty: column.as_ref().map_or(ColumnType::LONG, |(_, ty)| *ty),
+        dropped: column.is_none(),
+    };
+    let columns: Vec<MetaColumn> = table.columns.iter().map(column).collect();
+    let definition = |(index, column): (usize, &MetaColumn)| TableMetaColumn {
+        name: column.name.clone(),
+        ty: column.ty,
+        dropped: column.dropped,
         indexed: false,
         symbol_cache: true,
-        dedup_key: matches!(*name, "id" | "timestamp"),
+        dedup_key: table.keys.contains(&index),
         index_block_capacity: 0,
         symbol_capacity: 256,
         parquet_encoding: 0,
         replaces: None,
     };
-    let column =
-        |(name, ty): &(&str, ColumnType)| MetaColumn { name: (*name).to_owned(), ty: *ty, dropped: false };
     let meta = TableMeta {
-        partition_by: PartitionBy::Day,
-        timestamp: Some(3),
+        partition_by: table.partition_by,
+        timestamp: Some(table.timestamp),
         table_id: id,
         max_uncommitted_rows: 500_000,
         o3_max_lag: 600_000_000,
@@ -79,12 +109,12 @@ fn definitions(id: i32) -> (TableMeta, SequencerMeta) {
         wal_enabled: true,
         ttl: Ttl::None,
         minor_version: 1,
-        columns: columns.iter().map(definition).collect(),
+        columns: columns.iter().enumerate().map(definition).collect(),
     };
     let sequencer = SequencerMeta {
         structure_version: 0,
-        columns: columns.iter().map(column).collect(),
-        timestamp: Some(3),
+        columns,
+        timestamp: Some(table.timestamp),
         table_id: id,
         read_order: None,
     };
@@ -321,7 +351,7 @@ pub(super) fn holds_all(disk: &Disk, history: &Held) -> std::result::Result<(), 
 }
 
 /// The rows of own transactions beyond what the history holds, by their identities.
-pub(super) fn rows_beyond(disk: &Disk, tables: &Tables, held: &Held) -> Vec<i64> {
+pub(super) fn rows_beyond(disk: &Disk, tables: &Tables, held: &Held, row_id: &str) -> Vec<i64> {
     let mut ids = Vec::new();
     for (dir, state) in tables {
         let Ok(log) = SequencerLog::open(disk, dir) else { continue };
@@ -334,7 +364,7 @@ pub(super) fn rows_beyond(disk: &Disk, tables: &Tables, held: &Held) -> Vec<i64>
             };
             let (seq_txn, table) = (record.seq_txn, &state.table);
             let applied = Applied { dir, seq_txn, transaction: &transaction, table };
-            ids.extend(longs(&applied, "id"));
+            ids.extend(longs(&applied, row_id));
         }
     }
     ids

@@ -11,7 +11,7 @@ mod serve;
 mod snapshots;
 mod start;
 
-pub(super) use self::local::create_unique;
+pub(super) use self::local::{NewTable, create_tables, unique_tables};
 use self::policies::Policies;
 use self::probe::Probe;
 use self::snapshots::{Loading, Upkeep};

@@ -111,9 +111,9 @@ impl Node {
             return Ok(());
         };
         let pack = Pack { tables: entries, ..Pack::default() };
-        let own = &mut process.own;
+        let (own, row_id) = (&mut process.own, ground.book.row_id());
         let taken = process.engine.take(crate::ledger::Key::Head, &pack, &mut |applied| {
-            own.insert((applied.dir.to_owned(), applied.seq_txn), longs(applied, "id"));
+            own.insert((applied.dir.to_owned(), applied.seq_txn), longs(applied, row_id));
         });
         if let Err(why) = taken {
             return breach(Invariant::NobodyStops, format_args!("{} can't apply its own: {why}", self.end()));

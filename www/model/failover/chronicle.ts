@@ -1,10 +1,11 @@
 /** What the run has told so far, gathered for lanes, narration and lessons. It grows; nothing in it is computed twice. */
-import type { End, Happening, Told, Trouble } from "./told.js";
+import type { End, Happening, TableTold, Told, Trouble } from "./told.js";
 
 /** Things that are listed, the newest. */
 export const LOG_MAX = 400;
 const NOTABLE_MAX = 5_000;
 const SPANS_MAX = 4_000;
+const GROWTH_MAX = 2_000;
 
 /** Kinds worth stopping at. */
 export const NOTABLE: ReadonlySet<string> = new Set([
@@ -47,6 +48,8 @@ export class Chronicle {
   readonly windows: Window[] = [];
   /** How often each kind has happened. */
   readonly counts = new Map<string, number>();
+  /** Of a run that began with tables of a real history: rows that clients have written to them by then. */
+  readonly growth: [us: number, written: number][] = [];
   /** Counts up with each change. */
   version = 0;
 
@@ -62,6 +65,7 @@ export class Chronicle {
       this.#lane(`client${client.client}`, told.now_us, state);
     }
     this.#look(told.troubles, told.now_us);
+    if (told.tables) this.#grow(told.now_us, told.tables);
   }
 
   /** The state of an end at a time; null before it was there. */
@@ -91,6 +95,16 @@ export class Chronicle {
       if (window) window.to = at;
     }
     if (kind === "quiet") for (const window of this.windows) window.to ??= at;
+  }
+
+  #grow(us: number, tables: readonly TableTold[]): void {
+    const written = tables.reduce((sum, table) => sum + table.written, 0);
+    if (this.growth.at(-1)?.[1] === written) return;
+    this.growth.push([us, written]);
+    if (this.growth.length > GROWTH_MAX) {
+      const kept = this.growth.filter((_, i) => i % 2 === 1);
+      this.growth.splice(0, this.growth.length, ...kept);
+    }
   }
 
   #last(end: End): Span | null {

@@ -29,7 +29,8 @@ export type LabCommand =
   /** Keeps this run as a branch, and goes on from here beside it. */
   | { do: "fork" }
   | { do: "branch"; index: number }
-  | { do: "begin"; scenario: Scenario; seed: number; us?: number }
+  /** `again`: the same, as a fork of the same moment if it is one. */
+  | { do: "begin"; scenario: Scenario; seed: number; us?: number; again?: boolean }
   | { do: "lesson"; lesson: Lesson | null; name: string | null }
   /** Goes on in the lesson: to the next step, or with the clock where the step waits for something. */
   | { do: "continue" }

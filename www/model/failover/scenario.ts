@@ -25,6 +25,9 @@ export const SAFE: Scenario = { ...FREE, name: "safe", client: { durable: true, 
 /** The same where the cluster heals without a person. */
 export const HEALING: Scenario = { ...SAFE, name: "healing", node: { failover: true } };
 
+/** What a fork of a real history is, until its rows are read: its name and its nodes come with them. */
+export const FORKED: Scenario = { ...FREE, name: "fork" };
+
 /** What `understudy simulate` runs: all faults, settings that the seed varies. The simulator knows it by this name. */
 export const CHAOS: Scenario = { name: "chaos" };
 
@@ -61,6 +64,7 @@ export function namedScenario(name: string): Scenario | null {
 
 /** The name of a scenario that is one of the page's own; null if anything of it is another. */
 export function nameOf(scenario: Scenario): string | null {
+  if (scenario.begin) return null;
   const text = canonical(scenario);
   return SCENARIOS.find((known) => canonical(known.scenario) === text)?.name ?? null;
 }

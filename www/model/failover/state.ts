@@ -2,6 +2,7 @@
 import type { LabCommand, LabDialog } from "./command.js";
 import { SPEEDS } from "./command.js";
 import type { Chronicle } from "./chronicle.js";
+import { FORK_US } from "./fork.js";
 import type { Lesson } from "./lesson.js";
 import type { FailoverLink } from "./link.js";
 import { before, UNTIL_US } from "./scenario.js";
@@ -24,6 +25,8 @@ export interface Branch {
 export interface LabState {
   scenario: Scenario;
   seed: number;
+  /** The moment of the replay that runs go on from, as its link; null of a history of the simulator's own. */
+  from: string | null;
   /** Counts up where the run has to be begun anew. */
   run: number;
   wanted: Wanted;
@@ -48,8 +51,9 @@ export function begun(link: FailoverLink): LabState {
   return {
     scenario: link.scenario,
     seed: link.seed,
+    from: link.from,
     run: 1,
-    wanted: link.at ?? { us: 0 },
+    wanted: link.at ?? { us: link.from === null ? 0 : FORK_US },
     playing: false,
     speed: link.speed ?? 1,
     focus: null,
@@ -93,17 +97,20 @@ export function reduceLab(state: LabState, command: LabCommand, stand: Stand): L
       return forked(state, stand);
     case "branch":
       return taken(state, command.index, stand);
-    case "begin":
+    case "begin": {
+      const from = command.again === true ? state.from : null;
       return {
         ...state,
         scenario: command.scenario,
         seed: command.seed,
+        from,
         run: state.run + 1,
-        wanted: { us: command.us ?? 0 },
+        wanted: { us: command.us ?? (from !== null || command.scenario.begin ? FORK_US : 0) },
         playing: false,
         focus: null,
         branches: [],
       };
+    }
     case "dialog":
       return { ...state, dialog: command.dialog };
     case "escape":
@@ -210,6 +217,7 @@ function lessonBegun(state: LabState, lesson: Lesson | null, name: string | null
     ...state,
     scenario: lesson.scenario,
     seed: lesson.seed,
+    from: null,
     run: state.run + 1,
     wanted: { us: 0 },
     playing: false,

@@ -1,6 +1,8 @@
 /** What the simulator tells, as it writes it: `src/sim/told.rs`, `scenario.rs` and `command.rs` have the same in Rust. */
 
 /** `bucket`, `node0`, `client3`. */
+import type { Begin } from "./fork.js";
+
 export type End = string;
 
 export type StoreKind = "s3" | "azure" | "gcs" | "hdfs" | "directory";
@@ -60,6 +62,8 @@ export interface Scenario {
   node?: NodeSettings;
   client?: ClientSettings;
   script?: Scripted[];
+  /** Tables of a real history to begin with. */
+  begin?: Begin;
 }
 
 /** Something that happened: `kind` says what, the other fields are its own. */
@@ -79,6 +83,16 @@ export interface RowCounts {
   lost: number;
   duplicated: number;
   forgotten: number;
+}
+
+/** A table of a real history, as the history in the bucket has it. */
+export interface TableTold {
+  name: string;
+  /** Rows that it began with, that it has, and that clients have written to it since. */
+  began: number;
+  rows: number;
+  written: number;
+  digest: string;
 }
 
 export interface Requests {
@@ -146,6 +160,8 @@ export interface Told {
   history: number;
   term: number;
   rows: RowCounts;
+  /** Of a run that began with tables of a real history. */
+  tables?: TableTold[];
   requests: Requests;
   nodes: NodeTold[];
   clients: ClientTold[];

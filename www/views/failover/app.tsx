@@ -13,6 +13,7 @@ import { keepForOffline } from "../../offline.js";
 import { belongsToElement } from "../../playback.js";
 import { turnTheme } from "../../theming.js";
 import { CopyButton, Icon } from "../bits.js";
+import { Beside } from "./beside.js";
 import { Controls, Focus } from "./controls.js";
 import { LabDialogs } from "./dialogs.js";
 import { LabContext, useLab, useLabValue } from "./hooks.js";
@@ -101,6 +102,7 @@ function House() {
               <Stage />
               <InFlight />
               <Focus />
+              <Beside />
               <Lanes />
             </div>
             <div class="fo-side">
@@ -189,6 +191,7 @@ function Opening() {
   const lab = useLab();
   const error = useLabValue((it) => it.error);
   const progress = useLabValue((it) => it.progress);
+  const forking = useLabValue((it) => it.state.from !== null && it.forked.fork === null);
   if (error) {
     return (
       <div class="fo-opening">
@@ -207,7 +210,7 @@ function Opening() {
   return (
     <p class="fo-opening" role="status">
       {progress
-        ? `Fetching the simulator: ${size(progress.loadedBytes)} of ${size(progress.totalBytes ?? 0)} …`
+        ? `Fetching ${forking ? "the rows of the moment" : "the simulator"}: ${size(progress.loadedBytes)} of ${size(progress.totalBytes ?? 0)} …`
         : "Beginning …"}
     </p>
   );

@@ -182,6 +182,11 @@ function About() {
         bit.
       </p>
       <p>
+        <b>Forked:</b> where a run goes on from a moment of a real history, it begins with the rows of that
+        moment; they are compared with the replay’s by their digest. Clients then make rows like these, and a
+        column <code>lab_row</code> to tell them apart.
+      </p>
+      <p>
         <b>Not here:</b> the server of QuestDB itself. A foreign primary that writes past the log’s rules
         can’t be fenced by it. <code>docs/lab.md</code> says more.
       </p>
@@ -195,9 +200,9 @@ function Scenarios() {
   const close = useClose();
   const { scenario, seed } = useLabValue((it) => it.state);
   const [trouble, setTrouble] = useState<string | null>(null);
-  const begin = (chosen: Scenario, from: number) => {
+  const begin = (chosen: Scenario, from: number, again = false) => {
     close();
-    dispatch({ do: "begin", scenario: chosen, seed: from });
+    dispatch({ do: "begin", scenario: chosen, seed: from, again });
   };
   const pick = async (file: File | undefined) => {
     if (!file) return;
@@ -226,7 +231,7 @@ function Scenarios() {
           </li>
         ))}
       </ul>
-      <Seed seed={seed} choose={(next) => begin({ ...scenario, script: [] }, next)} />
+      <Seed seed={seed} choose={(next) => begin({ ...scenario, script: [] }, next, true)} />
       <p>{script.length === 0 ? "No commands so far." : "Commands so far, in the link and in the file:"}</p>
       <ol class="fo-script">
         {script.map((order, i) => (
@@ -236,7 +241,7 @@ function Scenarios() {
         ))}
       </ol>
       <div class="fo-menu">
-        <button type="button" class="button small primary" onClick={() => save(scenario, seed, lab.us)}>
+        <button type="button" class="button small primary" onClick={() => save(lab.whole, seed, lab.us)}>
           <span class="button-words">Export as a file</span>
         </button>
         <label class="button small">

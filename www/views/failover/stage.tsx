@@ -105,6 +105,7 @@ function placed(geometry: Geometry, end: End) {
 
 function Node({ node, geometry, chosen }: { node: NodeTold; geometry: Geometry; chosen: boolean }) {
   const dispatch = useLabDispatch();
+  const really = useLabValue((lab) => lab.forked.fork?.begin.names[node.node]);
   const end = nodeEnd(node.node);
   const state = nodeState(node);
   return (
@@ -115,7 +116,9 @@ function Node({ node, geometry, chosen }: { node: NodeTold; geometry: Geometry; 
       data-end={end}
       data-state={state}
       aria-pressed={chosen}
-      title={nodeWords(node)}
+      title={
+        really === undefined ? nodeWords(node) : `${nodeWords(node)}; at the moment of the fork ${really}`
+      }
       onClick={() => dispatch({ do: "focus", end })}
     >
       <b>{end}</b> <span class="fo-state">{state === "refuses" ? "no writes" : state}</span>{" "}
@@ -126,6 +129,7 @@ function Node({ node, geometry, chosen }: { node: NodeTold; geometry: Geometry; 
           ? ` · ${node.queued + node.flying} to ship`
           : ""}
         {node.aside > 0 ? ` · ${node.aside} aside` : ""}
+        {really === undefined ? "" : ` · was ${really}`}
       </span>
     </button>
   );
