@@ -211,13 +211,14 @@ class Run:
 
     def wait_between_packs(self, primary: Member) -> None:
         """Until 20 rows were answered since the last pack that is confirmed."""
-        while True:
+        for _ in range(20):
             before = primary.status()["confirmed"]
             while (confirmed := primary.status().get("confirmed", before)) == before:
                 time.sleep(0.01)
             self.wait_rows(20)
             if primary.status().get("confirmed") == confirmed:
                 return
+        raise AssertionError("packs go without any regard to the window")
 
     def wait_level(self, seconds: float = 60) -> None:
         """Until every replica has applied what it has seen: one that has not does not take over (rule L2)."""

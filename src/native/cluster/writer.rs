@@ -73,7 +73,11 @@ impl Driven {
 
     /// How it is.
     pub fn state(&self, state: WriterState) {
-        self.state.send_replace(state);
+        self.state.send_if_modified(|known| {
+            let changed = *known != state;
+            *known = state;
+            changed
+        });
     }
 }
 

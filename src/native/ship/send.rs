@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Blobs that are put at a time.
@@ -111,12 +112,7 @@ impl Sender {
             if let Some(last) = last
                 && !stopping
             {
-                let rest = self.shared.options.window.saturating_sub(last.elapsed());
-                tokio::select! {
-                    () = tokio::time::sleep(rest) => {}
-                    () = self.shared.stopping.notified() => {}
-                    _ = state.changed() => {}
-                }
+                self.wait_out_window(last, &mut state).await;
             }
             if let Some(ended) = self.state() {
                 return Err(failure_of(&ended));
@@ -150,6 +146,22 @@ impl Sender {
                 () = self.shared.stopping.notified() => {}
                 () = tokio::time::sleep(rest) => {}
                 _ = state.changed() => {}
+            }
+        }
+    }
+
+    /// Waits for the end of the window that began then; or until the shipper stops, or can't go on.
+    async fn wait_out_window(&self, begun: Instant, state: &mut watch::Receiver<WriterState>) {
+        loop {
+            let rest = self.shared.options.window.saturating_sub(begun.elapsed());
+            let changed = tokio::select! {
+                () = tokio::time::sleep(rest) => return,
+                () = self.shared.stopping.notified() => return,
+                changed = state.changed() => changed,
+            };
+            // A put that has to be sent again is no end of the window.
+            if changed.is_err() || self.state().is_some() {
+                return;
             }
         }
     }

@@ -21,7 +21,9 @@ impl Machine {
         }
         let is_new = self.kept.cluster.is_none() || self.kept.founding;
         if self.role != Role::Primary || !is_new || self.config.migrate {
-            let known = self.kept.cluster.filter(|_| !self.kept.founding);
+            // Who has nothing of a cluster yet joins the one that is there, whatever it read before.
+            let has_any = self.kept.point.is_some() || self.kept.wrote;
+            let known = self.kept.cluster.filter(|_| !self.kept.founding && has_any);
             return self.enter(Phase::Founding(Box::new(Founder::join(known)), Turn::default()));
         }
         let (id, writer) = (ClusterId(self.dice.id()), WriterId(self.dice.id()));

@@ -277,10 +277,12 @@ fn pieces(dir: &str, noted: Noted<'_>) -> Result<Vec<FilePiece>> {
 
 /// After a crash: where a log ends with a transaction that can't be read, it ends before that. Nobody was told that it is
 /// durable, and with `cairo.commit.mode=sync` nobody was told of it at all.
-pub(super) fn cut_damage(disk: &mut Disk, now: Micros, tables: &Tables) {
+pub(super) fn cut_damage(disk: &mut Disk, now: Micros, tables: &Tables, uploaded: &Held) {
     for token in tables_of(disk).unwrap_or_default() {
         let Ok(log) = SequencerLog::open(disk, &token.dir) else { continue };
-        let from = tables.get(&token.dir).map_or(0, |state| state.table.seq_txn) + 1;
+        // What is applied and not uploaded is read again, too: to be uploaded.
+        let applied = tables.get(&token.dir).map_or(0, |state| state.table.seq_txn);
+        let from = applied.min(uploaded.get(&token.dir).copied().unwrap_or(0)) + 1;
         let mut metas = SegmentMetas::default();
         let reads = |seq_txn: u64, metas: &mut SegmentMetas| {
             let records = log.records(disk, seq_txn..=seq_txn).ok()?;

@@ -27,7 +27,7 @@ impl Node {
         let mut tables = self.store.tables.clone();
         // Its own log, or one that was there before the cluster.
         if self.store.kept.wrote || self.store.kept.cluster.is_none() {
-            cut_damage(&mut self.disk, ground.now, &tables);
+            cut_damage(&mut self.disk, ground.now, &tables, &self.store.kept.held);
             let read = roll_forward(&self.disk, &mut tables);
             match read.and_then(|()| is_sound(&self.disk, &tables, &self.store.kept.held)) {
                 Ok(()) => self.store.tables = tables.clone(),
