@@ -17,10 +17,13 @@ pub(super) fn take_up(files: &dyn Files, token: &TableToken) -> Result<(TableWri
     let dir = &token.dir;
     let log = SequencerLog::open(files, dir)?;
     let mut meta = SequencerMeta::of_table(files, dir)?;
-    let last = match log.max_txn {
-        0 => 0,
-        last => log.records(files, last..=last)?.first().map_or(0, |record| record.structure_version),
+    let newest = match log.max_txn {
+        0 => None,
+        last => log.records(files, last..=last)?.pop(),
     };
+    let last = newest.as_ref().map_or(0, |record| record.structure_version);
+    // A counter that a loss of power took back still is behind no WAL of which there is a record.
+    let newest_wal = newest.and_then(|record| record.segment()).map_or(0, |(segment, _)| segment.wal);
     let mut repair = None;
     if meta.structure_version == last + 1 {
         // A column that a writer was about to add when it was ended: the log does not know of it.
@@ -45,7 +48,7 @@ pub(super) fn take_up(files: &dyn Files, token: &TableToken) -> Result<(TableWri
         log: LogWriter::of(&log),
         version: log.version,
         changes: ChangeLog::open(files, dir, version)?,
-        last_wal: last_wal(files, dir)?,
+        last_wal: last_wal(files, dir)?.max(newest_wal),
     };
     let token = Token { dir: dir.clone(), id: token.id, name: token.name.clone(), kind: token.kind };
     Ok((TableWriter::new(token, meta, place), repair))
