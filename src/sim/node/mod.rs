@@ -88,6 +88,8 @@ pub(super) struct Process {
     pub outgoing: VecDeque<TableEntry>,
     /// Rows of own transactions that are not known to be in the history.
     own: BTreeMap<(String, u64), Vec<i64>>,
+    /// The connection of each client, by the client's life and number. One to an earlier process is over.
+    lines: BTreeMap<u32, (u32, u64)>,
     /// Requests that wait for the disk.
     calls: VecDeque<Call>,
     /// A commit is being written.
@@ -256,7 +258,8 @@ impl Node {
 
     /// It stands still from now on.
     pub(super) fn pause(&mut self) {
-        self.paused = true;
+        // Connections to a process that has ended are refused by the machine.
+        self.paused = self.process.is_some();
     }
 
     /// It goes on; what arrived meanwhile arrives now.

@@ -29,8 +29,15 @@ impl Node {
             ground.turn_away(self.id, &call, role);
             return Ok(());
         }
+        let line = (call.life, call.conn);
         match call.what {
-            Asked::Settings => ground.reply(self.id, &call, TALK_US, Answer::Settings),
+            Asked::Settings => {
+                process.lines.insert(call.client, line);
+                ground.reply(self.id, &call, TALK_US, Answer::Settings);
+            }
+            Asked::Write { .. } if process.lines.get(&call.client) != Some(&line) => {
+                ground.hang_up(self.id, &call);
+            }
             Asked::Write { .. } => {
                 process.calls.push_back(call);
                 self.write_next(ground)?;

@@ -22,7 +22,6 @@ impl Node {
         }
         self.life += 1;
         self.paused = false;
-        self.waiting.clear();
         ground.tell(self.end(), What::Started);
         let mut tables = self.store.tables.clone();
         // Its own log, or one that was there before the cluster.
@@ -51,6 +50,7 @@ impl Node {
             writer: None,
             outgoing: VecDeque::new(),
             own: BTreeMap::new(),
+            lines: BTreeMap::new(),
             calls: VecDeque::new(),
             busy: None,
             durable: Vec::new(),
@@ -160,7 +160,12 @@ impl Node {
     fn over(&mut self, why: &str, ground: &mut Ground) {
         self.life += 1;
         self.paused = false;
-        self.waiting.clear();
+        // A request that is lost ends its connection: those behind it on the same one must not arrive.
+        for due in std::mem::take(&mut self.waiting) {
+            if let Due::AtNode { call, .. } = due {
+                ground.hang_up(self.id, &call);
+            }
+        }
         let Some(process) = self.process.take() else { return };
         ground.tell(self.end(), What::Stopped { why: why.to_owned() });
         let busy = process.busy.map(|batch| batch.call);
