@@ -12,15 +12,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust wasm module size pkg page e2e live parquet replica stores cluster policy)
-# To be named: they have not yet passed as a whole, one after the other, on a quiet machine.
-new_parts=(sim lines client failover)
+all_parts=(setup format lint docs rust sim failover wasm module size pkg page e2e live parquet replica lines policy client stores cluster)
 
 main() {
   local parts=("$@")
   [ $# -gt 0 ] || parts=("${all_parts[@]}")
   for part in "${parts[@]}"; do
-    declare -F "part_$part" >/dev/null || die "no part '$part'; there are: ${all_parts[*]} ${new_parts[*]}"
+    declare -F "part_$part" >/dev/null || die "no part '$part'; there are: ${all_parts[*]}"
   done
   for part in "${parts[@]}"; do run_part "$part"; done
   summary
@@ -57,8 +55,8 @@ part_rust() {
 # The bugs that the simulator has to find, and 1,000 seeds without any.
 part_sim() {
   cargo test --no-default-features --features planted-bugs --test sim
-  cargo build --bin understudy
-  "$target_dir/debug/understudy" --no-progress simulate --seeds 0..1000
+  the_command "$target_dir/debug/understudy-sim"
+  "$target_dir/debug/understudy-sim" --no-progress simulate --seeds 0..1000
 }
 
 part_wasm() { scripts/wasm.sh test --profile release node chromium; }
@@ -66,7 +64,6 @@ part_wasm() { scripts/wasm.sh test --profile release node chromium; }
 # What is shipped, which the browser's tests then load.
 part_module() {
   scripts/page.sh --profile release
-  # The command comes along with the tests that run it; by itself it would be built with other features.
   cargo test --no-run --test it
 }
 
@@ -130,8 +127,7 @@ part_replica() {
 part_lines() {
   needs_java
   scripts/setup.sh client
-  cargo build --bin understudy
-  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-lines"
+  the_command "$target_dir/debug/understudy-lines"
   cargo build --manifest-path tests/lines/rust/Cargo.toml --target-dir "$target_dir/lines-by-questdb-rs"
   python3 tests/lines/compare.py --understudy "$target_dir/debug/understudy-lines" --client "$tools_dir/questdb-client" \
     --rust-client "$target_dir/lines-by-questdb-rs/debug/lines-by-questdb-rs" --out "$target_dir/lines"
@@ -160,8 +156,8 @@ part_cluster() {
   needs_java
   scripts/setup.sh client
   scripts/stores.sh setup seaweedfs azurite gcs hdfs
-  cargo build --features hdfs --bin understudy
-  # Under a name of its own: another part may build the command with other features.
+  # As part `stores` has it built.
+  cargo test --no-run --features hdfs --test stores
   cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-hdfs"
   python3 tests/cluster/drive.py --understudy "$target_dir/debug/understudy-hdfs" --tools "$tools_dir" --out "$target_dir/cluster" "${stores[@]}"
   python3 tests/cluster/policies.py --understudy "$target_dir/debug/understudy-hdfs" --out "$target_dir/policies"
@@ -170,25 +166,29 @@ part_cluster() {
 # Three nodes of our own: kill -9, hand-over, a zombie, with rows of QuestDB's own client.
 part_failover() {
   scripts/setup.sh client
-  cargo build --bin understudy
-  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-failover"
+  the_command "$target_dir/debug/understudy-failover"
   PYTHONPATH=$tools_dir/questdb-client python3 tests/failover/drive.py --understudy "$target_dir/debug/understudy-failover" --out "$target_dir/failover"
 }
 
 # Storage policies enforced by three replicas, each on its own schedule, beside a real QuestDB.
 part_policy() {
   needs_java
-  cargo build --bin understudy
-  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-policy"
+  the_command "$target_dir/debug/understudy-policy"
   python3 tests/cluster/storage.py --understudy "$target_dir/debug/understudy-policy" --out "$target_dir/storage"
 }
 
 # Rows sent to real servers that are restarted, by senders that are killed.
 part_client() {
   needs_java
-  cargo build --bin understudy
-  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-client"
+  the_command "$target_dir/debug/understudy-client"
   python3 tests/client/drive.py --understudy "$target_dir/debug/understudy-client" --out "$target_dir/client"
+}
+
+# The command, as it comes along with the tests, at a path of its own: by itself it would be built once more, with other
+# features; and another part may build it with others still.
+the_command() {
+  cargo test --no-run --test it
+  cp "$target_dir/debug/understudy" "$1"
 }
 
 needs_java() {

@@ -145,7 +145,7 @@ struct Opened {
 #[test]
 fn crashed_at_any_operation_it_leaves_tables_that_the_server_takes() {
     let _alone = one_at_a_time();
-    let wanted = number("UNDERSTUDY_CRASHES", 300);
+    let wanted = number("UNDERSTUDY_CRASHES", 160);
     let folder = results().join("crashed");
     let _ = std::fs::remove_dir_all(&folder);
     let seed = seed();
@@ -209,7 +209,7 @@ fn compared() -> &'static Compared {
 }
 
 fn scenarios() -> usize {
-    number("UNDERSTUDY_REPLICA_SCENARIOS", 200)
+    number("UNDERSTUDY_REPLICA_SCENARIOS", 120)
 }
 
 /// Runs a program that has a command apply, and reads what it wrote.
