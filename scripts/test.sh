@@ -52,11 +52,11 @@ part_rust() {
   cargo test --doc
 }
 
-# The bugs that the simulator has to find, and 1,000 seeds without any.
+# The bugs that the simulator has to find, and 1,000 seeds of a minute without any.
 part_sim() {
   cargo test --no-default-features --features planted-bugs --test sim
   the_command "$target_dir/debug/understudy-sim"
-  "$target_dir/debug/understudy-sim" --no-progress simulate --seeds 0..1000
+  "$target_dir/debug/understudy-sim" --no-progress simulate --scenario tests/sim/minute.json --seeds 0..1000
 }
 
 part_wasm() { scripts/wasm.sh test --profile release node chromium; }

@@ -94,7 +94,7 @@ pub(super) fn run(out: &Out, args: &Simulate) -> Result<Exit> {
     let tally = batch.run(args.resume.as_deref(), &stop, |tally, bad| {
         progress.set(tally.done);
         if let Some(ended) = bad {
-            out.warn(story(&batch.scenario, ended));
+            out.warn(story(&batch.scenario, &given(args), ended));
         }
     })?;
     drop(progress);
@@ -164,7 +164,8 @@ fn tell(out: &Out, args: &Simulate, batch: &Batch, tally: &Tally, begun: Instant
     if args.resume.is_none() && args.replay.is_none() {
         out.note(format!("took {took:.1} s, {:.0} times real time", simulated / took.max(1e-6)));
     }
-    let violations = tally.bad.iter().map(|ended| told(&batch.scenario, ended)).collect();
+    let given = given(args);
+    let violations = tally.bad.iter().map(|ended| told(&batch.scenario, &given, ended)).collect();
     out.json(&Summary {
         seeds: [batch.seeds.start, batch.seeds.end],
         done: tally.done,
@@ -176,8 +177,17 @@ fn tell(out: &Out, args: &Simulate, batch: &Batch, tally: &Tally, begun: Instant
     })
 }
 
-fn story(scenario: &Scenario, ended: &Ended) -> String {
-    let Told { seed, command, link, .. } = told(scenario, ended);
+/// The scenario, as the command line has it.
+fn given(args: &Simulate) -> String {
+    match &args.scenario {
+        Some(file) => format!(" --scenario {}", file.display()),
+        None if args.faults == "all" => String::new(),
+        None => format!(" --faults {}", args.faults),
+    }
+}
+
+fn story(scenario: &Scenario, given: &str, ended: &Ended) -> String {
+    let Told { seed, command, link, .. } = told(scenario, given, ended);
     let what = match (&ended.violation, &ended.panic) {
         (Some(violation), _) => violation.to_string(),
         (None, Some(panic)) => format!("the program itself failed at step {}: {panic}", ended.steps),
@@ -186,22 +196,30 @@ fn story(scenario: &Scenario, ended: &Ended) -> String {
     format!("seed {seed}: {what}\n  {command}\n  index.html{link}")
 }
 
-fn told<'a>(scenario: &Scenario, ended: &'a Ended) -> Told<'a> {
-    let faults = scenario.faults;
+fn told<'a>(scenario: &Scenario, given: &str, ended: &'a Ended) -> Told<'a> {
     let (invariant, what, step, at_us) = match (&ended.violation, &ended.panic) {
         (Some(it), _) => (it.invariant.name(), it.what.as_str(), it.step, it.at_us),
         (None, panic) => ("panic", panic.as_deref().unwrap_or_default(), ended.steps, ended.simulated_us),
     };
-    let only = if faults == Faults::all() { String::new() } else { format!(" --faults {faults}") };
     Told {
         seed: ended.seed,
         step,
         at_us,
         invariant,
         what,
-        command: format!("understudy simulate --replay {}{only}", ended.seed),
-        link: lab_link(ended.seed, step, faults),
+        command: format!("understudy simulate --replay {}{given}", ended.seed),
+        link: link(scenario, ended.seed, step),
     }
+}
+
+/// Where the page shows this step.
+fn link(scenario: &Scenario, seed: u64, step: u64) -> String {
+    if *scenario == (Scenario { faults: scenario.faults, ..Scenario::chaos() }) {
+        return lab_link(seed, step, scenario.faults);
+    }
+    let document = serde_json::to_string(scenario).unwrap_or_default();
+    let document = percent_encoding::utf8_percent_encode(&document, percent_encoding::NON_ALPHANUMERIC);
+    format!("#lab&scenario={document}&seed={seed}&step={step}")
 }
 
 fn seeds(text: &str) -> std::result::Result<Range<u64>, String> {
@@ -215,6 +233,15 @@ fn seeds(text: &str) -> std::result::Result<Range<u64>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_has_what_the_seed_alone_does_not_say() {
+        assert_eq!(link(&Scenario::chaos(), 7, 120), "#lab&seed=7&step=120");
+        let other = Scenario { nodes: 5, ..Scenario::chaos() };
+        let told = link(&other, 7, 120);
+        assert!(told.starts_with("#lab&scenario=%7B%22format%22%3A1%2C"), "{told}");
+        assert!(told.contains("%22nodes%22%3A5") && told.ends_with("&seed=7&step=120"), "{told}");
+    }
 
     #[test]
     fn ranges_of_seeds_are_read() {

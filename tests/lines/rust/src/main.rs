@@ -44,12 +44,15 @@ fn row(buffer: &mut Buffer, version: &str, n: u64, chance: &mut Chance) -> quest
         let book = vec![vec![chance.below(100) as f64, 2.5], vec![1.0, f64::NAN]];
         buffer.column_arr("book", &book)?;
     }
+    let seconds = 1_650_000_000 + chance.below(5 * 86_400) as i64;
+    let at = TimestampNanos::new(seconds * 1_000_000_000 + n as i64 * 1000);
+    buffer.at(at)?;
     if version == "3" && n % 4 == 0 {
-        buffer
-            .column_dec("paid", format!("{}.{:03}", chance.below(1_000_000), chance.below(1000)).as_str())?;
+        // A column of decimals is never made by a line: this table has one.
+        let value = format!("{}.{:03}", chance.below(1000), chance.below(1000));
+        buffer.table("typed")?.column_dec("d32", value.as_str())?.at(at)?;
     }
-    let seconds = chance.below(5 * 86_400) as i64;
-    buffer.at(TimestampNanos::new((1_650_000_000 + seconds) * 1_000_000_000 + n as i64 * 1000))
+    Ok(())
 }
 
 /// SplitMix64.
