@@ -2,7 +2,7 @@
 //! (version 2) and binary decimals (version 3) among them.
 //!
 //! [`Parser`] reads a request's body line by line and accepts and refuses exactly what the server does, with its words.
-//! The server does not look at a version: each field says by itself what it is. [`encode`] writes rows as clients do.
+//! The server does not look at a version: each field says by itself what it is. [`encode()`] writes rows as clients do.
 
 mod array;
 mod decimal;

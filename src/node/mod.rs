@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`Machine`] | roles, promotion, fencing, planned and automatic failover (rules L1 to L4) |
 //! | [`Acks`] | which transaction is in which pack, and so what is durable |
-//! | [`write`] | lines of a client as transactions in QuestDB's write-ahead log |
+//! | [`mod@write`] | lines of a client as transactions in QuestDB's write-ahead log |
 //! | [`divergent`] | which own transactions the history does not contain |
 
 mod acks;
