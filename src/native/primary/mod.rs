@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`Log`] | writes and sequences requests; one at a time |
 //! | [`Applier`] | brings tables level with the log, on threads of its own |
-//! | [`mod@purge`] | removes segments that are applied and that nobody else needs |
+//! | `purge` | removes segments that are applied and that nobody else needs |
 
 mod applier;
 mod log;
