@@ -14,6 +14,9 @@ export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
 all_parts=(setup format lint docs rust sim failover wasm module size pkg page e2e live parquet replica lines policy client stores cluster)
 
+# The command and its tests are built once for all parts, HDFS included: with other features most libraries are built again.
+with_all=(--features hdfs)
+
 main() {
   local parts=("$@")
   [ $# -gt 0 ] || parts=("${all_parts[@]}")
@@ -59,8 +62,8 @@ part_rust() {
   for name in $(test_programs); do
     case $name in live | replica | stores | cluster | wasm | sim) ;; *) programs+=(--test "$name") ;; esac
   done
-  cargo test --lib --bins "${programs[@]}"
-  cargo test --doc
+  cargo test "${with_all[@]}" --lib --bins "${programs[@]}"
+  cargo test "${with_all[@]}" --doc
 }
 
 # The bugs that the simulator has to find, and 1,000 seeds of a minute without any.
@@ -76,7 +79,7 @@ part_wasm() { scripts/wasm.sh test --profile release node chromium; }
 part_module() {
   while [ -n "$ahead" ] && kill -0 "$ahead" 2>/dev/null; do sleep 1; done
   scripts/page.sh --profile release
-  cargo test --no-run --test it
+  cargo test "${with_all[@]}" --no-run --test it
 }
 
 part_size() { scripts/wasm.sh size; }
@@ -99,7 +102,7 @@ part_e2e() {
   [ -f tests/e2e/playwright.config.ts ] || skip "there are no browser tests yet"
   # Buckets as a shipper and replicas leave them, with what their tables must hold.
   rm -rf "$target_dir/e2e-buckets"
-  UNDERSTUDY_BUCKETS=$target_dir/e2e-buckets cargo test --test it buckets_for_the_page
+  UNDERSTUDY_BUCKETS=$target_dir/e2e-buckets cargo test "${with_all[@]}" --test it buckets_for_the_page
   have nginx || apt_install nginx-light || say "no nginx: the test with it is skipped"
   local stores=
   if scripts/stores.sh setup seaweedfs; then
@@ -114,7 +117,7 @@ part_e2e() {
 part_live() {
   test_programs | grep -qx live || skip "there are no live tests yet"
   needs_java
-  cargo test --test live
+  cargo test "${with_all[@]}" --test live
 }
 
 # Our Parquet files in a real QuestDB's directory, and read by others.
@@ -122,7 +125,7 @@ part_parquet() {
   needs_java
   scripts/setup.sh readers
   local bench
-  bench=$(cargo build --bench parquet --message-format json | python3 -c '
+  bench=$(cargo build "${with_all[@]}" --bench parquet --message-format json | python3 -c '
 import json, sys
 built = [json.loads(line) for line in sys.stdin]
 print(next(b["executable"] for b in built if b.get("executable") and b["target"]["name"] == "parquet"))')
@@ -132,7 +135,7 @@ print(next(b["executable"] for b in built if b.get("executable") and b["target"]
 # Directories that the command wrote, opened by the real server.
 part_replica() {
   needs_java
-  cargo test --test replica -- --nocapture
+  cargo test "${with_all[@]}" --test replica -- --nocapture
 }
 
 # The same lines to a real server and to a node of ours, whose directory the real server then opens.
@@ -147,18 +150,17 @@ part_lines() {
 
 # The contract of object stores, against real servers on loopback; HDFS is one of them where there is Java.
 part_stores() {
-  local features=() stores=(seaweedfs azurite gcs)
+  local stores=(seaweedfs azurite gcs)
   if scripts/setup.sh --check java; then
     stores+=(hdfs)
-    features=(--features hdfs)
   elif [ -n "${UNDERSTUDY_REQUIRE_LIVE:-}" ]; then
     needs_java
   fi
   scripts/stores.sh setup "${stores[@]}"
-  cargo test --no-run "${features[@]}" --test stores
+  cargo test "${with_all[@]}" --no-run --test stores
   trap 'scripts/stores.sh stop' EXIT
   scripts/stores.sh start "${stores[@]}"
-  UNDERSTUDY_STORES=$target_dir/stores/stores.json cargo test "${features[@]}" --test stores -- --nocapture
+  UNDERSTUDY_STORES=$target_dir/stores/stores.json cargo test "${with_all[@]}" --test stores -- --nocapture
 }
 
 # A real QuestDB with clients at work, a shipper, two replicas, and each store in turn, which fails now and then.
@@ -168,11 +170,9 @@ part_cluster() {
   needs_java
   scripts/setup.sh client
   scripts/stores.sh setup seaweedfs azurite gcs hdfs
-  # As part `stores` has it built.
-  cargo test --no-run --features hdfs --test stores
-  cp "$target_dir/debug/understudy" "$target_dir/debug/understudy-hdfs"
-  python3 tests/cluster/drive.py --understudy "$target_dir/debug/understudy-hdfs" --tools "$tools_dir" --out "$target_dir/cluster" "${stores[@]}"
-  python3 tests/cluster/policies.py --understudy "$target_dir/debug/understudy-hdfs" --out "$target_dir/policies"
+  the_command "$target_dir/debug/understudy-cluster"
+  python3 tests/cluster/drive.py --understudy "$target_dir/debug/understudy-cluster" --tools "$tools_dir" --out "$target_dir/cluster" "${stores[@]}"
+  python3 tests/cluster/policies.py --understudy "$target_dir/debug/understudy-cluster" --out "$target_dir/policies"
 }
 
 # Three nodes of our own: kill -9, hand-over, a zombie, with rows of QuestDB's own client.
@@ -196,10 +196,9 @@ part_client() {
   python3 tests/client/drive.py --understudy "$target_dir/debug/understudy-client" --out "$target_dir/client"
 }
 
-# The command, as it comes along with the tests, at a path of its own: by itself it would be built once more, with other
-# features; and another part may build it with others still.
+# The command, as it comes along with the tests, at a path of its own: whoever builds it meanwhile does so with other features.
 the_command() {
-  cargo test --no-run --test it
+  cargo test "${with_all[@]}" --no-run --test it
   cp "$target_dir/debug/understudy" "$1"
 }
 

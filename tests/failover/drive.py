@@ -10,7 +10,7 @@ an id of its own; some are sent with durable=1, by hand, as that is our own. In 
   and its report counts the same rows;
 - all nodes hold the same rows;
 - how long nobody took writes, and how many acknowledged rows are lost, is what the simulator (and so the lab on the page) says of the
-  same cluster, within a second (`predict.py`).
+  same cluster, within one and a half seconds (`predict.py`).
 """
 
 from __future__ import annotations
@@ -276,7 +276,7 @@ class Run:
         predicted = predict.predict(self.understudy, self.part, self.server.name, self.root)
         self.found |= {"windows": self.windows, "predicted": predicted}
         lost = [self.found["lost"] / predict.RATE / self.losses] if self.losses else []
-        predict.compare(predicted, self.windows, lost)
+        predict.compare(self.part, predicted, self.windows, lost)
 
     def is_uploaded(self) -> bool:
         primary = [m for m in self.members if m.is_role("primary")]
