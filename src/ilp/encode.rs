@@ -33,12 +33,12 @@ pub enum Version {
 /// ```
 pub fn encode(out: &mut Vec<u8>, rows: &[Row], version: Version) {
     for row in rows {
-        escaped(out, &row.table, b", =\n\r\\");
+        word(out, &row.table);
         for (name, value) in &row.tags {
             out.push(b',');
-            escaped(out, name, b", =\n\r\\");
+            word(out, name);
             out.push(b'=');
-            escaped(out, value, b", =\n\r\\");
+            word(out, value);
         }
         let mut separator = b' ';
         for (name, value) in &row.fields {
@@ -47,7 +47,7 @@ pub fn encode(out: &mut Vec<u8>, rows: &[Row], version: Version) {
             }
             out.push(separator);
             separator = b',';
-            escaped(out, name, b", =\n\r\\");
+            word(out, name);
             out.push(b'=');
             field(out, value, version);
         }
@@ -146,6 +146,11 @@ fn float(out: &mut Vec<u8>, value: f64) {
         }
         _ => out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes()),
     }
+}
+
+/// A table, a name, or the value of a tag.
+pub(crate) fn word(out: &mut Vec<u8>, text: &str) {
+    escaped(out, text, b", =\n\r\\");
 }
 
 fn escaped(out: &mut Vec<u8>, text: &str, special: &[u8]) {

@@ -17,6 +17,8 @@ mod scan;
 mod value;
 
 pub use decimal::Decimal;
+#[cfg(feature = "sim")]
+pub(crate) use encode::word;
 pub use encode::{Version, encode};
 pub use error::{LineError, Status};
 pub(crate) use field::printed;

@@ -9,7 +9,7 @@ use super::disk::Disk;
 use super::node::{NewTable, create_tables};
 use super::workload::Made;
 use super::{Chance, Micros, NODES_MAX};
-use crate::ilp::{Row, Unit, Version, encode};
+use crate::ilp::{Row, Unit, Version, encode, word};
 use crate::node::write;
 use crate::wal::{ColumnType, PartitionBy, Tag};
 use serde::{Deserialize, Serialize};
@@ -230,9 +230,9 @@ impl BeginTable {
             // A line has a field; one without a value is null.
             let other = self.columns.iter().find(|(_, name, _)| *name != self.timestamp);
             let name = other.map_or("", |(_, name, _)| name);
-            out.extend_from_slice(&escaped(&self.name));
+            word(out, &self.name);
             out.push(b' ');
-            out.extend_from_slice(&escaped(name));
+            word(out, name);
             out.extend_from_slice(b"= ");
             let letter = if unit == Unit::Nanos { 'n' } else { 't' };
             out.extend_from_slice(format!("{at}{letter}\n").as_bytes());
@@ -263,7 +263,10 @@ impl BeginTable {
             model.lines.push(line);
         }
         if model.lines.is_empty() {
-            model.lines.push([escaped(&self.name), b" ".to_vec()].concat());
+            let mut line = Vec::new();
+            word(&mut line, &self.name);
+            line.push(b' ');
+            model.lines.push(line);
         }
         Ok(model)
     }
@@ -281,12 +284,4 @@ impl Model {
         out.extend_from_slice(chance.pick(&self.lines).map_or(&[][..], Vec::as_slice));
         out.extend_from_slice(format!("{ROW_ID}={id}i {us}t\n").as_bytes());
     }
-}
-
-fn escaped(name: &str) -> Vec<u8> {
-    let escape = |byte: u8| {
-        let special = matches!(byte, b',' | b' ' | b'=' | b'\n' | b'\r' | b'\\');
-        special.then_some(b'\\').into_iter().chain([byte])
-    };
-    name.bytes().flat_map(escape).collect()
 }

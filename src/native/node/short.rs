@@ -15,9 +15,10 @@ use std::path::Path;
 /// # Errors
 /// The first such table, with what to do.
 pub(super) fn can_go_on(db: &Path, history: &Held) -> Result<()> {
-    holds_all(db, history)?;
     let files = open(db)?;
-    for token in registry(&files)?.tables.iter().filter(|token| token.is_shared() && !token.dropped) {
+    let registry = registry(&files)?;
+    reaches(&files, &registry, history)?;
+    for token in registry.tables.iter().filter(|token| token.is_shared() && !token.dropped) {
         let (Ok(log), Ok(applied)) =
             (SequencerLog::open(&files, &token.dir), Applied::read(&files, &token.dir))
         else {
@@ -43,14 +44,21 @@ pub(super) fn holds_all<'a>(
     history: impl IntoIterator<Item = (&'a String, &'a u64)>,
 ) -> Result<()> {
     let files = open(db)?;
-    let registry = registry(&files)?;
+    reaches(&files, &registry(&files)?, history)
+}
+
+fn reaches<'a>(
+    files: &DiskFiles,
+    registry: &Registry,
+    history: impl IntoIterator<Item = (&'a String, &'a u64)>,
+) -> Result<()> {
     let dropped: BTreeSet<&str> =
         registry.tables.iter().filter(|token| token.dropped).map(|token| token.dir.as_str()).collect();
     for (dir, last) in history {
         if is_kept_elsewhere(dir) || dropped.contains(dir.as_str()) {
             continue;
         }
-        let there = match SequencerLog::open(&files, dir) {
+        let there = match SequencerLog::open(files, dir) {
             Ok(log) => log.max_txn,
             Err(crate::wal::Error::Absent { .. }) => 0,
             Err(error) => return Err(error.into()),

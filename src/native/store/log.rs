@@ -7,8 +7,8 @@
 use super::disk::{Disk, DiskReader, Open};
 use super::table::write_patches;
 use crate::table::files::{
-    ChangeLog, LogRecord, LogWriter, Patch, TxnState, column_structure_version, decode_wal_index,
-    empty_segment, encode_sequencer_meta, encode_wal_index,
+    ChangeLog, LogRecord, LogWriter, Patch, TxnState, column_structure_version, empty_segment,
+    encode_sequencer_meta, encode_wal_index, read_wal_index,
 };
 use crate::wal::{
     Error, Files, LogVersion, MetaColumn, REPLICA_MARK, Result, SegmentId, SequencerLog, SequencerMeta,
@@ -99,7 +99,7 @@ impl Log {
         let mut first = of.first_record(source)?.max(1);
         log.writer = log.writer.at(first - 1);
         // Its writers may have had more than its records still tell of.
-        let mut last_wal = read_last_wal(source, dir).unwrap_or(0);
+        let mut last_wal = read_wal_index(source, dir).unwrap_or(0);
         while first <= seq_txn {
             let records = of.records(source, first..=seq_txn.min(first + 65_535))?;
             if records.is_empty() {
@@ -368,7 +368,7 @@ impl Log {
     fn count_wal(&mut self, disk: &dyn Disk, wal: u32, sync: bool) -> Result<()> {
         let last = match self.last_wal {
             Some(last) => last,
-            None => read_last_wal(&DiskReader(disk), &self.dir)?,
+            None => read_wal_index(&DiskReader(disk), &self.dir)?,
         };
         if wal > last {
             let index =
@@ -392,15 +392,9 @@ impl Log {
                 return Ok(SegmentId { wal: *wal, segment: newest.map_or(0, |newest| newest + 1) });
             }
         }
-        let last = read_last_wal(&DiskReader(disk), &self.dir)?;
+        let last = read_wal_index(&DiskReader(disk), &self.dir)?;
         Ok(SegmentId { wal: last.max(there.last().copied().unwrap_or(0)) + 1, segment: 0 })
     }
-}
-
-/// The largest number that a WAL of the table has, or had.
-fn read_last_wal(files: &dyn Files, dir: &str) -> Result<u32> {
-    let path = format!("{dir}/txn_seq/_wal_index.d");
-    decode_wal_index(&path, &files.read_all(&path, 1 << 20)?)
 }
 
 fn copy_file(disk: &dyn Disk, from: &str, to: &str, sync: bool) -> Result<()> {

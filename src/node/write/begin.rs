@@ -3,11 +3,8 @@
 use super::Write;
 use super::table::{Place, TableWriter};
 use crate::ledger::Token;
-use crate::table::files::{ChangeLog, LogWriter, decode_wal_index, encode_sequencer_meta};
+use crate::table::files::{ChangeLog, LogWriter, encode_sequencer_meta, read_wal_index};
 use crate::wal::{Error, Files, Result, SequencerLog, SequencerMeta, TableToken};
-
-/// The counter of WALs, of which a page is written.
-const INDEX_MAX: u64 = 1 << 20;
 
 /// The writer of a table as its log has it, and what is to be written before anything else.
 ///
@@ -56,8 +53,7 @@ pub(super) fn take_up(files: &dyn Files, token: &TableToken) -> Result<(TableWri
 
 /// The largest number that a WAL of the table has, or had.
 fn last_wal(files: &dyn Files, dir: &str) -> Result<u32> {
-    let path = format!("{dir}/txn_seq/_wal_index.d");
-    let counted = decode_wal_index(&path, &files.read_all(&path, INDEX_MAX)?)?;
+    let counted = read_wal_index(files, dir)?;
     let names = files.list(dir)?.unwrap_or_default();
     let there = names.iter().filter_map(|name| name.strip_prefix("wal")?.parse::<u32>().ok()).max();
     Ok(counted.max(there.unwrap_or(0)))

@@ -38,6 +38,7 @@ pub use names::{
 pub use patch::Patch;
 pub use registry::{
     TabIndex, Upgrade, decode_wal_index, encode_registry, encode_registry_record, encode_wal_index,
+    read_wal_index,
 };
 pub use segment::empty_segment;
 pub use sequencer::{

@@ -2,7 +2,7 @@
 //! taken.
 
 use super::out::Out;
-use crate::wal::{Cursor, Result, TableKind, TableToken};
+use crate::wal::{Cursor, Files, Result, TableKind, TableToken};
 
 /// Reserved bytes behind each table that is added.
 const RESERVED: usize = 64;
@@ -78,6 +78,9 @@ impl TabIndex {
     }
 }
 
+/// The counter of WALs, of which a page is written.
+const WAL_INDEX_MAX: u64 = 1 << 20;
+
 /// `txn_seq/_wal_index.d`: the content for a table whose last writer's directory is `wal{last}`.
 pub fn encode_wal_index(last: u32) -> Vec<u8> {
     TabIndex { last_id: i64::from(last), instance: (0, 0) }.encode()
@@ -91,6 +94,15 @@ pub fn decode_wal_index(file: &str, bytes: &[u8]) -> Result<u32> {
     let mut cursor = Cursor::new(file, 0, bytes);
     let last = cursor.i64("last writer")?;
     u32::try_from(last).ok().ok_or_else(|| cursor.damaged_back(8, "a writer's number", last))
+}
+
+/// The number of the last writer of the table in `dir`.
+///
+/// # Errors
+/// What reading `txn_seq/_wal_index.d` answers, and [`decode_wal_index`].
+pub fn read_wal_index(files: &dyn Files, dir: &str) -> Result<u32> {
+    let path = format!("{dir}/txn_seq/_wal_index.d");
+    decode_wal_index(&path, &files.read_all(&path, WAL_INDEX_MAX)?)
 }
 
 /// `_upgrade.d`: how far the database's files have been migrated.
