@@ -224,16 +224,19 @@ skip() {
   exit $skipped_code
 }
 
-names=() states=() times=()
+names=() states=() times=() cpus=()
 
 run_part() {
-  local part=$1 log=$logs_dir/$1.log begun=$SECONDS code
+  local part=$1 log=$logs_dir/$1.log begun=$SECONDS code cpu now
+  cpu_seconds cpu
   printf '\n%s=== %s%s\n' "$bold" "$part" "$plain"
   set +e
   (set -e; "part_$part") 2>&1 | tee "$log"
   code=${PIPESTATUS[0]}
   set -e
   names+=("$part") times+=($((SECONDS - begun)))
+  cpu_seconds now
+  cpus+=($((now - cpu)))
   case $code in
     0) states+=(ok) ;;
     "$skipped_code") states+=(skipped) ;;
@@ -241,11 +244,18 @@ run_part() {
   esac
 }
 
+# cpu_seconds VARIABLE: what this script's children have used so far, in whole seconds of all cores. Children that go on behind
+# their part are not among them until they end.
+cpu_seconds() {
+  times >"$logs_dir/times"
+  printf -v "$1" %s "$(awk 'NR == 2 { split($1, u, /[ms]/); split($2, s, /[ms]/); printf "%d", 60 * (u[1] + s[1]) + u[2] + s[2] }' "$logs_dir/times")"
+}
+
 summary() {
   local i failed=0
   printf '\n%s=== summary%s\n' "$bold" "$plain"
   for i in "${!names[@]}"; do
-    printf '%-8s %-8s %4d s  %s\n' "${names[$i]}" "${states[$i]}" "${times[$i]}" "$(remark "${states[$i]}" "${names[$i]}")"
+    printf '%-8s %-8s %4d s %5d s of CPU  %s\n' "${names[$i]}" "${states[$i]}" "${times[$i]}" "${cpus[$i]}" "$(remark "${states[$i]}" "${names[$i]}")"
     [ "${states[$i]}" != FAILED ] || failed=1
   done
   printf 'in all %21d s\n\n' "$SECONDS"
