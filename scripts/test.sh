@@ -1,33 +1,65 @@
 #!/usr/bin/env bash
 # Runs the tests, part by part, and closes with what each part's runner said last.
 #
-#   scripts/test.sh [PART]...        all parts unless some are named
+#   scripts/test.sh [PART]...        these parts in turn; all unless some are named
 #
-# Every part runs, whatever became of those before it; the exit code is 1 if one failed.
+# Every part runs, whatever became of others; the exit code is 1 if one failed.
 # Each leaves its output in target/logs/PART.log.
 #
 # UNDERSTUDY_REQUIRE_LIVE=1 makes the parts `live`, `parquet`, `replica`, `lines`, `stores`, `cluster`, `policy` and `client` fail, rather than be skipped (`stores`: without HDFS),
-# where Java and Maven are missing. CLUSTER_STORES="fs gcs" names some of the stores that `cluster` takes in turn.
+# where Java and Maven are missing. CLUSTER_STORES="fs gcs" names some of the stores that `cluster` takes.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-all_parts=(setup format lint docs rust sim failover wasm module size pkg page e2e live parquet replica lines policy client stores cluster)
+first_parts=(setup format lint docs rust sim)
+# These two rows run beside each other: one compiles most of the time, the other one waits for servers.
+browser_parts=(wasm module size pkg page e2e)
+server_parts=(cluster live parquet replica lines policy client stores)
+# What measures time has the machine to itself.
+last_parts=(failover)
+all_parts=("${first_parts[@]}" "${browser_parts[@]}" "${server_parts[@]}" "${last_parts[@]}")
 
 # The command and its tests are built once for all parts, HDFS included: with other features most libraries are built again.
 with_all=(--features hdfs)
 
 main() {
-  local parts=("$@")
-  [ $# -gt 0 ] || parts=("${all_parts[@]}")
-  for part in "${parts[@]}"; do
+  local part
+  for part in "$@"; do
     declare -F "part_$part" >/dev/null || die "no part '$part'; there are: ${all_parts[*]}"
   done
-  for part in "${parts[@]}"; do
-    run_part "$part"
-    [[ $part != setup || " ${parts[*]} " != *" module "* ]] || build_ahead
-  done
-  summary
+  rm -rf "$results_dir"
+  mkdir -p "$results_dir"
+  if [ $# -gt 0 ]; then
+    in_turn "$@"
+    summary "$@"
+  else
+    everything
+    summary "${all_parts[@]}"
+  fi
+}
+
+in_turn() {
+  local part
+  for part in "$@"; do run_part "$part"; done
+}
+
+everything() {
+  local beside
+  in_turn setup
+  build_ahead
+  in_turn "${first_parts[@]:1}"
+  set -m # in a process group of its own, to be ended as one
+  in_turn "${server_parts[@]}" >"$logs_dir/beside.log" 2>&1 &
+  beside=$!
+  set +m
+  trap 'kill -- "-$beside" 2>/dev/null || true' EXIT
+  in_turn "${browser_parts[@]}"
+  say "waiting for: ${server_parts[*]}"
+  wait "$beside" || true
+  trap - EXIT
+  cat "$logs_dir/beside.log"
+  in_turn "${last_parts[@]}"
 }
 
 # What is shipped takes long to build, on one core for the most part: it is begun beside the first parts, into a target folder
@@ -106,9 +138,11 @@ part_e2e() {
   have nginx || apt_install nginx-light || say "no nginx: the test with it is skipped"
   local stores=
   if scripts/stores.sh setup seaweedfs; then
+    # Apart from those of part `stores`, which may run at the same time.
+    export UNDERSTUDY_STORES_DIR=$target_dir/stores-e2e
     scripts/stores.sh start seaweedfs
     trap 'scripts/stores.sh stop' EXIT
-    stores=$target_dir/stores/stores.json
+    stores=$UNDERSTUDY_STORES_DIR/stores.json
   fi
   UNDERSTUDY_BIN=$target_dir/debug/understudy UNDERSTUDY_BUCKETS=$target_dir/e2e-buckets UNDERSTUDY_STORES=$stores \
     npm run --silent e2e
@@ -163,7 +197,7 @@ part_stores() {
   UNDERSTUDY_STORES=$target_dir/stores/stores.json cargo test "${with_all[@]}" --test stores -- --nocapture
 }
 
-# A real QuestDB with clients at work, a shipper, two replicas, and each store in turn, which fails now and then.
+# A real QuestDB with clients at work, a shipper, two replicas, and each store, which fails now and then.
 part_cluster() {
   local stores=()
   read -r -a stores <<<"${CLUSTER_STORES:-fs seaweedfs azurite gcs hdfs}"
@@ -171,7 +205,8 @@ part_cluster() {
   scripts/setup.sh client
   scripts/stores.sh setup seaweedfs azurite gcs hdfs
   the_command "$target_dir/debug/understudy-cluster"
-  python3 tests/cluster/drive.py --understudy "$target_dir/debug/understudy-cluster" --tools "$tools_dir" --out "$target_dir/cluster" "${stores[@]}"
+  python3 tests/cluster/drive.py --understudy "$target_dir/debug/understudy-cluster" --tools "$tools_dir" --out "$target_dir/cluster" \
+    --at-once 3 "${stores[@]}"
   python3 tests/cluster/policies.py --understudy "$target_dir/debug/understudy-cluster" --out "$target_dir/policies"
 }
 
@@ -224,42 +259,46 @@ skip() {
   exit $skipped_code
 }
 
-names=() states=() times=() cpus=()
+# A file for each part that has run: its state, seconds, and seconds of CPU.
+results_dir=$logs_dir/results
 
 run_part() {
-  local part=$1 log=$logs_dir/$1.log begun=$SECONDS code cpu now
+  local part=$1 log=$logs_dir/$1.log begun=$SECONDS code state cpu now
   cpu_seconds cpu
   printf '\n%s=== %s%s\n' "$bold" "$part" "$plain"
   set +e
   (set -e; "part_$part") 2>&1 | tee "$log"
   code=${PIPESTATUS[0]}
   set -e
-  names+=("$part") times+=($((SECONDS - begun)))
   cpu_seconds now
-  cpus+=($((now - cpu)))
   case $code in
-    0) states+=(ok) ;;
-    "$skipped_code") states+=(skipped) ;;
-    *) states+=(FAILED) ;;
+    0) state=ok ;;
+    "$skipped_code") state=skipped ;;
+    *) state=FAILED ;;
   esac
+  echo "$state $((SECONDS - begun)) $((now - cpu))" >"$results_dir/$part"
 }
 
 # cpu_seconds VARIABLE: what this script's children have used so far, in whole seconds of all cores. Children that go on behind
 # their part are not among them until they end.
 cpu_seconds() {
-  times >"$logs_dir/times"
-  printf -v "$1" %s "$(awk 'NR == 2 { split($1, u, /[ms]/); split($2, s, /[ms]/); printf "%d", 60 * (u[1] + s[1]) + u[2] + s[2] }' "$logs_dir/times")"
+  local file=$logs_dir/times.$BASHPID
+  times >"$file"
+  printf -v "$1" %s "$(awk 'NR == 2 { split($1, u, /[ms]/); split($2, s, /[ms]/); printf "%d", 60 * (u[1] + s[1]) + u[2] + s[2] }' "$file")"
+  rm "$file"
 }
 
+# summary PART...: those that have run.
 summary() {
-  local i failed=0
+  local part state time cpu failed=0
   printf '\n%s=== summary%s\n' "$bold" "$plain"
-  for i in "${!names[@]}"; do
-    printf '%-8s %-8s %4d s %5d s of CPU  %s\n' "${names[$i]}" "${states[$i]}" "${times[$i]}" "${cpus[$i]}" "$(remark "${states[$i]}" "${names[$i]}")"
-    [ "${states[$i]}" != FAILED ] || failed=1
+  for part in "$@"; do
+    read -r state time cpu 2>/dev/null <"$results_dir/$part" || state=FAILED time=0 cpu=0
+    printf '%-8s %-8s %4d s %5d s of CPU  %s\n' "$part" "$state" "$time" "$cpu" "$(remark "$state" "$part")"
+    [ "$state" != FAILED ] || failed=1
   done
   printf 'in all %21d s\n\n' "$SECONDS"
-  for i in "${names[@]}"; do closing_lines "$i"; done | tee "$logs_dir/closing.txt"
+  for part in "$@"; do closing_lines "$part"; done | tee "$logs_dir/closing.txt"
   [ ! -s "$logs_dir/closing.txt" ] || total "$logs_dir/closing.txt"
   exit $failed
 }

@@ -333,6 +333,7 @@ impl Sim {
         let ground = &mut self.ground;
         for node in &mut self.nodes {
             node.mend(ground);
+            node.comes_back(ground);
         }
         Ok(())
     }

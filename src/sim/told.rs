@@ -227,6 +227,11 @@ pub struct NodeTold {
     pub next: u64,
     /// Objects that it lacks.
     pub lag: u64,
+    /// For how long it has been catching up since it started, went on, or was no longer cut off, microseconds; 0 if it has what
+    /// the history had then.
+    pub behind_us: Micros,
+    /// How long that took the last time.
+    pub caught_up_us: Micros,
     /// Commits that no pack has.
     pub queued: u64,
     /// Packs that are not confirmed.

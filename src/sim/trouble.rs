@@ -150,6 +150,7 @@ impl Sim {
         self.ground.weather.ends(&begun);
         self.ground.tell(End::Bucket, What::TroubleOver { fault: trouble.fault });
         let now = self.ground.now;
+        self.back_in_touch(&begun);
         for at in self.among(trouble.ends) {
             let Some(node) = self.nodes.get_mut(at as usize) else { continue };
             match trouble.fault {
@@ -174,6 +175,19 @@ impl Sim {
         for trouble in over {
             self.ground.weather.ends(&trouble);
             self.ground.tell(End::Bucket, What::TroubleOver { fault: trouble.fault });
+            self.back_in_touch(&trouble);
+        }
+    }
+
+    /// Nodes that this kept from the bucket can ask it again.
+    fn back_in_touch(&mut self, trouble: &Trouble) {
+        let cuts = [Fault::Partition, Fault::BlackHole, Fault::OneWay, Fault::CutFromBucket];
+        if !cuts.contains(&trouble.fault) {
+            return;
+        }
+        let with_bucket = trouble.ends.has(End::Bucket);
+        for node in self.nodes.iter_mut().filter(|node| trouble.ends.has(node.end()) != with_bucket) {
+            node.comes_back(&self.ground);
         }
     }
 

@@ -150,6 +150,8 @@ impl Sim {
             term: 0,
             next: 0,
             lag: end,
+            behind_us: node.catching_up.for_us(self.ground.now),
+            caught_up_us: node.catching_up.took_us,
             queued: 0,
             flying: 0,
             rows: 0,

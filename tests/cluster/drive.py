@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -172,11 +173,16 @@ def main() -> int:
     parser.add_argument("--tools", type=Path, required=True, help="where scripts/stores.sh and scripts/setup.sh installed stores and client")
     parser.add_argument("--out", type=Path, required=True, help="where a failed run is kept")
     parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("--at-once", type=int, default=1, help="so many stores at a time, each with a cluster of its own")
     args = parser.parse_args()
     # Ends by an exception, so that nothing stays behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args.out.mkdir(parents=True, exist_ok=True)
-    passed = [one(args, store) for store in args.stores]
+    pool = ThreadPoolExecutor(args.at_once)
+    try:
+        passed = list(pool.map(lambda store: one(args, store), args.stores))
+    finally:
+        pool.shutdown(cancel_futures=True)
     print(f"  {sum(passed)} passed")
     if not all(passed):
         print(f"  {len(passed) - sum(passed)} failed")

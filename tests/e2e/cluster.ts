@@ -54,9 +54,8 @@ export async function numbersAgree(page: Page): Promise<void> {
     );
   }
   for (const node of nodes) {
-    await expect(page.locator(`tr[data-node="${node.node}"] [data-lag]`)).toHaveAttribute(
-      "data-lag",
-      String(node.lag),
-    );
+    const row = page.locator(`tr[data-node="${node.node}"]`);
+    await expect(row.locator("[data-lag]")).toHaveAttribute("data-lag", String(node.lag));
+    await expect(row.locator("[data-caught-up]")).toHaveAttribute("data-caught-up", String(node.caught_up_us));
   }
 }

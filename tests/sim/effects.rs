@@ -1,7 +1,7 @@
 //! Each kind of fault occurs, does what it says, and breaks no invariant.
 
 use super::{only, run};
-use understudy::sim::{End, Fault, Faults, Happening, Scenario, Sim, What};
+use understudy::sim::{Command, End, Fault, Faults, Happening, Scenario, Scripted, Sim, What};
 
 /// Runs of a kind of fault, with all that happened in them.
 fn runs(fault: Fault, count: u64) -> Vec<(Sim, Vec<Happening>)> {
@@ -132,4 +132,39 @@ fn trouble_with_the_network_or_the_bucket_takes_time_or_requests() {
                 || sim.told().term > 1
         });
     }
+}
+
+#[test]
+fn how_long_a_node_takes_to_catch_up_is_told() {
+    let order = |at_us, command| Scripted { at_us, command };
+    let scenario = Scenario {
+        script: vec![
+            order(6_000_000, Command::Partition { ends: End::Node(2).into(), silent: false }),
+            order(12_000_000, Command::Heal),
+            order(25_000_000, Command::Kill { node: 1 }),
+            order(29_000_000, Command::Start { node: 1 }),
+        ],
+        ..Scenario::default()
+    };
+    let mut sim = Sim::new(&scenario, 9);
+    let mut at = |us, node: usize| {
+        sim.run_until(us);
+        let node = sim.told().nodes.remove(node);
+        (node.lag, node.behind_us, node.caught_up_us)
+    };
+    // Whoever is cut off falls behind, and does not catch up.
+    let (lag, behind_us, first) = at(11_999_999, 2);
+    assert!(lag > 8 && behind_us == 0, "{lag} {behind_us}");
+    let (_, behind_us, _) = at(12_050_000, 2);
+    assert!((1..=50_000).contains(&behind_us), "{behind_us}");
+    // It asks again after a pause of up to 10 s.
+    let (_, behind_us, took) = at(24_999_999, 2);
+    assert!(
+        behind_us == 0 && (50_000..12_000_000).contains(&took) && took != first,
+        "{behind_us} {took} {first}"
+    );
+    let (_, behind_us, _) = at(29_020_000, 1);
+    assert!(behind_us > 0);
+    let (_, behind_us, took) = at(32_000_000, 1);
+    assert!(behind_us == 0 && (20_000..2_000_000).contains(&took), "{took}");
 }

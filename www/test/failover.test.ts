@@ -29,6 +29,8 @@ function node(node: number, part: Partial<NodeTold> = {}): NodeTold {
     term: 1,
     next: 5,
     lag: 0,
+    behind_us: 0,
+    caught_up_us: 0,
     queued: 0,
     flying: 0,
     rows: 10,

@@ -3,6 +3,7 @@
 //! What is real: [`crate::node::Machine`] and the machines of the log in it, [`crate::node::write`], the engine, packs. What
 //! is made up: how long things take, and that applied tables lie on the disk as values which are published whole.
 
+mod catching_up;
 mod drive;
 mod local;
 mod policies;
@@ -11,6 +12,7 @@ mod serve;
 mod snapshots;
 mod start;
 
+use self::catching_up::CatchingUp;
 pub(super) use self::local::{NewTable, create_tables, unique_tables};
 use self::policies::Policies;
 use self::probe::Probe;
@@ -58,6 +60,7 @@ pub(super) struct Node {
     pub slow_disk_us: Micros,
     pub aside_rows: u64,
     pub old_disk: Option<Box<(Disk, Store)>>,
+    pub catching_up: CatchingUp,
     chance: Chance,
     bugs: Bugs,
 }
@@ -174,6 +177,7 @@ impl Node {
             slow_disk_us: 0,
             aside_rows: 0,
             old_disk: None,
+            catching_up: CatchingUp::default(),
             chance,
             bugs,
         }
@@ -253,7 +257,9 @@ impl Node {
             Due::Done { life, job, .. } if life == self.life => self.done(job, ground)?,
             _ => return Ok(()),
         }
-        self.run(ground)
+        self.run(ground)?;
+        self.is_level_again(ground);
+        Ok(())
     }
 
     /// It stands still from now on.
@@ -269,6 +275,7 @@ impl Node {
             ground.after(0, due);
         }
         let (node, life) = (self.id, self.life);
+        self.comes_back(ground);
         if let Some(process) = &mut self.process {
             process.wake = Some(ground.now);
             ground.after(0, Due::Wake { node, life });

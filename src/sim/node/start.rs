@@ -72,6 +72,7 @@ impl Node {
         if !self.settings.policy.is_empty() {
             self.later(ground, 1_000_000, Job::Policies);
         }
+        self.comes_back(ground);
         self.run(ground)
     }
 

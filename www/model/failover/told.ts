@@ -113,6 +113,10 @@ export interface NodeTold {
   term: number;
   next: number;
   lag: number;
+  /** For how long it has been catching up; 0 if it is not. */
+  behind_us: number;
+  /** How long it took the last time. */
+  caught_up_us: number;
   queued: number;
   flying: number;
   rows: number;

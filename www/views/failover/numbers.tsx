@@ -122,7 +122,7 @@ function Windows({ clients }: { clients: readonly ClientTold[] }) {
 function Replicas({ nodes }: { nodes: readonly NodeTold[] }) {
   return (
     <table class="plain fo-table">
-      <caption>Nodes: role, rows, objects behind</caption>
+      <caption>Nodes: role, rows, objects behind, time to catch up</caption>
       <thead>
         <tr>
           <th scope="col">Node</th>
@@ -132,6 +132,13 @@ function Replicas({ nodes }: { nodes: readonly NodeTold[] }) {
           </th>
           <th scope="col" class="num">
             Lag
+          </th>
+          <th
+            scope="col"
+            class="num"
+            title="From its start, or the end of what kept it from the bucket, until it had all that there was then"
+          >
+            Catch-up
           </th>
           <th scope="col" class="num">
             Aside
@@ -146,6 +153,9 @@ function Replicas({ nodes }: { nodes: readonly NodeTold[] }) {
             <td class="num">{count(node.rows)}</td>
             <td class="num" data-lag={node.lag}>
               {count(node.lag)}
+            </td>
+            <td class={`num ${node.behind_us > 0 ? "fo-warn" : ""}`} data-caught-up={node.caught_up_us}>
+              {spanOrNone(node.behind_us > 0 ? node.behind_us : node.caught_up_us)}
             </td>
             <td class={`num ${node.aside > 0 ? "fo-warn" : ""}`}>{count(node.aside)}</td>
           </tr>
