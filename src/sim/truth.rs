@@ -9,7 +9,7 @@ use super::book::Book;
 use super::invariant::{Check, Invariant, breach};
 use crate::ledger::{Cluster, Dir, Document, Key, Kind, Object, Place, Point, Sum};
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// States of the tables that are remembered, by number.
 const REMEMBERED: usize = 512;
@@ -27,7 +27,7 @@ pub(super) struct Truth {
     /// Numbers that are seals.
     seals: Vec<u64>,
     /// What landed in a directory behind the seal that ended it, by directory.
-    stragglers: BTreeMap<Dir, u64>,
+    stragglers: BTreeMap<Dir, BTreeSet<u64>>,
     /// Rows of clients in each table's transactions, by directory.
     written: BTreeMap<String, u64>,
 }
@@ -202,9 +202,11 @@ impl Truth {
         if span.and_then(|span| span.seal).is_none_or(|seal| place.n <= seal) {
             return Ok(());
         }
-        let count = self.stragglers.entry(place.dir).or_default();
-        *count += 1;
-        if *count < window.max(1) {
+        let numbers = self.stragglers.entry(place.dir).or_default();
+        // One that was cleaned away may be put once more, by whoever was not told that it landed.
+        numbers.insert(place.n);
+        let count = numbers.len() as u64;
+        if count < window.max(1) {
             return Ok(());
         }
         let what =

@@ -15,6 +15,14 @@ const SHOTS = [
   { name: "phone", theme: "dark", size: PHONE, link: "#table=quotes~6&t=txn:400" },
 ];
 
+const FORK_STEPS = [
+  { do: "to", us: 9e6 },
+  { do: "killPrimary" },
+  { do: "to", us: 10.5e6 },
+  { do: "promote", planned: false },
+  { do: "to", us: 14.02e6 },
+];
+
 /** The failover lab, steered to where there is something to see. */
 const LAB_SHOTS = [
   {
@@ -30,6 +38,20 @@ const LAB_SHOTS = [
       { do: "give", order: { do: "start", node: 0 } },
       { do: "to", us: 12.02e6 },
     ],
+  },
+  {
+    name: "lab-fork",
+    theme: "light",
+    size: { width: 1280, height: 1000 },
+    link: "#lab&from=table%3Dtrades~7%26t%3Dtxn%3A300",
+    steps: FORK_STEPS,
+  },
+  {
+    name: "lab-fork-dark",
+    theme: "dark",
+    size: { width: 1280, height: 1000 },
+    link: "#lab&from=table%3Dtrades~7%26t%3Dtxn%3A300",
+    steps: FORK_STEPS,
   },
   {
     name: "lab-lesson",
