@@ -157,7 +157,8 @@ pub enum Decision {
         /// What of each table the history holds.
         held: Held,
     },
-    /// Take the tables back to a state of the history, and tell [`Event::Rewound`].
+    /// Take the tables back to a state of the history, and tell [`Event::Rewound`]; what was being applied before is not told
+    /// any more.
     Rewind {
         /// Behind the seal: the history goes on here.
         point: Box<Point>,

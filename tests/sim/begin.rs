@@ -187,7 +187,8 @@ fn a_forked_run_survives_what_any_run_survives() {
 #[test]
 fn seeds_of_a_forked_run_hold() {
     let scenario = Scenario { begin: forked(trading_day()).begin, ..only(Fault::ALL.iter().copied()) };
-    let bad: Vec<u64> = seeds(0..12).filter(|seed| run(&scenario, *seed).violation().is_some()).collect();
+    let holds = |seed: &u64| run(&scenario, *seed).violation().is_none();
+    let bad: Vec<u64> = seeds(0..12, &[2_750]).into_iter().filter(|seed| !holds(seed)).collect();
     bad.first().map(|seed| tell(&scenario, *seed));
     assert!(bad.is_empty(), "seeds that do not hold: {bad:?}");
 }

@@ -30,10 +30,13 @@ fn only(faults: impl IntoIterator<Item = Fault>) -> Scenario {
     Scenario { faults: faults.into_iter().collect::<Faults>(), vary: true, ..Scenario::default() }
 }
 
-fn seeds(default: std::ops::Range<u64>) -> std::ops::Range<u64> {
-    let Ok(text) = std::env::var("UNDERSTUDY_SEEDS") else { return default };
+/// Some seeds, and those that found a fault once.
+fn seeds(some: std::ops::Range<u64>, once: &[u64]) -> Vec<u64> {
+    let Ok(text) = std::env::var("UNDERSTUDY_SEEDS") else {
+        return some.chain(once.iter().copied()).collect();
+    };
     let (from, to) = text.split_once("..").expect("UNDERSTUDY_SEEDS is A..B");
-    from.parse().expect("a seed")..to.parse().expect("a seed")
+    (from.parse().expect("a seed")..to.parse().expect("a seed")).collect()
 }
 
 #[test]
@@ -42,8 +45,8 @@ fn seeds_hold() {
     let scenario = Scenario { faults, ..Scenario::chaos() };
     let begun = std::time::Instant::now();
     let (mut bad, mut simulated_us) = (Vec::new(), 0);
-    let seeds = seeds(0..60);
-    for seed in seeds.clone() {
+    let seeds = seeds(0..60, &[66_711, 83_337]);
+    for &seed in &seeds {
         let sim = run(&scenario, seed);
         simulated_us += sim.now_us();
         if let Some(violation) = sim.violation() {
@@ -52,7 +55,7 @@ fn seeds_hold() {
         }
     }
     let took = begun.elapsed().as_secs_f64();
-    println!("{seeds:?}: {:.0} times real time", simulated_us as f64 / 1e6 / took);
+    println!("{} seeds: {:.0} times real time", seeds.len(), simulated_us as f64 / 1e6 / took);
     if let Some(seed) = bad.first() {
         tell(&scenario, *seed);
     }

@@ -145,7 +145,11 @@ impl Node {
     /// Own work is done.
     pub(super) fn done(&mut self, job: Job, ground: &mut Ground) -> Check {
         match job {
-            Job::Applied { point } => {
+            Job::Applied { point, rewound } => {
+                // What was applied to tables that are gone is nobody's.
+                if self.rewound() != rewound {
+                    return Ok(());
+                }
                 self.publish(Some(&point));
                 ground.tell(self.end(), What::Applied { next: point.next.n });
                 self.compare(&point, ground)?;
@@ -158,7 +162,7 @@ impl Node {
                 Ok(())
             }
             Job::Rewound => {
-                self.rewound(ground);
+                self.rewind(ground);
                 Ok(())
             }
             Job::Upkeep => self.upkeep(ground),
@@ -185,7 +189,8 @@ impl Node {
         }
         let lost = self.bugs.drops_a_pack && place.n % 7 == 3;
         let Some(process) = self.process.as_mut().filter(|_| !lost) else {
-            self.later(ground, APPLY_US.0, Job::Applied { point });
+            let rewound = self.rewound();
+            self.later(ground, APPLY_US.0, Job::Applied { point, rewound });
             return Ok(());
         };
         let mut rows = 0;
@@ -194,7 +199,8 @@ impl Node {
             return breach(Invariant::NobodyStops, format_args!("{} can't apply {place}: {why}", self.end()));
         }
         let takes = APPLY_US.0 + APPLY_US.1 * rows + self.slow_disk_us;
-        self.later(ground, takes, Job::Applied { point });
+        let rewound = process.rewound;
+        self.later(ground, takes, Job::Applied { point, rewound });
         Ok(())
     }
 
@@ -393,10 +399,17 @@ impl Node {
     }
 
     /// The tables are empty: it begins as a new replica does.
-    fn rewound(&mut self, ground: &mut Ground) {
+    fn rewind(&mut self, ground: &mut Ground) {
         self.forget_tables(ground);
+        if let Some(process) = &mut self.process {
+            process.rewound += 1;
+        }
         ground.tell(self.end(), What::Rewound);
         self.tell(Event::Rewound { point: None, held: Held::new() }, ground);
+    }
+
+    fn rewound(&self) -> u32 {
+        self.process.as_ref().map_or(0, |process| process.rewound)
     }
 
     pub(super) fn forget_tables(&mut self, ground: &Ground) {

@@ -109,6 +109,8 @@ pub(super) struct Process {
     upkeep: Upkeep,
     loading: Option<Loading>,
     policies: Policies,
+    /// How often the tables were taken back.
+    rewound: u32,
     pub writes: bool,
 }
 
@@ -139,8 +141,8 @@ enum Asker {
 /// Work of a process that is done.
 #[derive(Debug, Clone)]
 pub(super) enum Job {
-    /// A pack is applied.
-    Applied { point: Box<Point> },
+    /// A pack is applied; how often the tables had been taken back when that was begun.
+    Applied { point: Box<Point>, rewound: u32 },
     /// A commit is on the disk.
     Committed,
     /// What the history does not hold is written down.

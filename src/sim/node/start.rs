@@ -62,6 +62,7 @@ impl Node {
             upkeep: Upkeep::default(),
             loading: None,
             policies: Policies::new(&self.settings.policy, now.wall_us),
+            rewound: 0,
             writes: false,
         });
         if self.settings.snapshot_every_us > 0 {
