@@ -1,5 +1,6 @@
-//! The log's JSON objects: small, versioned, bounded. Unknown fields are ignored, so that later versions may add some.
+//! The log's JSON objects: small, versioned, bounded, with a checksum. Unknown fields are ignored, so that later versions may add some.
 
+use super::check;
 use super::error::at_most;
 use super::{ClusterId, Dir, Error, Place, Result, Sum, WriterId};
 use bytes::Bytes;
@@ -28,8 +29,9 @@ pub trait Document: Serialize + DeserializeOwned {
     /// [`Error::TooLarge`] past the limit, [`Error::Damaged`] if the values contradict each other.
     fn to_bytes(&self) -> Result<Bytes> {
         let name = std::any::type_name::<Self>();
-        let bytes =
+        let mut bytes =
             serde_json::to_vec(self).map_err(|error| Error::damaged(name, 0, "a value for JSON", error))?;
+        check::add(&mut bytes);
         at_most(name, "its length", bytes.len() as u64, Self::BYTES_MAX)?;
         match self.fault() {
             None => Ok(bytes.into()),
@@ -44,6 +46,9 @@ pub trait Document: Serialize + DeserializeOwned {
     fn read(key: impl std::fmt::Display, bytes: &[u8]) -> Result<Self> {
         at_most(&key, "its length", bytes.len() as u64, Self::BYTES_MAX)?;
         match serde_json::from_slice::<Self>(bytes) {
+            Ok(value) if value.format() == FORMAT && !check::holds(bytes) => {
+                Err(Error::damaged(key, 0, "the checksum of its bytes", "another one"))
+            }
             Ok(value) if value.format() == FORMAT => match value.fault() {
                 None => Ok(value),
                 Some(fault) => Err(Error::damaged(key, 0, "values that fit together", fault)),

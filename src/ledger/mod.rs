@@ -15,6 +15,7 @@ mod action;
 mod base;
 mod block;
 mod catalog;
+mod check;
 mod claimant;
 mod cleaner;
 mod codec;
