@@ -6,7 +6,7 @@ use crate::native::disk::DiskFiles;
 use crate::native::outcome::{Failure, Result};
 use crate::node::Held;
 use crate::wal::{Applied, OWN_TABLE_IDS, Registry, SequencerLog};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Fails if what a former primary's tables and logs hold does not fit together, or if it is less than what the history holds:
@@ -52,11 +52,18 @@ fn reaches<'a>(
     registry: &Registry,
     history: impl IntoIterator<Item = (&'a String, &'a u64)>,
 ) -> Result<()> {
-    let dropped: BTreeSet<&str> =
-        registry.tables.iter().filter(|token| token.dropped).map(|token| token.dir.as_str()).collect();
+    let registered: BTreeMap<&str, bool> =
+        registry.tables.iter().map(|token| (token.dir.as_str(), token.dropped)).collect();
     for (dir, last) in history {
-        if is_kept_elsewhere(dir) || dropped.contains(dir.as_str()) {
+        let dropped = registered.get(dir.as_str()).copied();
+        if is_kept_elsewhere(dir) || dropped == Some(true) {
             continue;
+        }
+        // A new table of that name would begin another log in its place.
+        if dropped.is_none() {
+            return Err(lost(format_args!(
+                "{dir}: the registry of tables does not have it, and this node has uploaded up to {last}"
+            )));
         }
         let there = match SequencerLog::open(files, dir) {
             Ok(log) => log.max_txn,
@@ -99,8 +106,8 @@ fn is_kept_elsewhere(dir: &str) -> bool {
 mod tests {
     use super::holds_all;
     use crate::node::Held;
-    use crate::table::files::LogWriter;
-    use crate::wal::LogVersion;
+    use crate::table::files::{LogWriter, encode_registry};
+    use crate::wal::{LogVersion, TableKind, TableToken};
 
     #[test]
     fn a_log_that_lost_its_end_is_not_gone_on_with() {
@@ -110,6 +117,12 @@ mod tests {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &header.bytes).unwrap();
         let held = |dir: &str, last| Held::from([(dir.to_owned(), last)]);
+        // Its log is there, and nobody would find it.
+        let unknown = holds_all(db.path(), &held("t~1", 0)).unwrap_err();
+        assert!(unknown.message.starts_with("t~1: the registry"), "{}", unknown.message);
+        let token =
+            TableToken { name: "t".into(), dir: "t~1".into(), id: 1, kind: TableKind::Wal, dropped: false };
+        std::fs::write(db.path().join("tables.d.0"), encode_registry(&[token])).unwrap();
         holds_all(db.path(), &held("t~1", 0)).unwrap();
         let short = holds_all(db.path(), &held("t~1", 3)).unwrap_err();
         assert!(

@@ -343,7 +343,12 @@ pub(super) fn is_sound(disk: &Disk, tables: &Tables, uploaded: &Held) -> std::re
 /// # Errors
 /// What is missing.
 pub(super) fn holds_all(disk: &Disk, history: &Held) -> std::result::Result<(), String> {
+    let tables = tables_of(disk)?;
     for (dir, last) in history {
+        // A log whose table is not registered any more is nobody's.
+        if !tables.iter().any(|token| token.dir == *dir) {
+            return Err(format!("{dir}: it is not registered, the history has {last} transactions"));
+        }
         let there = SequencerLog::open(disk, dir).map_or(0, |log| log.max_txn);
         if there < *last {
             return Err(format!("{dir}: its log ends at {there}, the history has {last}"));
