@@ -14,11 +14,11 @@ export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
 first_parts=(setup format lint docs rust sim)
 # These two rows run beside each other: one compiles most of the time, the other one waits for servers.
-browser_parts=(wasm module size pkg page e2e)
+module_parts=(wasm module size pkg page)
 server_parts=(cluster live parquet replica lines policy client stores)
-# What measures time has the machine to itself.
-last_parts=(failover)
-all_parts=("${first_parts[@]}" "${browser_parts[@]}" "${server_parts[@]}" "${last_parts[@]}")
+# What measures time, or has somebody wait, has the machine to itself.
+last_parts=(e2e failover)
+all_parts=("${first_parts[@]}" "${module_parts[@]}" "${server_parts[@]}" "${last_parts[@]}")
 
 # The command and its tests are built once for all parts, HDFS included: with other features most libraries are built again.
 with_all=(--features hdfs)
@@ -54,7 +54,7 @@ everything() {
   beside=$!
   set +m
   trap 'kill -- "-$beside" 2>/dev/null || true' EXIT
-  in_turn "${browser_parts[@]}"
+  in_turn "${module_parts[@]}"
   say "waiting for: ${server_parts[*]}"
   wait "$beside" || true
   trap - EXIT
