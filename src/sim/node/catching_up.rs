@@ -19,26 +19,30 @@ impl CatchingUp {
     pub(in crate::sim) fn for_us(&self, now: Micros) -> Micros {
         self.behind.map_or(0, |(since, _)| now.saturating_sub(since))
     }
+
+    /// Its process has ended.
+    pub(super) fn ends(&mut self) {
+        self.behind = None;
+    }
 }
 
 impl Node {
     /// It has started, goes on, or is no longer cut off.
     pub(in crate::sim) fn comes_back(&mut self, ground: &Ground) {
         let end = ground.truth.len();
-        if self.process.is_some() && self.reads_from(ground) < end {
-            self.catching_up.behind = Some((ground.now, end));
-        }
+        let lacks = self.process.is_some() && self.reads_from(ground) < end;
+        self.catching_up.behind = lacks.then_some((ground.now, end));
     }
 
     /// To be asked whenever it may have got further.
     pub(super) fn is_level_again(&mut self, ground: &Ground) {
         let Some((since, end)) = self.catching_up.behind else { return };
-        if self.process.is_some() && self.reads_from(ground) >= end {
+        if self.reads_from(ground) >= end {
             self.catching_up = CatchingUp { behind: None, took_us: ground.now - since };
         }
     }
 
-    /// The number of the first object that it has not applied; of a primary, that is not confirmed.
+    /// The number of the first object that it has not applied; of a primary, that is not confirmed. 0 without a process.
     fn reads_from(&self, ground: &Ground) -> u64 {
         let now = self.now(ground);
         self.process.as_ref().map_or(0, |process| process.machine.told(now).confirmed)

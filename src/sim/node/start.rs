@@ -169,6 +169,7 @@ impl Node {
             }
         }
         let Some(process) = self.process.take() else { return };
+        self.catching_up.ends();
         ground.tell(self.end(), What::Stopped { why: why.to_owned() });
         let busy = process.busy.map(|batch| batch.call);
         let durable = process.durable.into_iter().map(|(call, _)| call);
