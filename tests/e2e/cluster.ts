@@ -56,6 +56,9 @@ export async function numbersAgree(page: Page): Promise<void> {
   for (const node of nodes) {
     const row = page.locator(`tr[data-node="${node.node}"]`);
     await expect(row.locator("[data-lag]")).toHaveAttribute("data-lag", String(node.lag));
-    await expect(row.locator("[data-caught-up]")).toHaveAttribute("data-caught-up", String(node.caught_up_us));
+    await expect(row.locator("[data-caught-up]")).toHaveAttribute(
+      "data-caught-up",
+      String(node.caught_up_us),
+    );
   }
 }

@@ -10,7 +10,14 @@ const SPEED = 50;
 const TRACED_S = Number(process.env["UNDERSTUDY_TRACED_S"] ?? "30");
 /** Longer than it is played here. */
 const RUN_US = 3600 * SECOND;
-const SCENARIO = { name: "an hour", nodes: 3, clients: 4, operator: false, quiet_from_us: RUN_US, until_us: RUN_US };
+const SCENARIO = {
+  name: "an hour",
+  nodes: 3,
+  clients: 4,
+  operator: false,
+  quiet_from_us: RUN_US,
+  until_us: RUN_US,
+};
 
 interface Traced {
   name: string;
