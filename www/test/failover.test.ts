@@ -17,6 +17,7 @@ import { entryOfKey } from "../model/command.js";
 
 const SECOND = 1_000_000;
 const LESSONS = join(process.cwd(), "www/public/lessons");
+const CONNECTED = { outage_us: 0, longest_outage_us: 0, outages: 0, stopped: null };
 
 function node(node: number, part: Partial<NodeTold> = {}): NodeTold {
   return {
@@ -53,18 +54,7 @@ function told(part: Partial<Told> = {}): Told {
     rows: { made: 20, acknowledged: 16, durable: 8, in_history: 12, lost: 0, duplicated: 0, forgotten: 0 },
     requests: { puts: 10, gets: 100, deletes: 0, bytes_in: 1000, bytes_out: 2000 },
     nodes: [node(0, { role: "primary", writes: true }), node(1, { next: 4, lag: 1 }), node(2)],
-    clients: [
-      {
-        client: 0,
-        node: 0,
-        queue: 2,
-        durable: false,
-        outage_us: 0,
-        longest_outage_us: 0,
-        outages: 0,
-        stopped: null,
-      },
-    ],
+    clients: [{ client: 0, node: 0, queue: 2, durable: false, ...CONNECTED }],
     in_flight: [],
     troubles: [],
     ...part,
