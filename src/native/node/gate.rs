@@ -91,8 +91,14 @@ impl Gate {
         self.held.borrow().clone()
     }
 
-    /// Waits until these transactions are durable; `false` if they are not in time, or this node no longer decides that.
-    pub(super) async fn wait_durable(&self, commits: &[(String, u64)], most: Duration) -> bool {
+    /// How often this node was found to decide no more about what it has taken: to be asked with leave to write.
+    pub(super) fn losses(&self) -> u32 {
+        *self.lost.borrow()
+    }
+
+    /// Waits until these transactions are durable; `false` if they are not in time, or this node decides no more about that since
+    /// there were so many losses: what it has taken may be set aside, and its numbers may be those of others.
+    pub(super) async fn wait_durable(&self, commits: &[(String, u64)], losses: u32, most: Duration) -> bool {
         let mut held = self.held.subscribe();
         let there = |held: &Arc<Held>| {
             commits.iter().all(|(dir, seq_txn)| held.get(dir).is_some_and(|held| held >= seq_txn))
@@ -100,8 +106,8 @@ impl Gate {
         let mut lost = self.lost.subscribe();
         tokio::select! {
             biased;
+            _ = lost.wait_for(|count| *count != losses) => false,
             waited = tokio::time::timeout(most, held.wait_for(there)) => matches!(waited, Ok(Ok(_))),
-            _ = lost.changed() => false,
         }
     }
 
@@ -138,8 +144,13 @@ mod tests {
     async fn what_is_durable_is_told_when_the_history_holds_it() {
         let gate = Gate::new(Instant::now(), Role::Primary);
         let commits = [("t~1".to_owned(), 3)];
-        assert!(!gate.wait_durable(&commits, Duration::from_millis(10)).await);
+        let (losses, most) = (gate.losses(), Duration::from_millis(10));
+        assert!(!gate.wait_durable(&commits, losses, most).await);
         gate.durable(&[("t~1".to_owned(), 3)].into());
-        assert!(gate.wait_durable(&commits, Duration::from_millis(10)).await);
+        assert!(gate.wait_durable(&commits, losses, most).await);
+        // Written before it was fenced: the history's transaction of that number is another one.
+        gate.shut(Refusal::Fenced).await;
+        assert!(!gate.wait_durable(&commits, losses, most).await);
+        assert!(gate.wait_durable(&commits, gate.losses(), most).await);
     }
 }

@@ -55,6 +55,7 @@ impl Writes for Lines {
         let refused =
             |why: Refusal| LineError::of_request(Status::NotAcceptingWrites, super::why_refused(why));
         let pass = self.gate.enter().await.map_err(refused)?;
+        let losses = self.gate.losses();
         let primary = self.primary().ok_or_else(|| refused(Refusal::Opening))?;
         let written = tokio::task::spawn_blocking(move || {
             let written = primary.commit(body, precision);
@@ -70,7 +71,7 @@ impl Writes for Lines {
             return Ok(());
         }
         let commits: Vec<_> = commits.into_iter().map(|commit| (commit.token.dir, commit.seq_txn)).collect();
-        if self.gate.wait_durable(&commits, PATIENCE).await {
+        if self.gate.wait_durable(&commits, losses, PATIENCE).await {
             return Ok(());
         }
         let what = "committed here, but not durable: the bucket did not confirm it in time, or another node is the primary now. \

@@ -134,6 +134,8 @@ impl Node {
                 let answer = Answer::Status { status: 400, role: None, message };
                 ground.reply(self.id, &call, 0, answer);
             }
+            // Fenced meanwhile: its numbers may be those of others in the history.
+            None if durable && !process.writes => ground.turn_away(self.id, &call, Role::Replica),
             None if durable && !commits.is_empty() => {
                 if call.is_two_step() {
                     let answer = Answer::Committed { tables: commits.clone() };
