@@ -91,7 +91,7 @@ impl Gate {
         self.held.borrow().clone()
     }
 
-    /// How often this node was found to decide no more about what it has taken: to be asked with leave to write.
+    /// How often this node was found to decide no more about what it has taken: to be asked before leave to write.
     pub(super) fn losses(&self) -> u32 {
         *self.lost.borrow()
     }

@@ -54,8 +54,8 @@ impl Writes for Lines {
     ) -> std::result::Result<(), LineError> {
         let refused =
             |why: Refusal| LineError::of_request(Status::NotAcceptingWrites, super::why_refused(why));
-        let pass = self.gate.enter().await.map_err(refused)?;
         let losses = self.gate.losses();
+        let pass = self.gate.enter().await.map_err(refused)?;
         let primary = self.primary().ok_or_else(|| refused(Refusal::Opening))?;
         let written = tokio::task::spawn_blocking(move || {
             let written = primary.commit(body, precision);
