@@ -12,7 +12,7 @@ run: ## build, and serve the page with the bundled recording (ARGS="DIR --bind A
 demo: ## a cluster to watch: QuestDB under load, a shipper, two replicas, the page on their bucket (ARGS="--port PORT")
 	@scripts/demo.sh $(ARGS)
 
-test: ## run all tests (PARTS="rust wasm page live replica e2e failover stores cluster; these one after the other" for some of them)
+test: ## run all tests (PARTS="rust wasm page live replica e2e failover stores cluster" for some of them, one after the other)
 	@scripts/test.sh $(PARTS)
 
 soak: ## prove replicas against the real QuestDB at length: 10,000 scenarios, 500 kills; goes on where it stopped

