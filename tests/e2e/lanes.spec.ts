@@ -1,8 +1,8 @@
 /** The instances of a cluster: a lane for each, a cell for each partition, and one word on all. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BUCKETS, expect, expectedOf, open, settled, test } from "./site.js";
+import { BUCKETS, expect, expectedOf, open, settled, test, writeUnchecked } from "./site.js";
 import { startStatic } from "./static.mjs";
 
 test.beforeEach(() => {
@@ -39,7 +39,8 @@ test("digests that differ at one transaction are told", async ({ page, home }) =
   const [, , end] = expectedOf("trades");
   const journal = readFileSync(path, "utf8");
   expect(journal).toContain(end?.digest);
-  writeFileSync(path, journal.replace(end?.digest ?? "", "0".repeat(32)));
+  const changed = journal.replace(end?.digest ?? "", "0".repeat(32));
+  writeUnchecked(path, JSON.parse(changed) as Record<string, unknown>);
   const server = await startStatic(dir);
   await open(
     page,
@@ -87,7 +88,7 @@ test("a cell for each partition: how it is stored, and whether its content is th
       { at_us, ...policies },
       { at_us, ...what },
     ];
-    writeFileSync(join(journals, "00000003.journal"), JSON.stringify({ ...last, k: 3, entries }));
+    writeUnchecked(join(journals, "00000003.journal"), { ...last, k: 3, entries });
   };
   tell(0, () => undefined);
   tell(1, (part, i) => {
@@ -155,7 +156,7 @@ function spread(dir: string, node: number, objects: number): void {
     const written_us = mine[mine.length - 1]?.at_us ?? entries[Math.max(0, at(k) - 1)]?.at_us;
     const full = k % 16 === 0 ? { state: { ...state }, holds: entries.slice(0, 1) } : {};
     const rolled = k % 256 === 255 ? { summary } : {};
-    writeFileSync(path(k), JSON.stringify({ ...old[0], k, written_us, ...full, ...rolled, entries: mine }));
+    writeUnchecked(path(k), { ...old[0], k, written_us, ...full, ...rolled, entries: mine });
     summary = k % 256 === 255 ? [] : [...summary, ...mine];
     for (const { what, tables } of mine) if (what === "applied") Object.assign(state, tables);
   }
