@@ -3,7 +3,7 @@ import type { Order, Scenario, Scripted } from "./told.js";
 import { isEnd } from "./told.js";
 
 const SECOND = 1_000_000;
-/** The longest run on the page. */
+/** The end of the page's own scenarios. */
 export const UNTIL_US = 900 * SECOND;
 export const SEED = 7;
 

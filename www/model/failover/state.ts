@@ -76,9 +76,9 @@ export function reduceLab(state: LabState, command: LabCommand, stand: Stand): L
     case "speedBy":
       return { ...state, speed: speedBeside(state.speed, command.by) };
     case "to":
-      return moved({ ...state, playing: false }, clamped(command.us), stand);
+      return moved({ ...state, playing: false }, clamped(command.us, state), stand);
     case "by":
-      return moved({ ...state, playing: false }, clamped(stand.us + command.us), stand);
+      return moved({ ...state, playing: false }, clamped(stand.us + command.us, state), stand);
     case "toStep":
       return again({ ...state, playing: false }, { step: command.step }, stand);
     case "next":
@@ -162,8 +162,8 @@ function paused(state: LabState, stand: Stand): LabState {
   return state.playing ? { ...state, playing: false, wanted: { us: stand.us } } : state;
 }
 
-function clamped(us: number): number {
-  return Math.max(0, Math.min(UNTIL_US, Math.round(us)));
+function clamped(us: number, { scenario }: LabState): number {
+  return Math.max(0, Math.min(scenario.until_us ?? UNTIL_US, Math.round(us)));
 }
 
 /** Forward goes on; back begins anew and replays. */
