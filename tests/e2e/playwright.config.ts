@@ -23,7 +23,7 @@ export default defineConfig({
   // Times are measured when nothing else runs.
   projects: [
     { name: "page", testIgnore: "*speed.spec.ts" },
-    { name: "speed", testMatch: "*speed.spec.ts", dependencies: ["page"] },
+    { name: "speed", testMatch: "*speed.spec.ts", dependencies: ["page"], workers: 1 },
   ],
   reporter: [["list"]],
   use: {
