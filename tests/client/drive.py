@@ -317,6 +317,9 @@ def main() -> int:
             print(f"FAILED {name}: {error}\n{(out / 'send.log').read_text()[-3000:] if (out / 'send.log').exists() else ''}", flush=True)
             continue
         print(f"ok {name} ({time.monotonic() - began:.0f} s): {told}", flush=True)
+    print(f"  {len(args.scenarios or SCENARIOS) - failed} passed")
+    if failed:
+        print(f"  {failed} failed")
     return 1 if failed else 0
 
 

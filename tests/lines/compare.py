@@ -193,6 +193,7 @@ def main() -> None:
     node = Node(given.understudy.resolve(), given.out / "ours")
     try:
         run(given, real, node, settings)
+        print("  1 passed")
     finally:
         real.kill()
         if node.process and node.process.poll() is None:

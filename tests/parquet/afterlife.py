@@ -118,7 +118,7 @@ def main() -> int:
             wrong += ask("back in native form", server, judge, added=False)
         with QuestDB("9.3.4", ours, SETTINGS) as server:
             wrong += ask("back, after a restart", server, judge, added=False)
-    print("all as it should be" if not wrong else f"{wrong} answers differ")
+    print("all as it should be\n  1 passed" if not wrong else f"{wrong} answers differ\n  1 failed")
     return min(wrong, 1)
 
 
