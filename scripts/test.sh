@@ -10,12 +10,13 @@
 # where Java and Maven are missing. CLUSTER_STORES="fs gcs" names some of the stores that `cluster` takes.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
+export UNDERSTUDY_WARNINGS=deny
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
-first_parts=(setup format lint docs rust sim)
-# These two rows run beside each other: one compiles most of the time, the other one waits for servers.
-module_parts=(wasm module size pkg page)
-server_parts=(cluster live parquet replica lines policy client stores)
+first_parts=(setup format lint docs rust)
+# These two rows run beside each other, and take about as long: one compiles most of the time, the other one waits for servers.
+module_parts=(sim wasm module size pkg page replica)
+server_parts=(cluster live parquet lines policy client stores)
 # What measures time, or has somebody wait, has the machine to itself.
 last_parts=(e2e failover)
 all_parts=("${first_parts[@]}" "${module_parts[@]}" "${server_parts[@]}" "${last_parts[@]}")
@@ -70,20 +71,19 @@ build_ahead() {
   ahead=$!
 }
 
+# What builds modules is set up by what is built ahead: it is compiled, too.
 part_setup() {
-  scripts/setup.sh wasm chromium node
+  scripts/setup.sh chromium node
 }
 
 part_format() { cargo fmt --check; }
 
 part_lint() {
-  cargo clippy --all-targets -- -D warnings
-  # The pure rooms alone, as other crates may use them; and the browser's drivers.
+  # The browser's drivers with all else: alone, libraries would be checked once more for each. What only one of the modules
+  # has no use for is found where it is built.
+  cargo clippy --all-targets --features web,web-ledger,web-parquet,web-sim -- -D warnings
+  # The pure rooms alone, as other crates may use them.
   cargo clippy --lib --no-default-features -- -D warnings
-  cargo clippy --lib --no-default-features --features web -- -D warnings
-  cargo clippy --lib --no-default-features --features web-ledger -- -D warnings
-  cargo clippy --lib --no-default-features --features web-parquet -- -D warnings
-  cargo clippy --lib --no-default-features --features web-sim -- -D warnings
 }
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }

@@ -15,6 +15,7 @@
 #
 # The compiler's settings are given by environment, from target/tools/wasm.env, not by a
 # committed .cargo/config.toml: an ordinary toolchain needs none, Debian's several (setup.sh).
+# UNDERSTUDY_WARNINGS=deny: a module with warnings fails.
 # UNDERSTUDY_WASM=debian takes Debian's compiler even where rustup's has the target.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -94,15 +95,19 @@ build_module() (
     export CARGO_PROFILE_MODULE_OPT_LEVEL=s
   fi
   if [ "$name" = understudy_parquet ]; then fast_libraries "$profile"; else small_inlining "$profile"; fi
+  # Cargo can't tell: a `cdylib` has one place for all features, so that each module would be built anew after another one.
+  made="$profile $features ${CARGO_PROFILE_MODULE_OPT_LEVEL:-} $RUSTFLAGS ${libraries[*]} $(wasm_cargo --version)"
+  made="$made $(cd "$root" && hash_of src Cargo.toml Cargo.lock build.rs) $root"
+  stamp=$stamps_dir/$name
+  if [ -f "$module" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$made" ]; then exit 0; fi
+  warnings=()
+  [ "${UNDERSTUDY_WARNINGS:-}" != deny ] || warnings=(-- -D warnings)
   say "building $name for the browser (profile $profile)"
   # `rlib` is all that Cargo.toml declares: link-time optimisation is off beside a `cdylib`.
   wasm_cargo rustc --lib --crate-type cdylib --target $target --profile "$profile" \
-    --no-default-features --features "$features" "${libraries[@]}"
-  built=$CARGO_TARGET_DIR/$target/$profile/understudy.wasm
-  stamp=$stamps_dir/$name made="$profile $features $(sha256sum <"$built" | cut -c1-64) $root"
-  if [ -f "$module" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$made" ]; then exit 0; fi
+    --no-default-features --features "$features" "${libraries[@]}" "${warnings[@]}"
   wasm-bindgen --target web --remove-name-section --remove-producers-section \
-    --out-dir "$root/pkg" --out-name "$name" "$built"
+    --out-dir "$root/pkg" --out-name "$name" "$CARGO_TARGET_DIR/$target/$profile/understudy.wasm"
   printf '%s\n' "$made" >"$stamp"
   say "pkg/${name}_bg.wasm: $(wc -c <"$module") bytes, $(gzip -9 -c "$module" | wc -c) as gzip"
 )
