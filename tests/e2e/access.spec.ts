@@ -101,6 +101,26 @@ test("everything by keyboard alone", async ({ page, home }) => {
   await expect(page.getByRole("combobox", { name: /Search/ })).toHaveValue("jk");
 });
 
+for (const [where, hash] of [
+  ["the replay", "#t=txn:10"],
+  ["the lab", "#lab&t=2"],
+] as const) {
+  test(`the next key after the one that opens the search goes into its field, ${where}`, async ({
+    page,
+    home,
+  }) => {
+    await page.goto(`${home}${hash}`);
+    await expect(page.getByRole("button", { name: "Search" })).toBeVisible();
+    // No frame is painted between the two.
+    const focused = await page.evaluate(async () => {
+      dispatchEvent(new KeyboardEvent("keydown", { key: "/" }));
+      for (let i = 0; i < 10; i++) await Promise.resolve();
+      return document.activeElement?.getAttribute("role");
+    });
+    expect(focused).toBe("combobox");
+  });
+}
+
 test("on a phone all is one column, with targets big enough for fingers", async ({ browser, home }) => {
   const context = await browser.newContext({
     viewport: { width: 390, height: 844 },

@@ -1,6 +1,6 @@
 /** A modal sheet, and the list of keys that help shows: whatever the page is, they look and behave alike. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { keyWords } from "../model/command.js";
 import { Icon } from "./bits.js";
 
@@ -13,7 +13,8 @@ export function Sheet(props: {
   children: ComponentChildren;
 }) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key: what is typed after the one that opens a search goes into its field.
+  useLayoutEffect(() => {
     const element = ref.current;
     const before = document.activeElement;
     element?.showModal();
