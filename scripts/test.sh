@@ -10,7 +10,6 @@
 # where Java and Maven are missing. CLUSTER_STORES="fs gcs" names some of the stores that `cluster` takes.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
-export UNDERSTUDY_WARNINGS=deny
 export QUESTDB_CACHE=${QUESTDB_CACHE:-$target_dir/questdb}
 
 first_parts=(setup format lint docs rust)
@@ -79,11 +78,13 @@ part_setup() {
 part_format() { cargo fmt --check; }
 
 part_lint() {
-  # The browser's drivers with all else: alone, libraries would be checked once more for each. What only one of the modules
-  # has no use for is found where it is built.
-  cargo clippy --all-targets --features web,web-ledger,web-parquet,web-sim -- -D warnings
-  # The pure rooms alone, as other crates may use them.
+  cargo clippy --all-targets -- -D warnings
+  # The pure rooms alone, as other crates may use them; and the browser's drivers.
   cargo clippy --lib --no-default-features -- -D warnings
+  cargo clippy --lib --no-default-features --features web -- -D warnings
+  cargo clippy --lib --no-default-features --features web-ledger -- -D warnings
+  cargo clippy --lib --no-default-features --features web-parquet -- -D warnings
+  cargo clippy --lib --no-default-features --features web-sim -- -D warnings
 }
 
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items; }

@@ -15,7 +15,6 @@
 #
 # The compiler's settings are given by environment, from target/tools/wasm.env, not by a
 # committed .cargo/config.toml: an ordinary toolchain needs none, Debian's several (setup.sh).
-# UNDERSTUDY_WARNINGS=deny: a module with warnings fails.
 # UNDERSTUDY_WASM=debian takes Debian's compiler even where rustup's has the target.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -100,12 +99,10 @@ build_module() (
   made="$made $(cd "$root" && hash_of src Cargo.toml Cargo.lock build.rs) $root"
   stamp=$stamps_dir/$name
   if [ -f "$module" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$made" ]; then exit 0; fi
-  warnings=()
-  [ "${UNDERSTUDY_WARNINGS:-}" != deny ] || warnings=(-- -D warnings)
   say "building $name for the browser (profile $profile)"
   # `rlib` is all that Cargo.toml declares: link-time optimisation is off beside a `cdylib`.
   wasm_cargo rustc --lib --crate-type cdylib --target $target --profile "$profile" \
-    --no-default-features --features "$features" "${libraries[@]}" "${warnings[@]}"
+    --no-default-features --features "$features" "${libraries[@]}"
   wasm-bindgen --target web --remove-name-section --remove-producers-section \
     --out-dir "$root/pkg" --out-name "$name" "$CARGO_TARGET_DIR/$target/$profile/understudy.wasm"
   printf '%s\n' "$made" >"$stamp"
